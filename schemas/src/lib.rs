@@ -1,0 +1,16 @@
+//! Mirano's vocabulary: ids, facts and their canonical form, events, the envelope and the codec.
+//!
+//! Everything here is data and pure functions. There is no input or output, no clock and no randomness; what is
+//! written to disk is fixed by golden bytes in the tests and described byte by byte in `docs/FORMATS.md`.
+
+pub mod canonical;
+pub mod envelope;
+mod fact;
+mod id;
+mod position;
+mod time;
+
+pub use fact::*;
+pub use id::*;
+pub use position::{ParsePositionError, Position};
+pub use time::Timestamp;

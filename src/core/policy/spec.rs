@@ -1,0 +1,565 @@
+//! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
+
+use super::DurationMs;
+use mirano_schemas::Level;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a decision may depend on. In the log it is kept as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// Sources by id.
+    pub sources: BTreeMap<String, SourceSpec>,
+    /// Report profiles by name.
+    pub profiles: BTreeMap<String, ProfileSpec>,
+    /// Risk rules.
+    pub risk: RiskSpec,
+    /// Proxy pools by name; never an address or a credential, only what decisions need.
+    #[serde(default)]
+    pub proxies: BTreeMap<String, ProxyPoolSpec>,
+}
+
+/// Words in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// Russian.
+    pub ru: String,
+    /// English.
+    pub en: String,
+}
+
+/// One source: `sources/<id>.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Its id, equal to the file's name.
+    pub id: String,
+    /// Its name for people.
+    pub title: Words,
+    /// The level of reuse by default; a row's level follows its subject.
+    pub level: Level,
+    /// How long an answer is fresh.
+    pub ttl: DurationMs,
+    /// How long past its TTL an answer may still be shown, marked stale.
+    #[serde(default)]
+    pub serve_stale: DurationMs,
+    /// The parameters that make the task's key.
+    #[serde(default)]
+    pub params: Vec<String>,
+    /// Limits that the source sets.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// What to do after a failure.
+    #[serde(default)]
+    pub retry: RetrySpec,
+    /// How to ask.
+    pub request: RequestSpec,
+    /// How to go on to the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PagesSpec>,
+    /// How to read the answer.
+    pub answer: AnswerSpec,
+    /// What facts it gives.
+    #[serde(rename = "fact", default)]
+    pub facts: Vec<FactSpec>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSpec {
+    /// HTTP requests in a period: at most `rate.requests` in any `rate.period`.
+    pub rate: Rate,
+    /// How many of them may start at once.
+    pub burst: u32,
+    /// How many tasks may run at once.
+    pub concurrency: u32,
+    /// After this a request is given up.
+    pub timeout: DurationMs,
+    /// The pool of proxies to go through; none: directly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxies: Option<String>,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        Self {
+            rate: Rate { requests: 60, period: DurationMs(60_000) },
+            burst: 1,
+            concurrency: 1,
+            timeout: DurationMs(20_000),
+            proxies: None,
+        }
+    }
+}
+
+/// `"30/m"`: requests in a period of `s`, `m`, `h` or `d`, or a number of them, `"30/10s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub requests: u32,
+    /// In how long.
+    pub period: DurationMs,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || format!("not a rate like \"30/m\" or \"5/10s\": {text:?}");
+        let (requests, period) = text.split_once('/').ok_or_else(error)?;
+        let requests: u32 = requests.trim().parse().map_err(|_| error())?;
+        let period = period.trim();
+        let period =
+            if period.starts_with(|c: char| c.is_ascii_digit()) { period.to_owned() } else { format!("1{period}") };
+        let period: DurationMs = period.parse().map_err(|_| error())?;
+        if requests == 0 || period.0 == 0 {
+            return Err(error());
+        }
+        Ok(Self { requests, period })
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/{}", self.requests, self.period))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// `[retry]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetrySpec {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// Wait before the second attempt.
+    pub initial: DurationMs,
+    /// What each further wait is multiplied by.
+    pub factor: f64,
+    /// The longest wait.
+    pub max: DurationMs,
+}
+
+impl Default for RetrySpec {
+    fn default() -> Self {
+        Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000) }
+    }
+}
+
+/// `[request]`; texts are templates over the parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSpec {
+    /// GET or POST.
+    #[serde(default = "get")]
+    pub method: String,
+    /// The address to call.
+    pub url: String,
+    /// Headers; a value `env:NAME` is read from the environment when sent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body of a POST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Whether loopback and private addresses may be called.
+    #[serde(default)]
+    pub allow_private: bool,
+    /// The largest answer that is read, in bytes.
+    #[serde(default = "max_bytes")]
+    pub max_bytes: u64,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn max_bytes() -> u64 {
+    16 * 1024 * 1024
+}
+
+/// `[pages]`: either `next` or `page`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagesSpec {
+    /// Where the address of the next page stands; absent or null ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// A numbered page parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageParam>,
+    /// The most pages that are read; if there are more, the observation is not complete.
+    #[serde(default = "max_pages")]
+    pub max: u32,
+}
+
+fn max_pages() -> u32 {
+    20
+}
+
+/// `page = { param = "page", first = 1, last_when = "empty" }`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageParam {
+    /// The query parameter.
+    pub param: String,
+    /// The first page's number.
+    #[serde(default)]
+    pub first: u32,
+    /// `empty`: the first page without items is the end.
+    pub last_when: String,
+}
+
+/// `[answer]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerSpec {
+    /// The format.
+    pub format: Format,
+    /// The charset where the answer does not say it, or lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    /// Where the items are: JSONPath, or a CSS selector; none for CSV.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
+    /// Any of these: blocked.
+    #[serde(default)]
+    pub blocked: Vec<Guard>,
+    /// Any of these: the source refused the parameters.
+    #[serde(default)]
+    pub refused: Vec<Guard>,
+    /// Any of these: the source answered that there is nothing.
+    #[serde(default)]
+    pub nothing_found: Vec<Guard>,
+    /// All of these: positive proof that this is the page we know.
+    #[serde(default)]
+    pub valid: Vec<Guard>,
+    /// The source cuts longer lists in silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capped: Option<u32>,
+    /// What is usually there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<ExpectSpec>,
+    /// The source's own date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+    /// CSV: the delimiter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// CSV: whether the first row names the columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+}
+
+/// The formats that connectors read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// JSON
+    Json,
+    /// HTML as browsers read it
+    Html,
+    /// CSV
+    Csv,
+    /// XML
+    Xml,
+}
+
+/// One condition on an answer; all its parts must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Text that the answer contains, whatever its case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// A place that exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What stands at that place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equals: Option<serde_json::Value>,
+}
+
+/// `expect = { filled = 0.7 }`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectSpec {
+    /// Share of attributes that are usually there.
+    pub filled: f64,
+}
+
+/// `[[fact]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactSpec {
+    /// Its kind.
+    pub kind: String,
+    /// About whom: a template over parameters and attributes; `{{ subject }}` is the need's own.
+    #[serde(default = "own_subject")]
+    pub subject: String,
+    /// Attributes that say which thing it is.
+    pub identity: Vec<String>,
+    /// `id` or `name`.
+    #[serde(rename = "match", default = "by_id")]
+    pub matched: MatchSpec,
+    /// A TTL of its own, shorter than the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<DurationMs>,
+    /// Attributes by name.
+    pub attrs: BTreeMap<String, AttrSpec>,
+    /// When it holds in the world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<ValidSpec>,
+}
+
+fn own_subject() -> String {
+    "{{ subject }}".to_owned()
+}
+
+fn by_id() -> MatchSpec {
+    MatchSpec::Id
+}
+
+/// `match = "id"`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchSpec {
+    /// A unique identifier.
+    Id,
+    /// Only a name.
+    Name,
+}
+
+/// One attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttrSpec {
+    /// Where it stands.
+    pub at: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: AttrType,
+    /// An item without it makes the answer unparsable.
+    #[serde(default)]
+    pub required: bool,
+    /// Kept with the observation; not in the fact's id, not in a diff.
+    #[serde(default)]
+    pub volatile: bool,
+    /// Decimal sign in text: `,` or `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<String>,
+    /// strftime form of a date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+}
+
+/// Types of attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttrType {
+    /// Text, white space collapsed.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// A date.
+    Date,
+    /// Yes or no.
+    Boolean,
+    /// A list of texts.
+    List,
+}
+
+/// `[fact.valid]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidSpec {
+    /// First day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<AttrSpec>,
+    /// Last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<AttrSpec>,
+}
+
+/// A report profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileSpec {
+    /// Its name for people.
+    pub title: Words,
+    /// What it asks.
+    pub needs: Vec<NeedSpec>,
+    /// What the caller may give besides the address.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, InputSpec>,
+}
+
+/// One need of a profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeedSpec {
+    /// Of which source.
+    pub source: String,
+    /// Parameters: templates over `address.*`, `inputs.*`, and `fact.*` with `for_each`.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
+    /// A fact kind `kind`, or `source.kind` narrowed by its source: one need for each such fact of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
+    /// CEL over `fact`: only for those facts.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
+    /// At most so many; the excess is listed as not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+}
+
+/// One input of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: InputType,
+    /// Left out: its needs are not applicable, and listed as not checked.
+    #[serde(default)]
+    pub required: bool,
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Words>,
+}
+
+/// Types of inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputType {
+    /// Any text.
+    Text,
+    /// A taxpayer's number with its checksum, 10 or 12 digits.
+    Inn,
+    /// A date.
+    Date,
+    /// A cadastral number.
+    Cadastral,
+}
+
+/// `risk.toml`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct RiskSpec {
+    /// The name of this set of rules.
+    #[serde(default)]
+    pub ruleset: String,
+    /// Rules.
+    #[serde(rename = "rule", default)]
+    pub rules: Vec<RuleSpec>,
+    /// Levels by the score they begin at.
+    #[serde(default)]
+    pub levels: Vec<LevelSpec>,
+}
+
+/// `[[rule]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSpec {
+    /// Its id.
+    pub id: String,
+    /// CEL over `fact` (for each fact) or `facts` (over all).
+    pub when: String,
+    /// A number or CEL.
+    pub points: Points,
+    /// At most this much from this rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<i64>,
+    /// How grave.
+    pub severity: Severity,
+    /// Listed in `risk.stops`, whatever the score.
+    #[serde(default)]
+    pub stop: bool,
+    /// Sources that must have answered, completely.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Whether facts matched only by name earn points.
+    #[serde(default)]
+    pub allow_name_match: bool,
+    /// Its name for people.
+    pub title: Words,
+}
+
+/// `points = 10` or `points = "fact.share * 10"`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Points {
+    /// A number.
+    Fixed(i64),
+    /// CEL that gives a number.
+    Expression(String),
+}
+
+/// How grave a factor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// For information.
+    Info,
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+}
+
+/// `[[levels]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSpec {
+    /// Its id.
+    pub id: String,
+    /// The score from which it holds.
+    pub from: i64,
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Words>,
+}
+
+/// One pool of proxies, as decisions see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyPoolSpec {
+    /// Names of its proxies; addresses and credentials stay in the file and the environment.
+    pub proxies: Vec<String>,
+    /// Requests through one proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Tasks through one proxy at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Rest after `failures` in a row.
+    #[serde(default = "cool_down")]
+    pub cool_down: DurationMs,
+    /// How many failures in a row make a proxy rest.
+    #[serde(default = "failures")]
+    pub failures: u32,
+}
+
+fn cool_down() -> DurationMs {
+    DurationMs(60_000)
+}
+
+fn failures() -> u32 {
+    3
+}

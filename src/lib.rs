@@ -1,0 +1,3 @@
+//! Mirano: an event-sourced engine for real-estate due diligence.
+
+pub mod core;

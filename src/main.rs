@@ -1,0 +1,2 @@
+//! Mirano.
+fn main() {}
