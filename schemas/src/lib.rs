@@ -7,10 +7,12 @@ pub mod canonical;
 pub mod envelope;
 mod fact;
 mod id;
+mod outcome;
 mod position;
 mod time;
 
 pub use fact::*;
 pub use id::*;
+pub use outcome::Outcome;
 pub use position::{ParsePositionError, Position};
 pub use time::Timestamp;
