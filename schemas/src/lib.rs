@@ -9,10 +9,12 @@ mod fact;
 mod id;
 mod outcome;
 mod position;
+mod risk;
 mod time;
 
 pub use fact::*;
 pub use id::*;
 pub use outcome::Outcome;
 pub use position::{ParsePositionError, Position};
+pub use risk::*;
 pub use time::Timestamp;

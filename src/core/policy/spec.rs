@@ -2,6 +2,7 @@
 
 use super::DurationMs;
 use mirano_schemas::Level;
+pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -505,22 +506,6 @@ pub enum Points {
     Fixed(i64),
     /// CEL that gives a number.
     Expression(String),
-}
-
-/// How grave a factor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// For information.
-    Info,
-    /// Low.
-    Low,
-    /// Medium.
-    Medium,
-    /// High.
-    High,
-    /// Critical.
-    Critical,
 }
 
 /// `[[levels]]`
