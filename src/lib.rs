@@ -1,3 +1,4 @@
 //! Mirano: an event-sourced engine for real-estate due diligence.
 
 pub mod core;
+pub mod vault;

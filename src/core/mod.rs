@@ -3,3 +3,4 @@
 //! **Invariant**: nothing here reads a clock, draws a random number, opens a file or knows a thread.
 
 pub mod policy;
+pub mod vault;
