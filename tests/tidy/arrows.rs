@@ -1,0 +1,235 @@
+//! Who may import whom.
+//!
+//! ```text
+//! schemas <- replay <- core <- { sequencer, views } <- engine <- { work, sources, explain } <- { http, ui, mcp, cli } <- main
+//! ```
+//!
+//! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
+//! points up means that something lies in the wrong place.
+
+use super::source::{self, Named};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Each module of `src`, and the modules of `src` that it may name. `schemas` and `replay` are free for all.
+const MODULES: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("sequencer", &["core"]),
+    ("views", &["core"]),
+    ("engine", &["core", "sequencer", "views"]),
+    ("sources", &["core"]),
+    ("work", &["core", "views", "engine", "sources"]),
+    ("explain", &["core", "views", "engine"]),
+    ("demo", &[]), // a stranger, reached over HTTP only
+    ("ui", &["core", "views", "engine", "explain"]),
+    ("http", &["core", "sequencer", "views", "engine", "sources", "work", "explain", "ui"]),
+    ("mcp", &["core", "views", "engine", "explain", "http"]),
+    ("cli", &["core", "sequencer", "views", "engine", "sources", "work", "explain", "demo", "ui", "http", "mcp"]),
+    ("main", &["cli"]),
+];
+
+/// Beginnings of paths that `schemas`, `replay` and `core` may not name: they are the same on every run and machine.
+const IMPURE: &[&str] = &[
+    "axum",
+    "chrono::Local",
+    "chrono::Utc::now",
+    "futures",
+    "hyper",
+    "moka",
+    "object_store",
+    "rand",
+    "rdkafka",
+    "reqwest",
+    "rocksdb",
+    "std::collections::HashMap",
+    "std::collections::HashSet",
+    "std::collections::hash_map",
+    "std::env::var",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "tempfile",
+    "tokio",
+    "tower",
+    "tower_http",
+];
+
+/// What only some modules may say: a crate at the beginning of a path, or a type anywhere in it; who may; why.
+const RESERVED: &[(&str, &[&str], &str)] = &[
+    ("rdkafka", &["sequencer"], "only the sequencer knows Kafka"),
+    ("rocksdb", &["views"], "only the views know how they are stored"),
+    ("axum", &["http", "ui", "mcp", "demo", "cli"], "only the outermost layer speaks HTTP to callers"),
+    ("StatusCode", &["http", "ui", "mcp", "demo"], "only http says status codes; a source's status is a number"),
+];
+
+/// Complaints about one file of the tree; none for what is not a part of the product.
+pub fn check(path: &str, text: &str) -> Vec<String> {
+    let Some(module) = module_of(path) else { return Vec::new() };
+    let pure = matches!(module.as_str(), "schemas" | "replay" | "core");
+    let allowed = MODULES.iter().find(|(name, _)| *name == module).map(|(_, allowed)| *allowed);
+    if allowed.is_none() && !matches!(module.as_str(), "schemas" | "replay" | "lib") {
+        return vec![format!("{path}: src/{module} has no place yet; give it a line in tests/tidy/arrows.rs")];
+    }
+    let mut complaints = BTreeSet::new();
+    let mut complain = |named: &Named, why: &str| {
+        complaints.insert((named.line, format!("{path}:{}: `{}`: {why}", named.line, named.path.join("::"))));
+    };
+    for named in source::paths(&source::without_tests(&source::blank(text))) {
+        let full = absolute(path, &named.path);
+        let names = |what: &str| {
+            let what: Vec<&str> = what.split("::").collect();
+            full.len() >= what.len().max(2) && full.iter().zip(&what).all(|(have, want)| have == want)
+        };
+        if pure && let Some(impure) = IMPURE.iter().find(|impure| names(impure)) {
+            complain(&named, &format!("{module} may not use {impure}"));
+        }
+        for (word, who, why) in RESERVED {
+            let said = full.len() > 1 && full.first().is_some_and(|first| first == word)
+                || word.starts_with(char::is_uppercase) && full.iter().any(|part| part == word);
+            if said && !who.contains(&module.as_str()) {
+                complain(&named, why);
+            }
+        }
+        if let (Some(allowed), Some(target)) = (allowed, target_of(&full))
+            && target != module
+            && MODULES.iter().any(|(name, _)| *name == target)
+            && !allowed.contains(&target)
+        {
+            complain(&named, &format!("{module} may not import {target}"));
+        }
+        let upper: &[&str] = match module.as_str() {
+            "schemas" => &["mirano", "mirano_replay"],
+            "replay" => &["mirano"],
+            _ => &[],
+        };
+        if full.first().is_some_and(|first| upper.contains(&first.as_str())) {
+            complain(&named, &format!("{module} lies below it"));
+        }
+    }
+    complaints.into_iter().map(|(_, complaint)| complaint).collect()
+}
+
+/// `schemas`, `replay`, or the module of `src` that a file belongs to.
+fn module_of(path: &str) -> Option<String> {
+    let (top, rest) = path.split_once('/')?;
+    match top {
+        "schemas" | "replay" if rest.starts_with("src/") => Some(top.to_owned()),
+        "src" if rest.starts_with("bin/") => None,
+        "src" => Some(rest.split('/').next()?.trim_end_matches(".rs").to_owned()),
+        _ => None,
+    }
+}
+
+/// A path with `crate`, `self` and `super` followed. In the package `mirano` it then begins with `crate`.
+fn absolute(file: &str, named: &[String]) -> Vec<String> {
+    let mut here: Vec<String> = vec!["crate".to_owned()];
+    let inner = file.split_once("src/").map_or("", |(_, rest)| rest).trim_end_matches(".rs");
+    here.extend(inner.split('/').filter(|part| !matches!(*part, "mod" | "lib" | "main" | "")).map(str::to_owned));
+    let mut rest = named;
+    match named.first().map(String::as_str) {
+        Some("self") if named.len() > 1 => rest = rest.split_first().map_or(rest, |(_, rest)| rest),
+        Some("super") => {
+            while let Some(("super", after)) = rest.split_first().map(|(first, after)| (first.as_str(), after)) {
+                here.pop();
+                rest = after;
+            }
+        }
+        _ => return named.to_vec(),
+    }
+    here.extend_from_slice(rest);
+    here
+}
+
+/// The module of `src` that a full path leads to.
+fn target_of(full: &[String]) -> Option<&str> {
+    match full.first().map(String::as_str) {
+        Some("crate" | "mirano") => full.get(1).map(String::as_str),
+        _ => None,
+    }
+}
+
+/// Follows the normal dependencies of `mirano-schemas` and `mirano-replay` in `cargo metadata`.
+pub fn check_dependencies(metadata: &Value) -> Vec<String> {
+    const ENGINE: &[&str] =
+        &["tokio", "rocksdb", "axum", "reqwest", "hyper", "rdkafka", "rand", "object_store", "mirano", "chrono"];
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let resolve = metadata.get("resolve").unwrap_or(&Value::Null);
+    let names: BTreeMap<String, String> =
+        list(metadata, "packages").iter().map(|package| (text(package, "id"), text(package, "name"))).collect();
+    let mut needs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for node in list(resolve, "nodes") {
+        let normal = list(&node, "deps")
+            .iter()
+            .filter(|dep| list(dep, "dep_kinds").iter().any(|kind| kind.get("kind").is_some_and(Value::is_null)))
+            .map(|dep| text(dep, "pkg"))
+            .collect();
+        needs.insert(text(&node, "id"), normal);
+    }
+    let mut complaints = Vec::new();
+    for start in ["mirano-schemas", "mirano-replay"] {
+        let Some((id, _)) = names.iter().find(|(_, name)| *name == start) else {
+            complaints.push(format!("{start}: not in the workspace"));
+            continue;
+        };
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![id.clone()]);
+        while let Some(id) = todo.pop() {
+            if seen.insert(id.clone()) {
+                todo.extend(needs.get(&id).cloned().unwrap_or_default());
+            }
+        }
+        let seen: BTreeSet<&str> = seen.iter().filter_map(|id| names.get(id)).map(String::as_str).collect();
+        complaints
+            .extend(ENGINE.iter().filter(|name| seen.contains(*name)).map(|name| format!("{start} depends on {name}")));
+        if start == "mirano-schemas" && seen.contains("mirano-replay") {
+            complaints.push("mirano-schemas depends on mirano-replay".to_owned());
+        }
+    }
+    complaints
+}
+
+#[test]
+fn the_checker_bites() {
+    let bites = |path: &str, text: &str| !check(path, text).is_empty();
+    assert!(bites("src/core/job.rs", "use tokio::time::sleep;"));
+    assert!(bites("src/core/job/create.rs", "fn f() { std::fs::read(\"x\"); }"));
+    assert!(bites("src/core/job.rs", "use std::{fmt, time::{Duration, Instant}};"));
+    assert!(bites("src/core/job.rs", "use crate::engine::Engine;"));
+    assert!(bites("src/core/job/create.rs", "use super::super::super::views::Views;"));
+    assert!(bites("replay/src/fold.rs", "use std::collections::{BTreeMap, HashMap};"));
+    assert!(bites("schemas/src/id.rs", "use mirano_replay::Tree;"));
+    assert!(bites("replay/src/fold.rs", "fn f(e: mirano::core::Event) {}"));
+    assert!(bites("src/engine/mod.rs", "use {crate::http::Error, std::fmt};"));
+    assert!(bites("src/engine/mod.rs", "use rdkafka::consumer::Consumer;"));
+    assert!(bites("src/work/fetch.rs", "fn f(s: reqwest::StatusCode) {}"));
+    assert!(bites("src/engine/mod.rs", "use crate::demo::World;"));
+    assert!(bites("src/novelty/mod.rs", ""));
+}
+
+#[test]
+fn the_checker_lets_honest_files_pass() {
+    let passes = |path: &str, text: &str| assert_eq!(check(path, text), Vec::<String>::new());
+    passes("src/core/job.rs", "// use tokio::time;\nuse mirano_schemas::JobId;\nlet s = \"std::fs\";");
+    passes("src/core/job/create.rs", "use super::{Job, state};\nuse crate::core::policy::Spec;");
+    passes("src/core/job.rs", "#[cfg(test)]\nmod tests { use std::fs; }");
+    passes("src/engine/mod.rs", "use crate::{core::job, views::Views, sequencer};\nuse tokio::sync::mpsc;");
+    passes("src/http/error.rs", "use axum::http::StatusCode;");
+    passes("tests/end_to_end.rs", "use tokio::time::sleep;");
+}
+
+#[test]
+fn a_dependency_is_found_through_others() {
+    let metadata = serde_json::json!({
+        "packages": [
+            {"id": "s", "name": "mirano-schemas"}, {"id": "r", "name": "mirano-replay"},
+            {"id": "m", "name": "between"}, {"id": "t", "name": "tokio"}],
+        "resolve": {"nodes": [
+            {"id": "r", "deps": [{"pkg": "s", "dep_kinds": [{"kind": null}]}, {"pkg": "m", "dep_kinds": [{"kind": null}]}]},
+            {"id": "m", "deps": [{"pkg": "t", "dep_kinds": [{"kind": null}]}]},
+            {"id": "s", "deps": [{"pkg": "t", "dep_kinds": [{"kind": "dev"}]}]}]}
+    });
+    assert_eq!(check_dependencies(&metadata), ["mirano-replay depends on tokio"]);
+}
