@@ -74,27 +74,28 @@ pub fn formats_hash(tree: &Tree) -> Vec<String> {
     const FORMATS: &str = "docs/FORMATS.md";
     let Some(document) = tree.text(FORMATS) else { return Vec::new() };
     let hash = hash_of_schemas(tree);
-    match with_hash(document, &hash) {
-        None => vec![format!("{FORMATS}: has no line `{MARK}<hash> -->`; it is now {hash}")],
-        Some(expected) if expected == document => Vec::new(),
-        Some(expected) if std::env::var_os("UPDATE_EXPECT").is_some() => {
-            std::fs::write(root().join(FORMATS), expected).expect("docs/FORMATS.md is writable");
-            Vec::new()
-        }
-        Some(_) => vec![format!(
-            "{FORMATS}: schemas/src has changed; see that the document still says what is written to disk, then run \
-             `UPDATE_EXPECT=1 cargo tidy`"
-        )],
+    let expected = with_hash(document, &hash);
+    if expected == document {
+        return Vec::new();
     }
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(root().join(FORMATS), expected).expect("docs/FORMATS.md is writable");
+        return Vec::new();
+    }
+    vec![format!(
+        "{FORMATS}: schemas/src has changed; see that the document still says what is written to disk, then run \
+         `UPDATE_EXPECT=1 cargo tidy`"
+    )]
 }
 
 const MARK: &str = "<!-- schemas/src blake3 ";
 
-/// The document with its hash replaced; none where it carries none.
-fn with_hash(document: &str, hash: &str) -> Option<String> {
-    let (before, rest) = document.split_once(MARK)?;
-    let (_, after) = rest.split_once(" -->")?;
-    Some(format!("{before}{MARK}{hash} -->{after}"))
+/// The document with its hash replaced, or added at the end.
+fn with_hash(document: &str, hash: &str) -> String {
+    let cut = document.split_once(MARK).and_then(|(before, rest)| Some((before, rest.split_once(" -->")?.1)));
+    let (before, after) =
+        cut.map_or_else(|| (format!("{document}\n"), "\n"), |(before, after)| (before.to_owned(), after));
+    format!("{before}{MARK}{hash} -->{after}")
 }
 
 fn hash_of_schemas(tree: &Tree) -> String {
@@ -151,9 +152,9 @@ fn lost_paths_and_links_are_found() {
 #[test]
 fn a_changed_hash_is_found() {
     let document = format!("# Formats\n{MARK}abc -->\ntext");
-    assert_eq!(with_hash(&document, "abc").as_deref(), Some(document.as_str()));
-    assert_ne!(with_hash(&document, "abd").as_deref(), Some(document.as_str()));
-    assert_eq!(with_hash("# Formats", "abc"), None);
+    assert_eq!(with_hash(&document, "abc"), document);
+    assert_ne!(with_hash(&document, "abd"), document);
+    assert_eq!(with_hash("# Formats\n", "abc"), format!("# Formats\n\n{MARK}abc -->\n"));
 }
 
 #[test]

@@ -76,6 +76,11 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
+/// Whether a file holds tests only.
+pub fn is_test(path: &str) -> bool {
+    path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/tests/")
+}
+
 /// Blanked text without its `#[cfg(test)]` items: what the product is made of.
 pub fn without_tests(blanked: &str) -> String {
     const MARK: &str = "#[cfg(test)]";
