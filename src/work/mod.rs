@@ -1,0 +1,4 @@
+//! What does the asking: requests to sources, and the evidence of their answers.
+
+pub mod evidence;
+pub mod tls;
