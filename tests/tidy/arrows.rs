@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views } <- engine <- { work, sources, explain } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain } <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -16,15 +16,19 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("sequencer", &["core"]),
     ("views", &["core"]),
-    ("engine", &["core", "sequencer", "views"]),
+    ("vault", &["core"]), // keys and sealing: beside the log, below the engine
+    ("engine", &["core", "vault", "sequencer", "views"]),
     ("sources", &["core"]),
-    ("work", &["core", "views", "engine", "sources"]),
+    ("work", &["core", "vault", "views", "engine", "sources"]),
     ("explain", &["core", "views", "engine"]),
     ("demo", &[]), // a stranger, reached over HTTP only
     ("ui", &["core", "views", "engine", "explain"]),
-    ("http", &["core", "sequencer", "views", "engine", "sources", "work", "explain", "ui"]),
+    ("http", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "ui"]),
     ("mcp", &["core", "views", "engine", "explain", "http"]),
-    ("cli", &["core", "sequencer", "views", "engine", "sources", "work", "explain", "demo", "ui", "http", "mcp"]),
+    (
+        "cli",
+        &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "demo", "ui", "http", "mcp"],
+    ),
     ("main", &["cli"]),
 ];
 
