@@ -56,6 +56,7 @@ fn documents_agree_with_the_code() {
     let tree = Tree::read();
     let mut complaints = tidy::documents::paths_exist(&tree);
     complaints.extend(tidy::documents::links_exist(&tree));
+    complaints.extend(tidy::documents::indexes_are_whole(&tree));
     complaints.extend(tidy::documents::formats_hash(&tree));
     complaints.extend(tidy::documents::error_codes(&tree));
     expect_none("documents", complaints);

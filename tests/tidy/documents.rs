@@ -47,6 +47,22 @@ pub fn links_exist(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
+/// The `README.md` of each folder under `docs` leads to every page beside it.
+pub fn indexes_are_whole(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (folder, index) in tree.files.iter().filter_map(|file| Some((file.path.strip_suffix("/README.md")?, file))) {
+        let listed = links(&index.text);
+        let pages = tree.files.iter().filter_map(|file| file.path.strip_prefix(folder)?.strip_prefix('/'));
+        complaints.extend(
+            pages
+                .filter(|page| page.ends_with(".md") && *page != "README.md" && !page.contains('/'))
+                .filter(|page| !listed.iter().any(|link| link == page))
+                .map(|page| format!("{}: does not list {page}", index.path)),
+        );
+    }
+    complaints
+}
+
 fn links(text: &str) -> Vec<String> {
     text.split("](")
         .skip(1)
