@@ -1,5 +1,6 @@
 //! Mirano: an event-sourced engine for real-estate due diligence.
 
 pub mod core;
+pub mod sources;
 pub mod vault;
 pub mod work;

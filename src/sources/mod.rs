@@ -1,0 +1,3 @@
+//! Where facts come from: addresses made one, connectors that ask and read.
+
+pub mod address;
