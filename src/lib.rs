@@ -1,6 +1,7 @@
 //! Mirano: an event-sourced engine for real-estate due diligence.
 
 pub mod core;
+pub mod demo;
 pub mod sources;
 pub mod vault;
 pub mod work;
