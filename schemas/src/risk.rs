@@ -3,7 +3,7 @@
 use crate::FactId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How grave a factor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +130,7 @@ pub struct RuleState {
     /// Facts that match, each with its points before the cap. A rule over all facts gives its points to `whole`.
     pub matched: BTreeMap<FactId, i64>,
     /// Facts that match by name only.
-    pub possible: Vec<FactId>,
+    pub possible: BTreeSet<FactId>,
     /// Points of a rule over all facts, when it holds.
     pub whole: Option<i64>,
     /// Errors by fact.

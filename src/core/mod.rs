@@ -3,4 +3,5 @@
 //! **Invariant**: nothing here reads a clock, draws a random number, opens a file or knows a thread.
 
 pub mod policy;
+pub mod risk;
 pub mod vault;
