@@ -171,7 +171,9 @@ fn rows(bytes: &[u8], query: &BTreeMap<String, String>) -> Result<Vec<u8>, Strin
     }
     let mut body = writer.into_inner().map_err(|error| error.to_string())?;
     if !found {
+        // A row as wide as the others, or it would be no table.
         body.extend_from_slice(NO_ROWS.as_bytes());
+        body.extend(std::iter::repeat_n(delimiter, header.len().saturating_sub(1)));
         body.push(b'\n');
     }
     Ok(body)
@@ -241,7 +243,7 @@ mod tests {
         let csv = b"id,name\n1,\"a, b\"\n2,c\n";
         let ask = |column: &str, value: &str| rows(csv, &BTreeMap::from([(column.to_owned(), value.to_owned())]));
         assert_eq!(ask("id", "1").as_deref(), Ok(b"id,name\n1,\"a, b\"\n".as_slice()));
-        assert_eq!(ask("id", "3").as_deref(), Ok(b"id,name\n# rows: 0\n".as_slice()));
+        assert_eq!(ask("id", "3").as_deref(), Ok(b"id,name\n# rows: 0,\n".as_slice()));
         assert_eq!(ask("nom", "3"), Err("no column nom".to_owned()));
     }
 }

@@ -17,7 +17,9 @@ pub fn answer(ask: &Ask) -> Answer {
         format!("{HEADER};Дата сведений")
     };
     let Some(company) = ask.world.company_by_inn(inn) else {
-        return csv(format!("{header}\r\nЗаписей не найдено\r\n"));
+        // As wide as the others, or it would be no table.
+        let blank = ";".repeat(header.matches(';').count());
+        return csv(format!("{header}\r\nЗаписей не найдено{blank}\r\n"));
     };
     let date = ask.date.format("%d.%m.%Y");
     let taxes = if with_taxes { format!("{};", money(company.tax_debt(&ask.world, ask.date))) } else { String::new() };
