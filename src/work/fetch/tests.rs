@@ -4,6 +4,7 @@ mod faults;
 mod proxies;
 mod redirects;
 mod server;
+mod tls;
 
 use super::*;
 use server::Server;
