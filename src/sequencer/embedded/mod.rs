@@ -1,0 +1,309 @@
+//! The embedded log: one process, append-only segment files in the data folder, nothing to install.
+//!
+//! ```text
+//! DATA/mirano.json                        format version, log id, number of partitions
+//! DATA/lock                               locked exclusively by the one process that writes
+//! DATA/log/0000/00000000000000000000.seg  commits of partition 0 from seq 0
+//! DATA/log/0000/00000000000000000000.idx  a hint where they stand; can be deleted
+//! ```
+//!
+//! An append is acknowledged when its batch is synced. Only counting commits reach the files. What a crash left
+//! unfinished at the very end is cut at open and reported; any other damage is named and refused.
+
+mod disk;
+mod folder;
+mod frame;
+mod marks;
+mod open;
+mod partition;
+mod queue;
+mod scan;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use folder::{FORMAT_FILE, LOG_FOLDER, OpenError};
+pub use open::CutTail;
+pub use partition::Verified;
+
+use super::*;
+use folder::{Format, at};
+use metrics::{counter, gauge};
+use mirano_schemas::envelope::MAX_COMMIT_LEN;
+use partition::Partition;
+use queue::{Queue, Waiting};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How to open a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Partitions of a new log; an existing one must have as many. 1 to 1024.
+    pub partitions: u32,
+    /// A segment that is at least this long is followed by a new one. At most 1 GiB.
+    pub segment_bytes: usize,
+    /// About this much is written and synced at once, at most. At most 64 MiB.
+    pub batch_bytes: usize,
+    /// An append is refused as overloaded when this much waits in its partition already.
+    pub max_pending_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            segment_bytes: 64 * 1024 * 1024,
+            batch_bytes: 8 * 1024 * 1024,
+            max_pending_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// The log; see the module. Dropping it writes what was handed over, then closes.
+pub struct EmbeddedLog {
+    format: Format,
+    partitions: Vec<(Arc<Partition>, Arc<Queue>)>,
+    cut: Vec<CutTail>,
+    writers: Vec<JoinHandle<()>>,
+    max_pending_bytes: usize,
+    /// `None`: opened for reading only.
+    lock: Option<File>,
+}
+
+impl EmbeddedLog {
+    /// Opens the log in `folder`, or makes a new one if the folder is empty or not there.
+    pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(RealDisk), folder, options)
+    }
+
+    /// As [`Self::open`], writing through `disk`.
+    pub fn open_on(disk: Arc<dyn Disk>, folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let folder = folder.as_ref();
+        folder::check_partitions(options.partitions)?;
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        // Before the lock leaves a file in a folder that is not ours.
+        if Format::read(folder)?.is_none() {
+            folder::check_unused(folder)?;
+        }
+        let lock = folder::lock(folder)?;
+        let format = match Format::read(folder)? {
+            Some(format) => format,
+            None => Self::create(disk.as_ref(), folder, options.partitions)?,
+        };
+        if format.partitions != options.partitions {
+            let (have, want) = (format.partitions, options.partitions);
+            return Err(OpenError::OtherPartitions { folder: folder.to_owned(), have, want });
+        }
+        Self::open_all(Some((disk, options, lock)), folder, format)
+    }
+
+    /// Opens an existing log for reading what it holds now, without a lock and without changing anything: a copied
+    /// folder, or one that a server is writing to.
+    pub fn open_read_only(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let folder = folder.as_ref();
+        match Format::read(folder)? {
+            Some(format) => Self::open_all(None, folder, format),
+            None if folder.is_dir() => {
+                folder::check_unused(folder)?;
+                Err(OpenError::Missing(folder.to_owned()))
+            }
+            None => Err(OpenError::Missing(folder.to_owned())),
+        }
+    }
+
+    fn create(disk: &dyn Disk, folder: &Path, partitions: u32) -> Result<Format, OpenError> {
+        let format = Format { log_id: mirano_schemas::LogId(rand::random()), partitions };
+        let log = folder.join(LOG_FOLDER);
+        for partition in 0..partitions {
+            open::create(disk, &open::partition_folder(&log, partition), format.log_id, partition)?;
+        }
+        disk.sync_folder(&log).map_err(at(&log))?;
+        format.write(disk, folder)?;
+        // The folder's own name must last as well.
+        if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+            disk.sync_folder(parent).map_err(at(parent))?;
+        }
+        tracing::info!(folder = %folder.display(), log_id = %format.log_id, partitions, "made a new log");
+        Ok(format)
+    }
+
+    fn open_all(
+        writing: Option<(Arc<dyn Disk>, Options, File)>,
+        folder: &Path,
+        format: Format,
+    ) -> Result<Self, OpenError> {
+        let log = folder.join(LOG_FOLDER);
+        let disk = writing.as_ref().map(|(disk, ..)| disk.as_ref());
+        let mut opened = Vec::new();
+        for partition in 0..format.partitions {
+            let folder = open::partition_folder(&log, partition);
+            opened.push(open::open(disk, &folder, format.log_id, partition).inspect_err(|error| {
+                if let OpenError::Corruption(corruption) = error {
+                    let kind = writer::kind_label(&corruption.kind);
+                    counter!("mirano_log_corruption_total", "kind" => kind).increment(1);
+                    tracing::error!(%corruption, "the log is damaged");
+                }
+            })?);
+        }
+        let queues: Vec<Arc<Queue>> = opened.iter().map(|_| Arc::default()).collect();
+        let mut this = Self {
+            format,
+            partitions: Vec::new(),
+            cut: Vec::new(),
+            writers: Vec::new(),
+            max_pending_bytes: writing.as_ref().map_or(0, |(_, options, _)| options.max_pending_bytes),
+            lock: None,
+        };
+        for (opened, queue) in opened.into_iter().zip(&queues) {
+            this.cut.extend(opened.cut);
+            if let (Some(file), Some((disk, options, _))) = (opened.file, &writing) {
+                let name = format!("log-{}", opened.last.header.partition);
+                let writer = writer::Writer {
+                    log_id: format.log_id,
+                    disk: disk.clone(),
+                    partition: opened.partition.clone(),
+                    segment: opened.last,
+                    file,
+                    queue: queue.clone(),
+                    all: queues.clone(),
+                    segment_bytes: options.segment_bytes.min(1 << 30),
+                    batch_bytes: options.batch_bytes.min(64 << 20),
+                };
+                let thread = std::thread::Builder::new().name(name).spawn(move || writer.run()).map_err(at(folder))?;
+                this.writers.push(thread);
+            }
+            this.partitions.push((opened.partition, queue.clone()));
+        }
+        if let Some((.., lock)) = writing {
+            this.lock = Some(lock);
+            gauge!("mirano_log_poisoned").set(0.0);
+        }
+        Ok(this)
+    }
+
+    /// The torn tails that were cut at open (where only reading: left out).
+    pub fn cut_tails(&self) -> &[CutTail] {
+        &self.cut
+    }
+
+    /// Reads every byte of every partition and follows each chain from its genesis; opening reads only the last segments
+    /// whole. Gives what it found by partition, or the first damage.
+    pub fn verify_all(&self) -> Result<Vec<Verified>, ReadError> {
+        let numbered = (0..).zip(&self.partitions);
+        numbered.map(|(number, (partition, _))| partition.verify(Head::genesis(self.log_id(), number))).collect()
+    }
+
+    fn partition(&self, partition: u32) -> Result<&Partition, ReadError> {
+        match self.partitions.get(partition as usize) {
+            Some((partition, _)) => Ok(partition),
+            None => Err(ReadError::UnknownPartition { partition, partitions: self.partitions() }),
+        }
+    }
+
+    fn hand_over(
+        &self,
+        partition: u32,
+        record: Bytes,
+    ) -> Result<oneshot::Receiver<Result<Outcome, AppendError>>, AppendError> {
+        let Some((_, queue)) = self.partitions.get(partition as usize) else {
+            return Err(AppendError::UnknownPartition { partition, partitions: self.partitions() });
+        };
+        if self.lock.is_none() {
+            return Err(AppendError::ReadOnly);
+        }
+        if record.len() > MAX_COMMIT_LEN {
+            return Err(AppendError::TooLong { len: record.len() });
+        }
+        let (reply, outcome) = oneshot::channel();
+        queue.push(Waiting { record, reply }, self.max_pending_bytes)?;
+        Ok(outcome)
+    }
+}
+
+impl Sequencer for EmbeddedLog {
+    fn log_id(&self) -> LogId {
+        self.format.log_id
+    }
+
+    fn partitions(&self) -> u32 {
+        self.format.partitions
+    }
+
+    fn append(&self, partition: u32, record: Bytes) -> BoxFuture<'static, Result<Outcome, AppendError>> {
+        match self.hand_over(partition, record) {
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+            // A writer that ended without an answer panicked.
+            Ok(outcome) => Box::pin(async move {
+                outcome.await.unwrap_or_else(|_| Err(AppendError::Unsettled { cause: "the writer is gone".into() }))
+            }),
+        }
+    }
+
+    fn head(&self, partition: u32) -> Head {
+        self.partition(partition)
+            .map_or_else(|_| Head::genesis(self.log_id(), partition), |partition| *partition.head.borrow())
+    }
+
+    fn watch(&self, partition: u32) -> watch::Receiver<Head> {
+        match self.partition(partition) {
+            Ok(partition) => partition.head.subscribe(),
+            Err(_) => watch::Sender::new(Head::genesis(self.log_id(), partition)).subscribe(),
+        }
+    }
+
+    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
+        self.partition(partition)?.read(from_seq, max_bytes).inspect_err(|error| {
+            if let ReadError::Corruption(corruption) = error {
+                let kind = writer::kind_label(&corruption.kind);
+                counter!("mirano_log_corruption_total", "kind" => kind).increment(1);
+                tracing::error!(%corruption, "the log is damaged");
+            }
+        })
+    }
+
+    fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
+        let mut out: Vec<Record> = Vec::new();
+        let mut from = from_seq;
+        while out.len() < max {
+            let commits = self.read(partition, from, 256 * 1024)?;
+            let Some(last) = commits.last() else { break };
+            from = last.position.seq + 1;
+            let record = |commit: Committed| Record {
+                upon: commit.position.seq,
+                counts: Some(commit.hash),
+                record: commit.record,
+            };
+            out.extend(commits.into_iter().map(record));
+        }
+        out.truncate(max);
+        Ok(out)
+    }
+
+    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
+        let partition = self.partition(anchor.partition)?;
+        let head = *partition.head.borrow();
+        compare_anchor(self.log_id(), head, anchor, |seq| {
+            let commits = partition.read(seq, 0)?;
+            // Below the head there always is one.
+            Ok(commits.first().map_or(head.hash, |commit| commit.hash))
+        })
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        for (_, queue) in &self.partitions {
+            queue.close();
+        }
+        for writer in self.writers.drain(..) {
+            if writer.join().is_err() {
+                tracing::error!("a writer of the log panicked");
+            }
+        }
+    }
+}

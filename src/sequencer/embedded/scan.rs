@@ -1,0 +1,93 @@
+//! Reading a segment from its first byte to its last, and telling a torn tail from damage. Pure.
+
+use super::super::{Corruption, CorruptionKind};
+use super::frame::{FRAME_LEN, Frame, FrameError, SEGMENT_HEADER_LEN};
+use super::marks::Marks;
+use mirano_schemas::envelope::{Head, MAGIC, Verdict};
+use std::path::Path;
+
+/// What a segment holds.
+#[derive(Debug)]
+pub struct Scan {
+    /// The head after its last commit.
+    pub head: Head,
+    /// Where some of its commits stand.
+    pub marks: Marks,
+    /// Good bytes from the start of the file.
+    pub good_len: usize,
+    /// Where the last batch starts: all before was synced before it was written.
+    pub last_batch: usize,
+    /// What stands behind the good bytes: an unfinished or damaged frame that was never known to be durable.
+    pub torn: Option<FrameError>,
+}
+
+/// Walks all frames of `file` (the whole file, header included) from the head `head`.
+///
+/// The first frame that is not good is a torn tail unless something behind it proves that it was durable once.
+pub fn scan(path: &Path, file: &[u8], mut head: Head) -> Result<Scan, Corruption> {
+    let mut offset = SEGMENT_HEADER_LEN.min(file.len());
+    let mut marks = Marks::default();
+    let mut last_batch = offset;
+    let corruption = |head: &Head, offset: usize, kind| Corruption {
+        partition: head.partition,
+        seq: head.next_seq,
+        file: Some(path.to_owned()),
+        offset: offset as u64,
+        kind,
+    };
+    let torn = loop {
+        let rest = file.get(offset..).unwrap_or_default();
+        if rest.is_empty() {
+            break None;
+        }
+        let seq = head.next_seq;
+        match Frame::parse(rest) {
+            Ok(frame) => {
+                let synced = frame.synced as usize;
+                if synced > offset || synced < last_batch {
+                    let kind = CorruptionKind::Frame("its durable end is not one");
+                    return Err(corruption(&head, offset, kind));
+                }
+                match head.judge(frame.record) {
+                    Verdict::Counts(_) => {}
+                    Verdict::Void => return Err(corruption(&head, offset, CorruptionKind::Chain)),
+                    Verdict::Corrupt(_) => return Err(corruption(&head, offset, CorruptionKind::Body)),
+                }
+                marks.add(seq, offset);
+                last_batch = synced;
+                offset += frame.len();
+            }
+            Err(error) if !was_durable(file, offset, head.partition) => break Some(error),
+            Err(FrameError::Body) => return Err(corruption(&head, offset, CorruptionKind::Body)),
+            Err(FrameError::Damaged(what)) => return Err(corruption(&head, offset, CorruptionKind::Frame(what))),
+            Err(FrameError::Short { .. }) => {
+                return Err(corruption(&head, offset, CorruptionKind::Frame("it has a wrong length")));
+            }
+        }
+    };
+    Ok(Scan { head, marks, good_len: offset, last_batch, torn })
+}
+
+/// Whether a good frame behind `bad` says that the file had been durable beyond `bad` when it was written. Frames of the
+/// batch that `bad` belongs to do not: a crash may keep the end of a batch and lose its middle.
+fn was_durable(file: &[u8], bad: usize, partition: u32) -> bool {
+    let first = MAGIC.first().copied().unwrap_or_default();
+    let mut at = bad + 1 + FRAME_LEN;
+    while let Some(found) = file.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == first)) {
+        at += found;
+        let start = at - FRAME_LEN;
+        at += 1;
+        if !file.get(start + FRAME_LEN..).is_some_and(|rest| rest.starts_with(&MAGIC)) {
+            continue;
+        }
+        if let Some(rest) = file.get(start..)
+            && let Ok(frame) = Frame::parse(rest)
+            && frame.envelope.position.partition == partition
+            && (frame.synced as usize) > bad
+            && (frame.synced as usize) <= start
+        {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,129 @@
+//! The log: what order commits have, and which of them count.
+//!
+//! One interface, [`Sequencer`], over several logs that all obey the one rule of
+//! [`mirano_schemas::envelope::Head::judge`]: [`memory::MemoryLog`] for tests and the simulation, and
+//! [`embedded::EmbeddedLog`] for one process with append-only files. Correctness rests on the order of records alone:
+//! nothing here knows who usually decides for a partition, and nothing here looks into a body.
+//!
+//! A log promises: what [`Sequencer::append`] reported as counted is durable and is read back by everyone at that
+//! position for ever; what it reported as void never counts; what it reported as unsettled may do either.
+
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
+mod error;
+pub mod memory;
+
+pub use error::{AnchorError, AppendError, Corruption, CorruptionKind, ReadError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use mirano_schemas::envelope::{Envelope, HEADER_LEN, Head};
+use mirano_schemas::{CommitHash, LogId, Position};
+use tokio::sync::watch;
+
+/// An ordered log of commits per partition.
+pub trait Sequencer: Send + Sync + 'static {
+    /// The log's id: with the partition it fixes the genesis hash, so no two logs share a history.
+    fn log_id(&self) -> LogId;
+
+    /// How many partitions the log has: `0..partitions()`.
+    fn partitions(&self) -> u32;
+
+    /// Hands a sealed record (84-byte header and body) over; the order of calls is the order of records.
+    ///
+    /// The record is taken when this returns; the future only tells the outcome, once it is settled: durable and read
+    /// back. Dropping the future does not withdraw the record.
+    fn append(&self, partition: u32, record: Bytes) -> BoxFuture<'static, Result<Outcome, AppendError>>;
+
+    /// The durable head. A partition that the log does not have answers with its genesis.
+    fn head(&self, partition: u32) -> Head;
+
+    /// Follows the durable head. When the log is closed or stops, the sender is gone or the value stands still.
+    fn watch(&self, partition: u32) -> watch::Receiver<Head>;
+
+    /// Durable counting commits in order from `from_seq`: at least one if there is one, else as many as fit about
+    /// `max_bytes` of records. Empty at the head.
+    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError>;
+
+    /// Durable records in the order of the log, void ones too, that were judged when the head's `next_seq` was
+    /// `from_seq` or more. About `max` of them: the records judged at one head are never parted, so going on with the
+    /// last one's `upon + 1` misses none.
+    ///
+    /// The embedded log never stores a void record, so there it gives the counting ones.
+    fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// Compares an anchor (the position and head hash that a reader kept) with the log.
+    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError>;
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It counts, and is durable.
+    Counted {
+        /// Where it stands.
+        position: Position,
+        /// Its hash: the `prev` of the next commit.
+        hash: CommitHash,
+    },
+    /// It is void for ever: decide again upon this head or a later one.
+    Void {
+        /// The head that the record was judged by.
+        head: Head,
+    },
+}
+
+/// A counting commit, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Where it stands.
+    pub position: Position,
+    /// Its hash.
+    pub hash: CommitHash,
+    /// Its envelope.
+    pub envelope: Envelope,
+    /// Header and body.
+    pub record: Bytes,
+}
+
+impl Committed {
+    /// The body: all after the header.
+    pub fn body(&self) -> &[u8] {
+        self.record.get(HEADER_LEN..).unwrap_or_default()
+    }
+
+    /// The head of the partition right after this commit.
+    pub fn head(&self) -> Head {
+        Head { partition: self.position.partition, next_seq: self.position.seq + 1, hash: self.hash }
+    }
+}
+
+/// A record as it lies in the log, counting or void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The head's `next_seq` when it was judged. For a counting record this is its own `seq`.
+    pub upon: u64,
+    /// Its hash if it counts, `None` if it is void.
+    pub counts: Option<CommitHash>,
+    /// The whole record, as it was appended.
+    pub record: Bytes,
+}
+
+/// Compares an anchor with a log: `head` is the durable head, `hash_at(seq)` the hash of a counting commit.
+fn compare_anchor(
+    log: LogId,
+    head: Head,
+    anchor: &Head,
+    hash_at: impl FnOnce(u64) -> Result<CommitHash, ReadError>,
+) -> Result<(), AnchorError> {
+    if anchor.next_seq > head.next_seq {
+        return Err(AnchorError::TailCut { anchor: *anchor, head });
+    }
+    let found = match anchor.next_seq.checked_sub(1) {
+        _ if anchor.next_seq == head.next_seq => head.hash,
+        None => mirano_schemas::envelope::genesis(log, anchor.partition),
+        Some(last) => hash_at(last)?,
+    };
+    if found == anchor.hash { Ok(()) } else { Err(AnchorError::OtherHistory { anchor: *anchor, found }) }
+}
