@@ -2,6 +2,7 @@
 
 pub mod core;
 pub mod demo;
+pub mod sequencer;
 pub mod sources;
 pub mod vault;
 pub mod work;
