@@ -14,6 +14,7 @@ use crate::core::vault::PersonKeys;
 use bytes::Bytes;
 use frame::{Frame, FrameError};
 use mirano_schemas::EvidenceId;
+use moka::sync::Cache;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
@@ -25,6 +26,9 @@ use url::Url;
 
 /// From this size on, compressing and checking leave the async threads.
 const HEAVY_BYTES: usize = 256 * 1024;
+
+/// How many names are remembered as being on disk.
+const SYNCED: u64 = 100_000;
 
 /// Evidence as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +99,8 @@ pub struct EvidenceStore {
     prefix: ObjectPath,
     /// The folder, when it is a local one.
     local: Option<PathBuf>,
+    /// What this process itself has seen reach the disk.
+    synced: Cache<EvidenceId, ()>,
 }
 
 impl EvidenceStore {
@@ -123,7 +129,7 @@ impl EvidenceStore {
         }
         super::tls::install();
         let (store, prefix) = object_store::parse_url_opts(&url, options).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { store: Arc::from(store), prefix, local: None })
+        Ok(Self { store: Arc::from(store), prefix, local: None, synced: Cache::new(SYNCED) })
     }
 
     /// Opens a local folder, made where it is missing.
@@ -136,12 +142,22 @@ impl EvidenceStore {
             File::open(at).and_then(|at| at.sync_all()).map_err(|error| bad(error.to_string()))?;
         }
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)), prefix: ObjectPath::default(), local: Some(folder) })
+        Ok(Self {
+            store: Arc::new(store.with_fsync(true)),
+            prefix: ObjectPath::default(),
+            local: Some(folder),
+            synced: Cache::new(SYNCED),
+        })
     }
 
     /// A store that is gone with the process: for tests and the simulation.
     pub fn memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), prefix: ObjectPath::default(), local: None }
+        Self {
+            store: Arc::new(InMemory::new()),
+            prefix: ObjectPath::default(),
+            local: None,
+            synced: Cache::new(SYNCED),
+        }
     }
 
     /// Keeps a raw body. When this returns it is durable. May be repeated: the same bytes are not written again.
@@ -158,11 +174,12 @@ impl EvidenceStore {
         })
         .await?;
         let path = self.path(&id);
-        if self.is_kept(&path, &bytes).await? {
-            return Ok(id);
+        if !self.is_kept(&id, &path, &bytes).await? {
+            let put = self.store.put(&path, PutPayload::from(bytes)).await;
+            put.map_err(|error| unavailable("write", &error))?;
         }
-        let put = self.store.put(&path, PutPayload::from(bytes)).await;
-        put.map(|_| id).map_err(|error| unavailable("write", &error))
+        self.synced.insert(id, ());
+        Ok(id)
     }
 
     /// Reads evidence and verifies it. `open`: the keys of the person it is about, where it is of level person.
@@ -186,20 +203,24 @@ impl EvidenceStore {
     }
 
     /// Whether the object is there already, whole and durable.
-    async fn is_kept(&self, path: &ObjectPath, bytes: &[u8]) -> Result<bool, EvidenceError> {
+    async fn is_kept(&self, id: &EvidenceId, path: &ObjectPath, bytes: &[u8]) -> Result<bool, EvidenceError> {
         let size = match self.store.head(path).await {
             Ok(meta) => meta.size,
             Err(object_store::Error::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(unavailable("look for an object", &error)),
         };
         let Some(folder) = &self.local else { return Ok(size == bytes.len() as u64) };
-        // A crash may have come after the rename and before the folder's sync: what is seen here need not be on disk
-        // yet. And a damaged object is mended, since its bytes are at hand.
+        // An earlier process may have crashed after the rename and before the folder's sync: what is seen here need not
+        // be on disk yet. And a damaged object is mended, since its bytes are at hand.
+        let synced = self.synced.contains_key(id);
         let file = folder.join(path.as_ref());
         let want = blake3::hash(bytes);
         let kept = tokio::task::spawn_blocking(move || -> std::io::Result<bool> {
             if blake3::hash(&fs::read(&file)?) != want {
                 return Ok(false);
+            }
+            if synced {
+                return Ok(true);
             }
             File::open(&file)?.sync_all()?;
             for above in file.ancestors().skip(1).take(2) {
