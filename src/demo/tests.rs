@@ -446,16 +446,22 @@ async fn a_folder_of_dated_files_is_a_world() {
     assert!(start(Options { data: Some(empty.path().join("none")), ..Options::default() }).await.is_err());
 }
 
+/// The folder of real sets; none, said loudly, where it is not.
+fn real_data() -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let data = std::env::var_os("MIRANO_DATA").map_or_else(beside, PathBuf::from);
+    if data.join("airbnb_barossa_listings_dev").is_dir() {
+        return Some(data);
+    }
+    eprintln!("LEFT OUT: no real data in {}; set MIRANO_DATA", data.display());
+    None
+}
+
 /// The real sets, served from where they lie: through HTTP, the differences of what the connector calls material and
 /// volatile are those that the sets' own file counts.
 #[tokio::test]
 async fn the_real_sets_change_as_their_own_counts_say() {
-    let data = std::env::var_os("MIRANO_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    if !data.join("airbnb_barossa_listings_dev").is_dir() {
-        eprintln!("LEFT OUT: no real data in {}; set MIRANO_DATA", data.display());
-        return;
-    }
+    let Some(data) = real_data() else { return };
     let options = Options { data: Some(data.clone()), speed: 1_000.0, faults: false, ..Options::default() };
     let demo = Demo::start(options).await;
     let files = config(&demo.running.base_url(), Some(&data)).expect("a configuration");

@@ -108,7 +108,8 @@ impl Company {
                 }
             }
             Fate::Troubled => draw.between(30_000_000, 400_000_000) as u64,
-            Fate::Bankrupt => 100_000_000 + quarter.max(0) as u64 * 77_777_777,
+            Fate::Bankrupt if date < petition_day() => 0,
+            Fate::Bankrupt => (quarter - 22).max(1) as u64 * 177_777_777,
         }
     }
 }

@@ -45,7 +45,7 @@ impl World {
             Fate::Quiet => 3,
             Fate::Ordinary => 14,
             Fate::Troubled => 70,
-            Fate::Bankrupt => 90,
+            Fate::Bankrupt => 110,
         };
         let mut cases: Vec<Case> = (0..count).filter_map(|n| self.case(company, n, date)).collect();
         cases.extend(bankruptcy(company, date));
@@ -57,8 +57,14 @@ impl World {
         let mut draw = self.draw(&["case", &company.inn, &n.to_string()]);
         let quiet = company.fate == Fate::Quiet;
         let day = draw.between(1, 28) as u32;
-        // A quiet company's cases are old and won; the others' come in at all times, to the end of 2027.
-        let month = if quiet { draw.between(-30, -6) } else { draw.between(-12, 95) };
+        // A quiet company's cases are old and won; those of the one that goes bankrupt come in from May 2025 on, as
+        // signs do; the others' at all times, to the end of 2027.
+        let (first, last) = match company.fate {
+            Fate::Quiet => (-30, -6),
+            Fate::Ordinary | Fate::Troubled => (-12, 95),
+            Fate::Bankrupt => (64, 95),
+        };
+        let month = draw.between(first, last);
         let filed = begins(month, day);
         if filed > date {
             return None;
@@ -79,7 +85,7 @@ impl World {
         };
         let lost = draw.chance(if defendant { 55 } else { 20 });
         let over = now >= decided;
-        let number = format!("А00-{}/{}", 1_000 + draw.between(0, 899) * 100 + n, filed.format("%Y"));
+        let number = format!("А00-{}/{}", 1_000 + draw.between(0, 449) * 200 + n, filed.format("%Y"));
         Some(Case {
             number,
             kind: if draw.chance(12) { "А" } else { "Г" },

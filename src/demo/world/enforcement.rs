@@ -22,9 +22,11 @@ pub struct Proceeding {
     pub views: i64,
 }
 
-/// The only persons about whom the demo knows anything.
-pub const PERSONS: [(&str, &str); 2] =
-    [("Небылицын Пётр Выдумович", "1970-01-01"), ("Придуманова Сказка Мифовна", "1985-05-05")];
+/// The only person about whom the demo knows anything: name, day of birth.
+const PERSON: (&str, &str) = ("Небылицын Пётр Выдумович", "1970-01-01");
+
+/// The month in which the first were opened.
+const FIRST: i64 = -12;
 
 const SUBJECTS: [&str; 4] = [
     "Взыскание неустойки",
@@ -36,27 +38,29 @@ const SUBJECTS: [&str; 4] = [
 impl World {
     /// Open proceedings against a company on a date.
     pub fn proceedings(&self, company: &Company, date: NaiveDate) -> Vec<Proceeding> {
-        let count = match company.fate {
-            Fate::Quiet => 0,
-            Fate::Ordinary => 10,
-            Fate::Troubled => 60,
-            Fate::Bankrupt => 120,
+        // How many there ever are, and from which month on: a bankrupt's come with its bankruptcy.
+        let (count, first) = match company.fate {
+            Fate::Quiet => (0, FIRST),
+            Fate::Ordinary => (10, FIRST),
+            Fate::Troubled => (60, FIRST),
+            Fate::Bankrupt => (120, 70),
         };
-        (0..count).filter_map(|n| self.proceeding(&company.inn, &company.name.to_uppercase(), n, date)).collect()
+        let debtor = company.name.to_uppercase();
+        (0..count).filter_map(|n| self.proceeding(&company.inn, &debtor, n, first, date)).collect()
     }
 
-    /// Open proceedings against a person on a date; only the demo's own persons have any, so that no real one ever does.
+    /// Open proceedings against a person on a date; only the demo's own has any, so that no real one ever does.
     pub fn proceedings_of_person(&self, name: &str, born: &str, date: NaiveDate) -> Vec<Proceeding> {
         let plain = |text: &str| text.to_lowercase().replace('ё', "е").split_whitespace().collect::<Vec<_>>().join(" ");
-        let known = PERSONS.first().filter(|(known, day)| plain(known) == plain(name) && *day == born.trim());
-        let Some((known, _)) = known else { return Vec::new() };
-        (0..24).filter_map(|n| self.proceeding(known, &known.to_uppercase(), n, date)).collect()
+        let (known, day) = PERSON;
+        let count = if plain(known) == plain(name) && day == born.trim() { 24 } else { 0 };
+        (0..count).filter_map(|n| self.proceeding(known, &known.to_uppercase(), n, FIRST, date)).collect()
     }
 
-    fn proceeding(&self, owner: &str, debtor: &str, n: i64, date: NaiveDate) -> Option<Proceeding> {
+    fn proceeding(&self, owner: &str, debtor: &str, n: i64, first: i64, date: NaiveDate) -> Option<Proceeding> {
         let mut draw = self.draw(&["proceeding", owner, &n.to_string()]);
         let day = draw.between(1, 28) as u32;
-        let (month, life) = (draw.between(-12, 95), draw.between(3, 18));
+        let (month, life) = (draw.between(first, 95), draw.between(3, 18));
         let now = months(date, day);
         // What has ended is no longer shown.
         if begins(month, day) > date || now >= month + life {
@@ -64,10 +68,9 @@ impl World {
         }
         let subject = draw.pick(&SUBJECTS);
         let sum = draw.between(300_000, 250_000_000) as u64;
-        // Something is paid in one month of three.
-        let paid = (month..now)
-            .filter(|m| self.draw(&["paid", owner, &n.to_string(), &m.to_string()]).chance(33))
-            .count() as u64;
+        // A tenth of the rest is paid in one month of three.
+        let paid = (month..now).filter(|m| self.draw(&["paid", owner, &n.to_string(), &m.to_string()]).chance(33));
+        let left = paid.fold(sum, |left, _| left * 9 / 10);
         let opened = begins(month, day);
         Some(Proceeding {
             number: format!(
@@ -79,8 +82,7 @@ impl World {
             opened,
             debtor: debtor.to_owned(),
             subject,
-            left: (subject != "Обязать устранить недостатки")
-                .then(|| (sum * 9u64.pow(paid.min(12) as u32) / 10u64.pow(paid.min(12) as u32)).max(100)),
+            left: (subject != "Обязать устранить недостатки").then_some(left),
             office: format!("Вымышленный РОСП № {}", draw.between(1, 9)),
             views: 10 + (date - opened).num_days() * draw.between(1, 4),
         })
