@@ -166,10 +166,16 @@ impl Table {
         }
         let _ = writeln!(text, "valid = [{{ contains = {} }}]\n", quoted(&self.proof));
         let identity = plain(&self.identity);
+        // About the listing itself where one was asked for: whoever asks for it, at whatever address, means the same thing.
+        let subject = match by {
+            Some(_) => format!("property:{}-{{{{ params.{param} }}}}", self.set),
+            None => "{{ subject }}".to_owned(),
+        };
         let _ = writeln!(
             text,
-            "[[fact]]\nkind = {}\nsubject = \"{{{{ subject }}}}\"\nidentity = [{}]\n[fact.attrs]",
+            "[[fact]]\nkind = {}\nsubject = {}\nidentity = [{}]\n[fact.attrs]",
             quoted(&fact),
+            quoted(&subject),
             quoted(&identity)
         );
         for column in &self.columns {
