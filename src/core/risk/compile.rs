@@ -2,6 +2,7 @@
 
 use super::INCOMPLETE;
 use super::analysis::{Analysis, Kinds, analyse, conditions_on_facts, kinds_of};
+use super::patterns::Patterns;
 use super::{functions, missing};
 use crate::core::policy::{LevelSpec, Points, RiskSpec, RuleSpec};
 use cel::common::ast::SourceInfo;
@@ -53,6 +54,7 @@ pub(super) struct Rule {
     pub as_of: bool,
     /// Of a rule over all facts: what makes a fact one that the rule rests on.
     pub over_all: Option<Vec<(String, IdedExpr)>>,
+    pub patterns: Patterns,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,11 @@ impl Rules {
     /// Names the rules by their content: the same file, the same digest.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The sources that rules need, for a check that there are such.
+    pub fn needs(&self) -> BTreeSet<&str> {
+        self.rules.iter().flat_map(|rule| rule.needs.iter().map(String::as_str)).collect()
     }
 
     /// The ids of the rules that a fact of this kind can touch, in the file's order.
@@ -197,6 +204,7 @@ impl Check<'_> {
                 return None;
             }
         };
+        let mut patterns = Patterns::default();
         let mut as_of = found.as_of;
         let mut kinds = if over_all { touched(&found) } else { kinds_of(&when, "fact") };
         let points = match &spec.points {
@@ -219,10 +227,12 @@ impl Check<'_> {
                     kinds = union(kinds, touched(&found));
                 }
                 as_of |= found.as_of;
+                self.take("points", &mut patterns, &mut points);
                 missing::tolerate(&mut points);
                 RulePoints::Expression(points)
             }
         };
+        self.take("when", &mut patterns, &mut when);
         missing::tolerate(&mut when);
         Some(Rule {
             id: spec.id.clone(),
@@ -236,38 +246,51 @@ impl Check<'_> {
             allow_name_match: spec.allow_name_match,
             kinds,
             as_of,
+            patterns,
         })
     }
 
-    fn expression(&mut self, field: &str, source: &str, fact_kinds: Kinds) -> Option<(IdedExpr, Analysis)> {
-        let (expr, info) = match self.env.parser().parse_with_source_info(source) {
-            Ok(parsed) => parsed,
-            Err(errors) => {
-                for error in errors.errors {
-                    let (line, column) = error.pos;
-                    self.problem(field, format!("line {line}, column {column} of the expression: {}", error.msg));
-                }
-                return None;
-            }
-        };
-        let analysis = analyse(&expr, fact_kinds);
-        for (node, detail) in &analysis.problems {
-            self.problem(field, format!("{}{detail}", place(&info, *node)));
-        }
-        for (kinds, attribute) in &analysis.reads {
-            let volatile = self
-                .volatile
-                .iter()
-                .find(|(kind, name)| name == attribute && kinds.as_ref().is_none_or(|kinds| kinds.contains(kind)));
-            if let Some((kind, name)) = volatile {
-                self.problem(
-                    field,
-                    format!("{name} of {kind} is volatile: it changes without being news, so no rule may read it"),
-                );
-            }
-        }
-        Some((expr, analysis))
+    fn take(&mut self, field: &str, patterns: &mut Patterns, expr: &mut IdedExpr) {
+        let mut problems = Vec::new();
+        patterns.take(expr, &mut problems);
+        problems.into_iter().for_each(|detail| self.problem(field, detail));
     }
+
+    fn expression(&mut self, field: &str, source: &str, fact_kinds: Kinds) -> Option<(IdedExpr, Analysis)> {
+        match expression(self.env, source, fact_kinds, self.volatile) {
+            Ok(parsed) => Some(parsed),
+            Err(problems) => {
+                problems.into_iter().for_each(|detail| self.problem(field, detail));
+                None
+            }
+        }
+    }
+}
+
+/// Parses and looks through an expression; or tells all that is wrong with it.
+pub(super) fn expression(
+    env: &Env,
+    source: &str,
+    fact_kinds: Kinds,
+    volatile: &BTreeSet<(String, String)>,
+) -> Result<(IdedExpr, Analysis), Vec<String>> {
+    let (expr, info) = env.parser().parse_with_source_info(source).map_err(|errors| {
+        let told = errors.errors.into_iter().map(|error| {
+            let (line, column) = error.pos;
+            format!("line {line}, column {column} of the expression: {}", error.msg)
+        });
+        told.collect::<Vec<_>>()
+    })?;
+    let analysis = analyse(&expr, fact_kinds);
+    let not_allowed = analysis.problems.iter().map(|(node, detail)| format!("{}{detail}", place(&info, *node)));
+    let read = analysis.reads.iter().filter_map(|(kinds, attribute)| {
+        let (kind, name) = volatile
+            .iter()
+            .find(|(kind, name)| name == attribute && kinds.as_ref().is_none_or(|kinds| kinds.contains(kind)))?;
+        Some(format!("{name} of {kind} is volatile: it changes without being news, so no rule may read it"))
+    });
+    let problems: Vec<String> = not_allowed.chain(read).collect();
+    if problems.is_empty() { Ok((expr, analysis)) } else { Err(problems) }
 }
 
 fn place(info: &SourceInfo, node: u64) -> String {

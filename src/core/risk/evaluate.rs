@@ -120,6 +120,7 @@ impl<'a> Run<'a> {
     {
         let mut context = Context::with_env(Arc::clone(&self.rules.env));
         context.add_variable_as_val("as_of", Box::new(CelString::from(self.as_of)));
+        self.rule.patterns.bind(&mut context);
         context
     }
 
@@ -212,7 +213,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn holds(condition: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, ExecutionError> {
+pub(super) fn holds(condition: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, ExecutionError> {
     let value = Value::resolve_val(condition, context)?;
     value.downcast_ref::<CelBool>().map(|yes| *yes.inner()).ok_or_else(|| ExecutionError::UnexpectedType {
         got: value.get_type().name().to_owned(),
@@ -221,7 +222,7 @@ fn holds(condition: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, Execut
 }
 
 /// An error in words that hold no value of any fact: they go into the log, where a person's data is sealed.
-fn message(error: &ExecutionError) -> String {
+pub(super) fn message(error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchKey(name) => format!("the attribute {name} is missing"),
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),

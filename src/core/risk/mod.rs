@@ -11,14 +11,17 @@ mod analysis;
 mod assess;
 mod compile;
 mod evaluate;
+mod filter;
 mod functions;
 mod locate;
 mod missing;
+mod patterns;
 mod value;
 
 pub use assess::{Coverage, SourceCoverage};
 pub use compile::{RiskProblem, Rules, compile};
 pub use evaluate::{Evaluation, FactInput, Gone};
+pub use filter::FactFilter;
 pub use locate::line_of;
 
 /// The rules that are used where no `risk.toml` is given.

@@ -165,6 +165,7 @@ fn values_are_typed() {
             + &rule("list", "when = '\"б\" in fact.list && size(fact.list) == 2'\npoints = 1")
             + &rule("bool", "when = 'fact.yes'\npoints = 1")
             + &rule("text", "when = 'fact.text.matches(\"(?i)^ТЕКСТ$\")'\npoints = 1")
+            + &rule("texts", "when = 'matches(fact.text, \"к\") && !fact.text.matches(\"К\")'\npoints = 1")
             + &rule(
                 "about",
                 "when = 'fact.source == \"x\" && fact.subject == \"company:7707083893\" && fact.matched == \"id\"'\npoints = 1",
@@ -191,13 +192,14 @@ fn values_are_typed() {
         &rules,
         &facts,
         expect![[r#"
-        29 Exact medium
+        30 Exact medium
           int 1: x.y
           decimal 1: x.y
           date 1: x.y
           list 1: x.y
           bool 1: x.y
           text 1: x.y
+          texts 1: x.y
           about 1: x.y
           shadowed 1: x.y
           points 21: x.y
@@ -372,6 +374,7 @@ fn a_wrong_file_is_refused_with_rule_place_and_reason() {
         + &rule("negative", "when = 'fact.kind == \"x\"'\npoints = -1\ncap = -2")
         + &rule("mixed", "when = 'fact.kind == \"x\"'\npoints = 'size(facts)'")
         + &rule("deep", "when = 'facts.exists(a, facts.exists(b, facts.exists(c, a.x == b.x + c.x)))'\npoints = 1")
+        + &rule("pattern", "when = 'fact.x.matches(\"(\") || matches(fact.x, fact.y)'\npoints = 1")
         + &rule("map", "when = '{\"a\": 1}[fact.kind] == 1'\npoints = 1")
         + &rule("Twice", "when = 'fact.kind == \"x\"'\npoints = 1")
         + &rule("deep", "when = 'fact.kind == \"x\"'\npoints = 1")
@@ -384,9 +387,9 @@ fn a_wrong_file_is_refused_with_rule_place_and_reason() {
         writeln!(out, "{line}: {} {problem}", problem.rule).expect("to a string");
     }
     expect![[r#"
-        106:  levels[0].from: the first level must begin at 0
-        109:  levels[1].from: levels must ascend: this begins where an earlier one does, or before
-        108:  levels[1].id: incomplete is the level of what is not known; name this otherwise
+        112:  levels[0].from: the first level must begin at 0
+        115:  levels[1].from: levels must ascend: this begins where an earlier one does, or before
+        114:  levels[1].id: incomplete is the level of what is not known; name this otherwise
         5: syntax rule[0].when: line 1, column 14 of the expression: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}
         11: function rule[1].when: at "()": unknown function explode; there are size, contains, startsWith, endsWith, matches, string, int, double, days, sum, min, max, median
         17: variable rule[2].when: at "kind": unknown variable kind; there are fact, facts and as_of
@@ -401,9 +404,14 @@ fn a_wrong_file_is_refused_with_rule_place_and_reason() {
         72: negative rule[11].points: points are 0 to 1000000: less would make the score an upper bound
         79: mixed rule[12].points: the condition and the points must both be over fact, or both over facts
         84: deep rule[13].when: at "(c, a.x == b.x + c.x)))": comprehensions may be nested 2 deep
-        90: map rule[14].when: at "{\"a\": 1}[fact.kind] == 1": maps are not allowed here; write a ? b : c
-        93: Twice rule[15].id: a rule's id is made of a-z, 0-9, '.', '_' and '-'
-        99: deep rule[16].id: another rule has this id
+        90: pattern rule[14].when: not a regular expression: regex parse error:
+            (
+            ^
+        error: unclosed group
+        90: pattern rule[14].when: the pattern of matches must be written out
+        96: map rule[15].when: at "{\"a\": 1}[fact.kind] == 1": maps are not allowed here; write a ? b : c
+        99: Twice rule[16].id: a rule's id is made of a-z, 0-9, '.', '_' and '-'
+        105: deep rule[17].id: another rule has this id
     "#]].assert_eq(&out);
     let none = compile(&spec(""), &volatile).expect_err("no levels");
     assert_eq!(none.first().map(|problem| problem.at.as_str()), Some("levels"));
@@ -535,7 +543,7 @@ fn showcase() -> Vec<Fact> {
         fact("enforcement.proceeding", &[("number", text("e-1")), ("left", decimal("120000"))]),
         fact("enforcement.proceeding", &[("number", text("e-2"))]),
     ];
-    for (n, price) in ["10000000", "10500000", "9800000", "10200000", "5000000"].iter().enumerate() {
+    for (n, price) in ["10000000", "10500000", "9800000", "10200000", "4500000"].iter().enumerate() {
         facts.push(fact(
             "listing.offer",
             &[("id", text(&format!("o{n}"))), ("price", decimal(price)), ("area", decimal("50"))],
@@ -627,6 +635,8 @@ fn mixed_rules() -> Rules {
                 "when = 'facts.exists(f, f.kind == \"a\" && facts.exists(g, g.kind == \"b\" && g.n == f.n))'\npoints = 3",
             )
             + &rule("whole_fails", "when = 'facts.exists(f, f.kind == \"c\" && f.n / 0 == 1)'\npoints = 1")
+            + &rule("every", "when = 'facts.all(f, f.kind == \"a\" || f.n > 1)'\npoints = 4")
+            + &rule("loose", "when = 'facts.exists(f, f.n == 4)'\npoints = 5")
             + &rule("count", "when = 'size(facts) % 2 == 0'\npoints = 2")),
     )
 }
@@ -702,4 +712,18 @@ proptest! {
 fn rules_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Rules>();
+}
+
+#[test]
+fn a_filter_lets_through_what_it_says() {
+    let volatile = BTreeSet::from([("cadastre.developer".to_owned(), "seen".to_owned())]);
+    let filter = FactFilter::compile("fact.kind == 'court.case' && fact.role == 'Ответчик'", &volatile).expect("right");
+    assert_eq!(filter.lets_through(&case("1", "Ответчик")), Ok(true));
+    assert_eq!(filter.lets_through(&case("1", "Истец")), Ok(false));
+    assert_eq!(filter.lets_through(&fact("court.case", &[])), Ok(false), "a missing attribute is no match");
+    let wrong = FactFilter::compile("fact.role > 3", &volatile).expect("a type is known at the fact only");
+    assert!(wrong.lets_through(&case("1", "Иванов")).is_err_and(|error| !error.contains("Иванов")));
+    for refused in ["fact.role ==", "size(facts) > 1", "true", "as_of == fact.x", "fact.seen == 1", "now() == fact.x"] {
+        assert!(FactFilter::compile(refused, &volatile).is_err_and(|why| !why.is_empty()), "{refused}");
+    }
 }
