@@ -76,14 +76,15 @@ impl Coverage {
 }
 
 impl Rules {
-    /// Assesses what `state` holds. The state must be of these rules: [`Rules::update`] sees to that.
+    /// Assesses what `state` holds. A state that is of other rules holds nothing for these, and what it would have held is
+    /// not known: [`Rules::update`] it first, be it with nothing.
     pub fn assess(&self, state: &RiskState, coverage: &Coverage) -> Assessment {
-        debug_assert_eq!(state.rules_digest, self.digest, "a state is assessed by the rules that made it");
+        let of_these_rules = state.rules_digest == self.digest;
         let nothing = RuleState::default();
         let mut factors = Vec::new();
         let mut unevaluated = Vec::new();
         for rule in &self.rules {
-            let found = state.rules.get(&rule.id).unwrap_or(&nothing);
+            let found = state.rules.get(&rule.id).filter(|_| of_these_rules).unwrap_or(&nothing);
             if let Some(blocked) = blocked(rule, coverage) {
                 unevaluated.push(blocked);
                 continue;
@@ -94,7 +95,7 @@ impl Rules {
         unevaluated.sort();
         let sum: i64 = factors.iter().map(|factor: &Factor| factor.points).fold(0, i64::saturating_add);
         let score = u8::try_from(sum.clamp(0, 100)).unwrap_or(100);
-        let exact = coverage.whole() && unevaluated.is_empty();
+        let exact = of_these_rules && coverage.whole() && unevaluated.is_empty();
         let stops: BTreeSet<String> =
             factors.iter().filter(|factor| factor.stop).map(|factor| factor.rule.clone()).collect();
         Assessment {

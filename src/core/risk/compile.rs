@@ -99,6 +99,8 @@ impl Rules {
 }
 
 /// Compiles a risk file. `volatile` names the attributes, as (kind, attribute), that rules may not read.
+///
+/// A wholly empty file is right, and says nothing: no points, and the level is always `incomplete`.
 pub fn compile(spec: &RiskSpec, volatile: &BTreeSet<(String, String)>) -> Result<Rules, Vec<RiskProblem>> {
     let mut problems = Vec::new();
     let env = match functions::environment() {
@@ -108,7 +110,9 @@ pub fn compile(spec: &RiskSpec, volatile: &BTreeSet<(String, String)>) -> Result
             return Err(vec![RiskProblem { rule: String::new(), detail, at: String::new() }]);
         }
     };
-    levels(&spec.levels, &mut problems);
+    if *spec != RiskSpec::default() {
+        levels(&spec.levels, &mut problems);
+    }
     let mut ids = BTreeSet::new();
     let mut rules = Vec::with_capacity(spec.rules.len());
     for (index, rule) in spec.rules.iter().enumerate() {

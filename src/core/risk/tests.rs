@@ -413,8 +413,8 @@ fn a_wrong_file_is_refused_with_rule_place_and_reason() {
         99: Twice rule[16].id: a rule's id is made of a-z, 0-9, '.', '_' and '-'
         105: deep rule[17].id: another rule has this id
     "#]].assert_eq(&out);
-    let none = compile(&spec(""), &volatile).expect_err("no levels");
-    assert_eq!(none.first().map(|problem| problem.at.as_str()), Some("levels"));
+    let none = compile(&spec(&rule("x", "when = 'fact.kind == \"x\"'\npoints = 1")), &volatile).expect_err("no levels");
+    assert_eq!(none.iter().map(|problem| problem.at.as_str()).collect::<Vec<_>>(), ["levels"]);
 }
 
 #[test]
@@ -706,6 +706,22 @@ proptest! {
             from_scratch(&rules, &facts, "2026-11-24");
         }
     }
+}
+
+#[test]
+fn no_file_and_a_state_of_other_rules_promise_nothing() {
+    let empty = compile(&RiskSpec::default(), &BTreeSet::new()).expect("an empty file is right");
+    let facts = [case("1", "x")];
+    assert_eq!(told(&assess(&empty, &facts), &facts), "0 Exact incomplete\n");
+
+    let (old, new) = (
+        rules(&rule("x", "when = 'fact.kind == \"court.case\"'\npoints = 60")),
+        rules(&rule("x", "when = 'fact.kind == \"court.case\"'\npoints = 1")),
+    );
+    let mut state = from_scratch(&old, &facts, "2026-11-24");
+    assert_eq!(told(&new.assess(&state, &answered(&["court"])), &facts), "0 AtLeast incomplete\n");
+    new.update(&mut state, "2026-11-24", &[], &[], &|| inputs(&facts));
+    assert_eq!(told(&new.assess(&state, &answered(&["court"])), &facts), "1 Exact low\n  x 1: 1\n");
 }
 
 #[test]
