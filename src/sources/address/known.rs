@@ -61,7 +61,7 @@ impl Line {
                 if !self.parts.region.is_empty() && self.parts.region != region {
                     return false;
                 }
-                self.parts.region = region;
+                self.parts.region = region.to_owned();
                 if previous == Some(Role::Region("республика")) {
                     self.take(at - 1..at);
                 }
@@ -144,7 +144,7 @@ impl Line {
     }
 
     /// The type before `at` closes the name before it («Тверская ул. Москва»).
-    fn suffix_before(&self, at: usize) -> bool {
+    pub(super) fn suffix_before(&self, at: usize) -> bool {
         let Some(kind) = at.checked_sub(1) else { return false };
         let role = self.get(kind).and_then(|i| i.role);
         let Some(gender) = role.and_then(words::gender) else { return false };
@@ -159,7 +159,13 @@ impl Line {
             let Some(Role::Region(kind)) = item.role.filter(|_| !item.used) else { continue };
             let left = at.checked_sub(1).filter(|i| item.sep != Sep::Comma && self.is_name(*i));
             let right = Some(at + 1).filter(|i| self.is_name(*i) && self.get(*i).is_some_and(|n| n.sep != Sep::Comma));
-            let Some(word) = left.or(right) else { continue };
+            let Some(word) = left.or(right) else {
+                // «ХМАО-Югра АО»
+                if !self.parts.region.is_empty() {
+                    self.take(at..at + 1);
+                }
+                continue;
+            };
             let mut name = self.text(word).to_owned();
             if kind == "область" {
                 if let Some(stem) = name.strip_suffix("ой") {

@@ -70,6 +70,9 @@ const PHRASES: &[(&[&str], &str)] = &[
     (&["ст", "метро"], "метро"),
     (&["ст", "м"], "метро"),
     (&["земельный", "участок"], "участок"),
+    (&["вн", "тер", "г"], "тер"),
+    (&["внутригородская", "территория"], "тер"),
+    (&["внутригородское", "муниципальное", "образование"], "округ"),
     (&["жилой", "дом"], "дом"),
     (&["жилой", "район"], "жилмассив"),
     (&["жилой", "массив"], "жилмассив"),
@@ -83,10 +86,11 @@ fn joined(text: &str) -> bool {
 /// Cuts a tidy line.
 pub fn lex(text: &str) -> Vec<Item> {
     let mut items = atoms(text);
-    phrases(&mut items);
     hyphened(&mut items);
+    phrases(&mut items);
     split_glued(&mut items);
     ordinals(&mut items);
+    noise(&mut items);
     for item in &mut items {
         if item.kind == Kind::Word && !matches!(item.sep, Sep::Hyphen | Sep::Slash) {
             item.role = words::role(&item.text);
@@ -159,6 +163,8 @@ fn phrases(items: &mut Vec<Item>) {
     let mut at = 0;
     while at + 1 < items.len() {
         let pair = match (items.get(at), items.get(at + 1)) {
+            // «м.р-н»
+            (Some(a), Some(b)) if a.text == "м" && a.dot && b.text == "р-н" => ("м".to_owned(), "р".to_owned()),
             (Some(a), Some(b)) if a.dot && b.dot && b.sep == Sep::Space && a.kind == Kind::Word => {
                 (a.text.clone(), b.text.clone())
             }
@@ -173,6 +179,8 @@ fn phrases(items: &mut Vec<Item>) {
             ("с" | "г", "п") => "поселение",
             ("с", "т") => "снт",
             ("м", "р") => "район",
+            ("в", "о") => "васильевского острова",
+            ("п", "с") => "петроградской стороны",
             _ => {
                 at += 1;
                 continue;
@@ -264,6 +272,22 @@ fn split_glued(items: &mut Vec<Item>) {
     }
 }
 
+/// «имени», «территория» say nothing, wherever they stand.
+fn noise(items: &mut Vec<Item>) {
+    let mut comma = false;
+    items.retain_mut(|item| {
+        let tied = matches!(item.sep, Sep::Hyphen | Sep::Slash | Sep::Glue);
+        if item.kind == Kind::Word && !tied && words::role(&item.text) == Some(Role::Noise) {
+            comma |= item.sep == Sep::Comma;
+            return false;
+        }
+        if std::mem::take(&mut comma) && item.sep == Sep::Space {
+            item.sep = Sep::Comma;
+        }
+        true
+    });
+}
+
 fn ordinals(items: &mut Vec<Item>) {
     let mut at = 0;
     while at < items.len() {
@@ -275,15 +299,17 @@ fn ordinals(items: &mut Vec<Item>) {
                     && words::is_ordinal_ending(&e.text)
                     // «7е» is a house with a letter, «7-е» an ordinal; «4я» needs a name after it.
                     && (e.sep == Sep::Hyphen
-                        || (e.sep == Sep::Glue && e.text != "е" && items.get(at + 2).is_some_and(|w| w.kind == Kind::Word && w.sep == Sep::Space && w.text.chars().count() > 2)))
+                        || (e.sep == Sep::Glue && e.text != "е" && items.get(at + 2).is_some_and(|w| w.kind == Kind::Word && w.sep == Sep::Space && (w.text.chars().count() > 2 || matches!(words::role(&w.text), Some(Role::Street(_)))))))
                     && !at.checked_sub(1).and_then(|p| items.get(p)).is_some_and(|p| matches!(words::role(&p.text), Some(Role::House(_))) && p.text != "вл")
             }
             _ => false,
         };
         if ending {
             items.remove(at + 1);
+            // «8-го Марта» is «8 Марта».
+            let named = items.get(at + 1).is_some_and(|n| words::follows_name_number(&n.text));
             if let Some(item) = items.get_mut(at) {
-                item.kind = Kind::Ord;
+                item.kind = if named { Kind::Num } else { Kind::Ord };
             }
         } else if let Some(item) = items.get_mut(at).filter(|i| i.kind == Kind::Word)
             && let Some(n) = words::ordinal_word(&item.text)

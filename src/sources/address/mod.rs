@@ -86,6 +86,8 @@ pub enum AddressError {
     },
 }
 
+const NOWHERE: AddressError = AddressError::Unusable { reason: "it names no place, street or house" };
+
 impl AddressError {
     /// The stable code of the interface.
     pub fn code(&self) -> &'static str {
@@ -108,6 +110,8 @@ pub fn canonicalise(input: &str) -> Result<Address, AddressError> {
         return Err(AddressError::Unusable { reason: "longer than 600 characters" });
     }
     let (cadastral, rest) = text::take_cadastral(input);
+    // «#4B» is a flat in English; in a Russian line the sign says nothing.
+    let rest = if rest.chars().any(text::is_cyrillic) { rest } else { rest.replace('#', " apt ") };
     let tidied = text::tidy(&rest);
     let mut notes = BTreeSet::new();
     if tidied.lookalikes {
@@ -116,10 +120,11 @@ pub fn canonicalise(input: &str) -> Result<Address, AddressError> {
     if tidied.dropped {
         notes.insert(Note::CharactersDropped);
     }
-    let read = if tidied.text.chars().any(text::is_cyrillic) {
-        russian(&tidied.text, &mut notes)
-    } else {
-        elsewhere(&tidied.text, &mut notes)
+    let cyrillic = tidied.text.chars().any(text::is_cyrillic);
+    let read = match (rest.trim_start().starts_with('='), cyrillic) {
+        (true, _) => word_by_word(&tidied.text, &mut notes),
+        (_, true) => russian(&tidied.text, &mut notes),
+        (_, false) => elsewhere(&tidied.text, &mut notes),
     };
     let read = match (read, &cadastral) {
         (Ok(read), _) => read,
@@ -184,31 +189,11 @@ fn subject(key: &[String]) -> Subject {
 
 fn russian(text: &str, notes: &mut BTreeSet<Note>) -> Result<Read, AddressError> {
     let (first, first_notes) = parse::parse(text);
-    let numbered = text.chars().any(|c| c.is_ascii_digit());
-    let words = text.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() > 1).count();
-    if words == 0 {
-        return Err(AddressError::Unusable { reason: "there is no name in it" });
-    }
-    if first.is_nowhere() || (words < 2 && !numbered && first.region.is_empty()) {
-        return Err(AddressError::Unusable { reason: "it names no place, street or house" });
-    }
     let postcode = first.postcode.clone();
-    let Some(parts) = settle(first) else {
-        notes.insert(Note::Unsettled);
-        let line = plain::plain(text);
-        let key = vec!["words".to_owned(), line.building.clone(), line.flat.clone().unwrap_or_default()];
-        let building_key = vec!["words".to_owned(), line.building.clone(), String::new()];
-        let (canonical, building) = (line.print(), line.building);
-        return Ok(Read {
-            canonical,
-            building,
-            key,
-            building_key,
-            flat: line.flat,
-            postcode,
-            confidence: Some(Confidence::Low),
-        });
-    };
+    let Some(parts) = settle(first) else { return word_by_word(text, notes) };
+    if !parts.is_usable() {
+        return Err(NOWHERE);
+    }
     notes.extend(first_notes);
     let confidence = judge(&parts, notes);
     let building = parts.whole_building();
@@ -223,6 +208,26 @@ fn russian(text: &str, notes: &mut BTreeSet<Note>) -> Result<Read, AddressError>
     })
 }
 
+/// A line whose reading does not settle: its words in their order. The sign `=` before it says so, and makes the
+/// canonical line its own reading.
+fn word_by_word(text: &str, notes: &mut BTreeSet<Note>) -> Result<Read, AddressError> {
+    let line = plain::plain(text);
+    if !line.is_usable() {
+        return Err(NOWHERE);
+    }
+    notes.insert(Note::Unsettled);
+    let key = |flat: &str| vec!["words".to_owned(), line.building.clone(), flat.to_owned()];
+    Ok(Read {
+        canonical: format!("= {}", line.print()),
+        building: format!("= {}", line.building),
+        key: key(line.flat.as_deref().unwrap_or_default()),
+        building_key: key(""),
+        flat: line.flat,
+        postcode: None,
+        confidence: Some(Confidence::Low),
+    })
+}
+
 /// Follows the parts through print and parse until they stay the same, so that a canonical line is its own reading.
 fn settle(first: Parts) -> Option<Parts> {
     let mut parts = Parts { postcode: None, ..first };
@@ -234,16 +239,12 @@ fn settle(first: Parts) -> Option<Parts> {
             return Some(parts);
         }
         parts = Parts { postcode: None, ..again };
-        if parts.is_nowhere() {
-            return None;
-        }
     }
     None
 }
 
 fn judge(parts: &Parts, notes: &mut BTreeSet<Note>) -> Confidence {
-    let housed =
-        parts.house.is_some() || !parts.building.is_empty() || !parts.block.is_empty() || !parts.structure.is_empty();
+    let housed = parts.is_housed();
     let placed = !parts.city.is_empty() || parts.settlement.is_some();
     if !housed {
         notes.insert(Note::HouseMissing);
@@ -255,12 +256,19 @@ fn judge(parts: &Parts, notes: &mut BTreeSet<Note>) -> Confidence {
     } else if parts.city.is_empty() && parts.districts.is_empty() && parts.country.is_empty() {
         notes.insert(Note::DistrictMissing);
     }
-    let has = |some: &[Note]| some.iter().any(|n| notes.contains(n));
     let street =
         parts.street.is_some() || !parts.areas.is_empty() || !parts.complexes.is_empty() || parts.settlement.is_some();
+    if !street {
+        notes.insert(Note::StreetMissing);
+    }
+    let has = |some: &[Note]| some.iter().any(|n| notes.contains(n));
     if !placed && parts.street.is_none() {
         Confidence::Unknown
-    } else if !housed || !placed || !street || has(&[Note::UnrecognisedText, Note::Unsettled]) {
+    } else if !housed
+        || !placed
+        || (!street && parts.city == parts.region)
+        || has(&[Note::UnrecognisedText, Note::Unsettled])
+    {
         Confidence::Low
     } else if has(&[
         Note::AmbiguousPr,
@@ -271,6 +279,7 @@ fn judge(parts: &Parts, notes: &mut BTreeSet<Note>) -> Confidence {
         Note::HouseRange,
         Note::RegionMissing,
         Note::DistrictMissing,
+        Note::StreetMissing,
     ]) {
         Confidence::Medium
     } else if has(&[Note::LookalikeLetters, Note::CharactersDropped]) {
@@ -282,18 +291,11 @@ fn judge(parts: &Parts, notes: &mut BTreeSet<Note>) -> Confidence {
 
 fn elsewhere(text: &str, notes: &mut BTreeSet<Note>) -> Result<Read, AddressError> {
     let line = plain::plain(text);
-    if line.words == 0 || (line.words < 2 && !line.numbered) {
-        return Err(AddressError::Unusable { reason: "it names no place, street or house" });
+    if !line.is_usable() {
+        return Err(NOWHERE);
     }
     notes.insert(Note::PlainForm);
     let canonical = line.print();
-    // Printed and read again it is the same, or the whole line counts as the building.
-    let (line, canonical) = if plain::plain(&text::tidy(&canonical).text) == line {
-        (line, canonical)
-    } else {
-        let whole = canonical.replace(',', "");
-        (plain::Plain { building: whole.clone(), flat: None, ..line }, whole)
-    };
     let confidence = if line.numbered { Confidence::Medium } else { Confidence::Low };
     let key = |flat: &str| vec!["plain".to_owned(), line.building.clone(), flat.to_owned()];
     Ok(Read {

@@ -13,6 +13,17 @@ struct Value {
     range: bool,
 }
 
+/// What a value may be besides digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    /// Nothing.
+    None,
+    /// «литера Б», «корпус А».
+    Short,
+    /// «пом. II».
+    Roman,
+}
+
 /// Numbers that a mark announces: «д. 7», «к2», «стр. 1», «литера Б», «кв. 12/1».
 pub(super) fn marked(line: &mut Line) {
     let mut previous: Option<Role> = None;
@@ -38,11 +49,12 @@ pub(super) fn marked(line: &mut Line) {
             }
             _ => continue,
         };
-        let Some(value) =
-            value(line, at + 1, house, matches!(role, Role::Letter | Role::Block | Role::Building | Role::Structure))
-        else {
-            continue;
+        let letters = match role {
+            Role::Letter | Role::Block | Role::Building | Role::Structure => Letters::Short,
+            Role::Flat(_) => Letters::Roman,
+            _ => Letters::None,
         };
+        let Some(value) = value(line, at + 1, house, letters) else { continue };
         let end = value.end;
         put(line, role, value);
         for item in line.items.iter_mut().skip(at).take(end - at) {
@@ -77,7 +89,7 @@ pub(super) fn bare(line: &mut Line) {
         if item.text.len() > 5 {
             continue;
         }
-        let Some(value) = value(line, at, true, false) else { continue };
+        let Some(value) = value(line, at, true, Letters::None) else { continue };
         let end = value.end;
         let role = if line.parts.house.is_none() {
             Role::House("д.")
@@ -95,12 +107,18 @@ pub(super) fn bare(line: &mut Line) {
 }
 
 /// Reads a value at `at`: digits with `/` and `-`, a letter behind them; or letters alone where `letters` says so.
-fn value(line: &Line, at: usize, house: bool, letters: bool) -> Option<Value> {
+fn value(line: &Line, at: usize, house: bool, letters: Letters) -> Option<Value> {
     let first = line.get(at).filter(|i| !i.used)?;
     if first.kind == Kind::Word {
-        let short = first.text.chars().count() <= 2 && first.sep != Sep::Comma;
-        return (letters && short && !first.text.is_empty()).then(|| Value {
-            text: first.text.clone(),
+        let roman = first.text.chars().all(|c| matches!(c, 'i' | 'v' | 'x' | 'х'));
+        let fits = match letters {
+            Letters::None => false,
+            Letters::Short => first.text.chars().count() <= 2,
+            Letters::Roman => roman && first.text.len() <= 8,
+        };
+        return (fits && first.sep != Sep::Comma).then(|| Value {
+            // «X» alone was read as Cyrillic.
+            text: if roman { first.text.replace('х', "x") } else { first.text.clone() },
             letter: String::new(),
             end: at + 1,
             range: false,
@@ -160,7 +178,7 @@ fn spaced_letter(line: &Line, at: usize) -> bool {
 
 fn put(line: &mut Line, role: Role, value: Value) {
     let parts = &mut line.parts;
-    if value.range && matches!(role, Role::House(_)) {
+    if value.range && !matches!(role, Role::Flat(_)) {
         line.notes.insert(Note::HouseRange);
     }
     let Value { text, letter, .. } = value;

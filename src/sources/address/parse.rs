@@ -6,7 +6,7 @@
 
 use super::lex::{Item, Kind, Sep, lex};
 use super::parts::Parts;
-use super::words::{self, Role};
+use super::words::{self, Gender, Role};
 use super::{Note, numbers, places};
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ pub(super) fn parse(text: &str) -> (Parts, BTreeSet<Note>) {
     numbers::marked(&mut line);
     line.areas_by_number();
     line.rival_streets();
+    line.words_of_streets();
     line.typed();
     numbers::bare(&mut line);
     line.leftovers();
@@ -72,7 +73,9 @@ impl Line {
             n.sep != Sep::Comma
                 && n.kind != Kind::Num
                 && (n.role.is_none() || matches!(n.role, Some(Role::Street(_))))
-                && (n.text.chars().count() > 1 || n.kind == Kind::Ord)
+                && (n.text.chars().count() > 1
+                    || n.kind == Kind::Ord
+                    || n.text.starts_with(|c: char| c.is_ascii_digit()))
         })
     }
 
@@ -107,8 +110,8 @@ impl Line {
                 "с" | "п" | "д" | "х" if segment_ends && !after_number && !item.dot && item.sep != Sep::Comma => {
                     item.role
                 }
-                "ш" | "у" if !after_number && !glued && (word || segment_ends || num) => item.role,
-                "д" | "с" | "п" | "х" | "г" | "к" | "ш" | "у" => None,
+                "ш" if !after_number && !glued => item.role,
+                "д" | "с" | "п" | "х" | "г" | "к" | "ш" => None,
                 // A mark of a number with no number after it is a word like another.
                 _ if matches!(item.role, Some(Role::Block | Role::Building | Role::House(_) | Role::Structure))
                     && !num
@@ -150,8 +153,8 @@ impl Line {
     fn metro(&mut self) {
         for at in 0..self.items.len() {
             let Some(item) = self.get(at) else { continue };
-            let starts =
-                item.sep == Sep::Comma || item.role == Some(Role::Metro) || self.before(at).is_some_and(|p| p.used);
+            let after_place = self.before(at).is_some_and(|p| p.used || places::town(&p.text).is_some());
+            let starts = item.sep == Sep::Comma || item.role == Some(Role::Metro) || after_place;
             let short = item.text == "м" && starts && item.kind == Kind::Word;
             if item.used || !(short || item.role == Some(Role::Metro)) || self.num_follows(at) {
                 continue;
@@ -164,6 +167,10 @@ impl Line {
             }
             let inner: Vec<usize> = (at + 2..end).filter(|i| self.get(*i).is_some_and(|n| n.role.is_some())).collect();
             let stop = match inner.first() {
+                // «м. Тульская Подольское шоссе»: two names before the type, so that the first is the station's.
+                Some(first) if short && (at + 2..*first).any(|i| self.get(i).is_some_and(|n| n.sep == Sep::Space)) => {
+                    at + 2
+                }
                 // A full word inside the station's name: «Бульвар Рокоссовского» stands first, a type after a name ends it.
                 Some(_) if short => continue,
                 Some(first) => (at + 2).min(*first),
@@ -198,19 +205,36 @@ impl Line {
             };
             let after_type =
                 self.before(at).is_some_and(|p| matches!(p.role, Some(Role::Street(_)))) && item.sep != Sep::Comma;
-            let type_is_prefix = after_type
-                && at
-                    .checked_sub(2)
-                    .is_none_or(|i| !self.is_name(i) || self.get(at - 1).is_some_and(|p| p.sep == Sep::Comma));
+            let type_is_prefix = after_type && !self.suffix_before(at);
             let plain = next.role.is_none() && next.text.chars().count() > 2 && next.sep == Sep::Space;
-            if words::follows_name_number(&next.text) || (type_is_prefix && plain && places::town(&next.text).is_none())
-            {
+            let adjective =
+                [Gender::Feminine, Gender::Masculine, Gender::Neuter].iter().any(|g| words::agrees(&next.text, *g));
+            let unknown = plain && places::town(&next.text).is_none();
+            // «7 Парковая ул., 5»: an ordinal, where another number is left for the house.
+            let leads =
+                adjective && unknown && item.text.len() <= 2 && (item.sep == Sep::Comma || !self.is_name_before(at));
+            let leads = leads && self.number_after(at + 1);
+            let said = words::follows_name_number(&next.text);
+            if said || leads || (type_is_prefix && unknown) {
+                let kind = if adjective && !said { Kind::Ord } else { Kind::Word };
                 if let Some(item) = self.items.get_mut(at) {
-                    item.kind = Kind::Word;
+                    item.kind = kind;
                 }
                 self.set_role(at + 1, None);
             }
         }
+    }
+
+    fn is_name_before(&self, at: usize) -> bool {
+        at.checked_sub(1).is_some_and(|i| self.is_name(i) && places::town(self.text(i)).is_none())
+    }
+
+    /// A number that no flat's mark announces stands after `at`.
+    fn number_after(&self, at: usize) -> bool {
+        (at + 1..self.items.len()).any(|i| {
+            let number = self.get(i).is_some_and(|n| n.kind == Kind::Num && !n.used);
+            number && !self.before(i).is_some_and(|p| matches!(p.role, Some(Role::Flat(_) | Role::Skip)))
+        })
     }
 
     /// The run of names that ends just before `at`, in the same segment.
@@ -241,12 +265,12 @@ impl Line {
             let previous = n.checked_sub(1).and_then(|p| items.get(p)).map(|i| i.text.as_str());
             if item.kind == Kind::Ord {
                 ordinals.push(format!("{}-й", item.text));
-            } else if item.sep != Sep::Hyphen && words::is_size(&item.text) {
+            } else if item.sep != Sep::Hyphen && (words::is_size(&item.text) || words::is_water(&item.text)) {
                 sizes.push(item.text.clone());
             } else if let Some(long) = words::long_form(&item.text, next)
                 .filter(|_| item.dot || item.text.chars().count() > 1 || item.sep != Sep::Hyphen)
             {
-                rest.push(long.to_owned());
+                if words::is_water(long) { sizes.push(long.to_owned()) } else { rest.push(long.to_owned()) }
             } else if let Some(size) = next
                 .filter(|_| item.sep != Sep::Hyphen)
                 .or(previous.filter(|_| next.is_none()))

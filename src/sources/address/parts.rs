@@ -78,14 +78,28 @@ impl Parts {
         key
     }
 
-    /// Nothing that places a property: no street, no place, no number.
-    pub(super) fn is_nowhere(&self) -> bool {
-        self.city.is_empty()
-            && self.settlement.is_none()
-            && self.street.is_none()
-            && self.areas.is_empty()
-            && self.complexes.is_empty()
-            && self.region.is_empty()
+    /// A house, block or building has a number.
+    pub(super) fn is_housed(&self) -> bool {
+        self.house.is_some() || !self.building.is_empty() || !self.block.is_empty() || !self.structure.is_empty()
+    }
+
+    /// Something is named, and it is more than a word that may be anything.
+    pub(super) fn is_usable(&self) -> bool {
+        let settlement = self.settlement.as_ref();
+        let street = self.street.as_ref();
+        let mut names =
+            [self.region.as_str(), self.city.as_str(), settlement.map_or("", |s| &s.1), street.map_or("", |s| &s.name)]
+                .into_iter()
+                .chain(self.areas.iter().map(|a| a.1.as_str()))
+                .chain(self.complexes.iter().map(String::as_str));
+        let named = names.any(|n| n.chars().filter(|c| c.is_alphabetic()).count() > 1);
+        let typed = !self.region.is_empty()
+            || !self.city.is_empty()
+            || settlement.is_some_and(|s| !s.0.is_empty())
+            || street.is_some_and(|s| !s.kind.is_empty())
+            || !self.areas.is_empty()
+            || !self.complexes.is_empty();
+        named && (typed || self.is_housed())
     }
 
     /// The flat for people: the number alone for a flat, with its mark for another kind of premises.
@@ -200,7 +214,7 @@ fn title(text: &str) -> String {
 }
 
 fn capital(word: &str) -> String {
-    if matches!(word, "на" | "и" | "в" | "лет" | "года" | "при" | "за" | "у" | "й" | "я" | "е")
+    if matches!(word, "на" | "лет" | "летия" | "года" | "при" | "за" | "й" | "я" | "е")
         || word.starts_with(|c: char| c.is_ascii_digit())
     {
         return word.to_owned();

@@ -4,6 +4,9 @@
 //! without reach the same subject. A name that two comparable towns share is left out: it needs its region in the line.
 //! Names are in the form of `text::tidy`, words separated by a space (a hyphen counts as one).
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 /// Subjects of the federation: canonical name, then other names. Adjective forms («московская обл.») need no entry.
 const REGIONS: &[(&str, &[&str])] = &[
     ("республика адыгея", &["адыгея"]),
@@ -35,6 +38,7 @@ const REGIONS: &[(&str, &[&str])] = &[
     ("луганская народная республика", &["лнр"]),
     ("московская область", &["мо", "подмосковье"]),
     ("ленинградская область", &["ло"]),
+    ("кемеровская область", &["кузбасс", "кемеровская область кузбасс"]),
     ("еврейская автономная область", &["еао"]),
     (
         "ханты мансийский автономный округ",
@@ -55,7 +59,7 @@ const REGIONS: &[(&str, &[&str])] = &[
 /// Towns by region. The three cities that are regions themselves come first.
 const TOWNS: &[(&str, &str)] = &[
     ("москва", "москва,зеленоград,щербинка"),
-    ("санкт петербург", "санкт петербург,колпино,кронштадт,петергоф,сестрорецк,ломоносов,красное село"),
+    ("санкт петербург", "санкт петербург,колпино,кронштадт,петергоф,сестрорецк,ломоносов,красное село,пушкин"),
     ("севастополь", "севастополь,инкерман"),
     ("республика адыгея", "майкоп"),
     ("республика алтай", "горно алтайск"),
@@ -228,7 +232,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Other names of Russia; the key has none for it.
-pub const RUSSIA: &[&str] = &["россия", "рф", "российская федерация", "russia", "россии"];
+const RUSSIA: &[&str] = &["россия", "рф", "российская федерация", "russia", "россии"];
 
 /// Countries that may stand in a line in Cyrillic letters.
 const COUNTRIES: &[(&str, &str)] = &[
@@ -261,7 +265,7 @@ pub enum Place {
     /// Russia, or another country by its canonical name.
     Country(Option<&'static str>),
     /// A federal subject, canonical name.
-    Region(String),
+    Region(&'static str),
     /// A town, and the region it lies in.
     Town {
         /// Its canonical name.
@@ -271,10 +275,31 @@ pub enum Place {
     },
 }
 
+/// Every name of a place, once; built at first use, for a line asks some fifty times.
+static NAMES: LazyLock<BTreeMap<&'static str, Place>> = LazyLock::new(|| {
+    let mut names = BTreeMap::new();
+    for (region, towns) in TOWNS {
+        names.extend(towns.split(',').map(|name| (name, Place::Town { name, region })));
+    }
+    for (alias, full) in ALIASES {
+        if let Some(town) = names.get(full).cloned() {
+            names.insert(alias, town);
+        }
+    }
+    for (full, others) in REGIONS {
+        names.extend(std::iter::once(full).chain(*others).map(|name| (*name, Place::Region(full))));
+    }
+    names.extend(COUNTRIES.iter().map(|(name, country)| (*name, Place::Country(Some(country)))));
+    names.extend(RUSSIA.iter().map(|name| (*name, Place::Country(None))));
+    names
+});
+
 /// The town of that name, if it is well known.
 pub fn town(name: &str) -> Option<(&'static str, &'static str)> {
-    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, full)| *full);
-    TOWNS.iter().find_map(|(region, towns)| towns.split(',').find(|t| *t == name).map(|t| (t, *region)))
+    match NAMES.get(name) {
+        Some(Place::Town { name, region }) => Some((name, region)),
+        _ => None,
+    }
 }
 
 /// A city that is a federal subject itself.
@@ -282,9 +307,12 @@ pub fn is_city_region(name: &str) -> bool {
     matches!(name, "москва" | "санкт петербург" | "севастополь")
 }
 
-/// The region that a whole name gives; adjectives with their type are told by `parse`.
+/// The region that a whole name gives; adjectives with their type are told by `known`.
 pub fn region(name: &str) -> Option<&'static str> {
-    REGIONS.iter().find(|(full, other)| *full == name || other.contains(&name)).map(|(full, _)| *full)
+    match NAMES.get(name) {
+        Some(Place::Region(region)) => Some(region),
+        _ => None,
+    }
 }
 
 /// Well-known names that are written with hyphens.
@@ -341,16 +369,7 @@ pub fn written(name: &str) -> String {
 
 /// What the words name, if it is well known.
 pub fn place(words: &str) -> Option<Place> {
-    if RUSSIA.contains(&words) {
-        return Some(Place::Country(None));
-    }
-    if let Some((_, country)) = COUNTRIES.iter().find(|(name, _)| *name == words) {
-        return Some(Place::Country(Some(country)));
-    }
-    if let Some(region) = region(words) {
-        return Some(Place::Region(region.to_owned()));
-    }
-    town(words).map(|(name, region)| Place::Town { name, region })
+    NAMES.get(words).cloned()
 }
 
 #[cfg(test)]

@@ -16,6 +16,11 @@ pub(super) struct Plain {
 }
 
 impl Plain {
+    /// Enough to be an address.
+    pub(super) fn is_usable(&self) -> bool {
+        self.words > 1 || (self.words == 1 && self.numbered)
+    }
+
     /// The line for people; reads back as the same.
     pub(super) fn print(&self) -> String {
         match &self.flat {
@@ -74,7 +79,8 @@ pub(super) fn plain(text: &str) -> Plain {
             SHORT.iter().find(|(long, _)| *long == w).map_or_else(|| w.to_owned(), |(_, short)| (*short).to_owned())
         })
         .collect();
-    let mark = words.iter().rposition(|w| w == "apt");
+    // One mark only: of two, nobody can say which is the flat's.
+    let mark = words.iter().position(|w| w == "apt").filter(|_| words.iter().filter(|w| *w == "apt").count() == 1);
     let flat = mark.and_then(|at| {
         let number =
             words.get(at + 1).filter(|n| n.chars().any(|c| c.is_ascii_digit()) || n.chars().count() == 1)?.clone();
@@ -84,6 +90,6 @@ pub(super) fn plain(text: &str) -> Plain {
         })
     });
     let numbered = words.iter().any(|w| w.chars().any(|c| c.is_ascii_digit()));
-    let count = words.iter().filter(|w| w.chars().filter(|c| c.is_alphabetic()).count() > 1).count();
+    let count = words.iter().filter(|w| *w != "apt" && w.chars().filter(|c| c.is_alphabetic()).count() > 1).count();
     Plain { building: words.join(" "), flat, numbered, words: count }
 }

@@ -47,10 +47,12 @@ impl Line {
         for (n, run) in runs.into_iter().enumerate() {
             let name = self.name(&run);
             let words_only: String = if name.is_empty() { self.text(run.start).to_owned() } else { name };
-            if streetless
+            if words_only == "мкад" && self.parts.street.is_none() {
+                streetless = false;
+                self.parts.street = Some(Street { kind: String::new(), name: words_only });
+            } else if streetless
                 && n + 1 == count
                 && (located || count > 1 || self.parts.house.is_some())
-                && self.parts.areas.is_empty()
                 && self.parts.complexes.is_empty()
             {
                 streetless = false;

@@ -141,12 +141,11 @@ pub fn take_cadastral(input: &str) -> (Option<String>, String) {
     (None, input.to_owned())
 }
 
-/// `\d{2}:\d{2}:\d{6,7}:\d+`, where leading zeros of each part may have been lost; padded, or `None`.
+/// `\d{2}:\d{2}:\d{6,7}:\d+`, where leading zeros of the first two may have been lost and the last may have some; padded, or `None`.
 pub fn cadastral(text: &str) -> Option<String> {
     let mut parts = text.split(':');
     let (region, district, quarter, object) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let digits = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.bytes().all(|b| b.is_ascii_digit());
-    // A clock time or a ratio has short parts; the quarter of a real number keeps at least five digits.
     if parts.next().is_some()
         || !digits(region, 2)
         || !digits(district, 2)
@@ -155,14 +154,15 @@ pub fn cadastral(text: &str) -> Option<String> {
     {
         return None;
     }
-    if quarter.len() < 5 {
+    // Quarters have six digits or seven: of a shorter one nobody can tell which it was.
+    if quarter.len() < 6 {
         return None;
     }
     let object = object.trim_start_matches('0');
     if object.is_empty() {
         return None;
     }
-    Some(format!("{region:0>2}:{district:0>2}:{quarter:0>6}:{object}"))
+    Some(format!("{region:0>2}:{district:0>2}:{quarter}:{object}"))
 }
 
 #[cfg(test)]
@@ -179,8 +179,9 @@ mod tests {
     #[test]
     fn cadastral_numbers() {
         assert_eq!(cadastral("38:6:144003:4723").as_deref(), Some("38:06:144003:4723"));
-        assert_eq!(cadastral("77:01:0001001:00012").as_deref(), Some("77:01:0001001:12"));
+        assert_eq!(cadastral("77:1:0001001:00012").as_deref(), Some("77:01:0001001:12"));
         assert_eq!(cadastral("12:30:45:1"), None);
+        assert_eq!(cadastral("77:1:1001:12"), None);
         assert_eq!(take_cadastral("кад. № 77:01:0001001:12, Москва").0.as_deref(), Some("77:01:0001001:12"));
     }
 }

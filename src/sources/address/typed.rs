@@ -72,6 +72,11 @@ impl Line {
                         | "просека"
                         | "шоссе"
                         | "проезд"
+                        | "бульвар"
+                        | "проспект"
+                        | "переулок"
+                        | "тракт"
+                        | "спуск"
                 );
                 if full
                     && self
@@ -80,6 +85,31 @@ impl Line {
                 {
                     self.set_role(other, None);
                 }
+            }
+        }
+    }
+
+    /// «ул. Ленинская Слобода», «Ленинская Слобода ул.»: a full word that could announce a place belongs to the street.
+    pub(super) fn words_of_streets(&mut self) {
+        for at in 0..self.items.len() {
+            let Some(item) = self.get(at).filter(|i| !i.used && i.text.chars().count() > 3) else { continue };
+            let place = matches!(
+                item.role,
+                Some(Role::Settlement(_) | Role::Area(_) | Role::City | Role::District | Role::Complex | Role::Metro)
+            );
+            if !place || (self.word_follows(at) && self.get(at + 1).is_some_and(|n| n.role.is_none())) {
+                continue;
+            }
+            let street = |i: usize| self.get(i).is_some_and(|n| !n.used && matches!(n.role, Some(Role::Street(_))));
+            let next = self.get(at + 1).is_some_and(|n| n.sep != Sep::Comma);
+            let closed = next && street(at + 1) && !self.word_follows(at + 1);
+            let left = self.left_run(at);
+            let opened = !left.is_empty()
+                && left.start.checked_sub(1).is_some_and(street)
+                && self.get(left.start).is_some_and(|n| n.sep != Sep::Comma)
+                && !self.suffix_before(left.start);
+            if closed || opened {
+                self.set_role(at, None);
             }
         }
     }
@@ -106,8 +136,11 @@ impl Line {
                 continue;
             }
             let Some(range) = self.named_by(at, role) else {
-                if !matches!(role, Role::Street(_)) {
-                    self.take(at..at + 1);
+                // A full word that names nothing may be part of a name: it is kept, as text.
+                match role {
+                    Role::Street(_) => {}
+                    _ if self.text(at).chars().count() > 3 => self.set_role(at, None),
+                    _ => self.take(at..at + 1),
                 }
                 continue;
             };
@@ -124,10 +157,12 @@ impl Line {
 
     fn named_by(&self, at: usize, role: Role) -> Option<std::ops::Range<usize>> {
         let (left, right) = (self.left_run(at), self.right_run(at));
-        let only_numbers =
-            |r: &std::ops::Range<usize>| r.clone().all(|i| self.get(i).is_some_and(|i| i.kind == Kind::Ord));
+        // «1-я улица Машиностроения», «Большой проспект П.С.»
+        let only_numbers = |r: &std::ops::Range<usize>| {
+            r.clone().all(|i| self.get(i).is_some_and(|i| i.kind == Kind::Ord || words::is_size(&i.text)))
+        };
         if !left.is_empty() && !right.is_empty() && only_numbers(&left) && matches!(role, Role::Street(_)) {
-            return Some(left.start..right.end); // «1-я улица Машиностроения»
+            return Some(left.start..right.end);
         }
         let gender = words::gender(role);
         let closes = gender.is_some_and(|g| {

@@ -16,6 +16,8 @@ pub enum Warning {
     StreetTypeAssumed,
     /// A street without a type.
     StreetTypeMissing,
+    /// No street, nor anything in its place.
+    StreetMissing,
     /// A place without a type.
     PlaceTypeMissing,
     /// The second number without a mark was read as the flat.
@@ -47,6 +49,7 @@ impl Warning {
             Self::AmbiguousPr => "ambiguous_pr",
             Self::StreetTypeAssumed => "street_type_assumed",
             Self::StreetTypeMissing => "street_type_missing",
+            Self::StreetMissing => "street_missing",
             Self::PlaceTypeMissing => "place_type_missing",
             Self::FlatAssumed => "flat_assumed",
             Self::HouseRange => "house_range",
@@ -68,6 +71,7 @@ impl Warning {
             Self::AmbiguousPr => "«пр.» прочитано как проспект; это мог быть и проезд",
             Self::StreetTypeAssumed => "тип улицы не указан, принято «улица»",
             Self::StreetTypeMissing => "тип улицы не указан",
+            Self::StreetMissing => "улица не указана",
             Self::PlaceTypeMissing => "тип населённого пункта не указан",
             Self::FlatAssumed => "второе число принято за номер квартиры",
             Self::HouseRange => "номер через дефис принят за дом целиком; это могли быть дом и квартира",
@@ -89,6 +93,7 @@ impl Warning {
             Self::AmbiguousPr => "«пр.» was read as «проспект»; it might be «проезд»",
             Self::StreetTypeAssumed => "the street has no type; «улица» was assumed",
             Self::StreetTypeMissing => "the street has no type",
+            Self::StreetMissing => "there is no street",
             Self::PlaceTypeMissing => "the place has no type",
             Self::FlatAssumed => "the second number was taken for the flat",
             Self::HouseRange => "a number with a hyphen was taken for the house; it might be a house and a flat",
