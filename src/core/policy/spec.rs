@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::DurationMs;
+use super::{AnswerSpec, DurationMs};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -217,87 +217,6 @@ pub struct PageParam {
     pub last_when: String,
 }
 
-/// `[answer]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnswerSpec {
-    /// The format.
-    pub format: Format,
-    /// The charset where the answer does not say it, or lies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub charset: Option<String>,
-    /// Where the items are: JSONPath, or a CSS selector; none for CSV.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub items: Option<String>,
-    /// Any of these: blocked.
-    #[serde(default)]
-    pub blocked: Vec<Guard>,
-    /// Any of these: the source refused the parameters.
-    #[serde(default)]
-    pub refused: Vec<Guard>,
-    /// Any of these: the source answered that there is nothing.
-    #[serde(default)]
-    pub nothing_found: Vec<Guard>,
-    /// All of these: positive proof that this is the page we know.
-    #[serde(default)]
-    pub valid: Vec<Guard>,
-    /// The source cuts longer lists in silence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub capped: Option<u32>,
-    /// What is usually there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<ExpectSpec>,
-    /// The source's own date.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<String>,
-    /// CSV: the delimiter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<String>,
-    /// CSV: whether the first row names the columns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<bool>,
-}
-
-/// The formats that connectors read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// JSON
-    Json,
-    /// HTML as browsers read it
-    Html,
-    /// CSV
-    Csv,
-    /// XML
-    Xml,
-}
-
-/// One condition on an answer; all its parts must hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guard {
-    /// The HTTP status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// Text that the answer contains, whatever its case.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub contains: Option<String>,
-    /// A place that exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<String>,
-    /// What stands at that place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub equals: Option<serde_json::Value>,
-}
-
-/// `expect = { filled = 0.7 }`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectSpec {
-    /// Share of attributes that are usually there.
-    pub filled: f64,
-}
-
 /// `[[fact]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -307,8 +226,11 @@ pub struct FactSpec {
     /// About whom: a template over parameters and attributes; `{{ subject }}` is the need's own.
     #[serde(default = "own_subject")]
     pub subject: String,
-    /// Attributes that say which thing it is.
+    /// Attributes that say which thing it is; an item without one of them makes the answer unparsable.
     pub identity: Vec<String>,
+    /// Places inside the item, each of which makes a fact of this kind; none: no such fact. Left out: the item itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
     /// `id` or `name`.
     #[serde(rename = "match", default = "by_id")]
     pub matched: MatchSpec,
@@ -358,9 +280,18 @@ pub struct AttrSpec {
     /// Decimal sign in text: `,` or `.`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<String>,
-    /// strftime form of a date.
+    /// What separates thousands in text; dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<String>,
+    /// strftime form of a date; also `unix` and `unix_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// A regular expression: its first group, or all it matches, is the value; where it does not match there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Texts that mean that there is no value: `"N/A"`, `"-"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<String>,
 }
 
 /// Types of attributes.

@@ -1,0 +1,146 @@
+//! `[answer]` of a source's file: how its answers are judged and read.
+
+use serde::{Deserialize, Serialize};
+
+/// `[answer]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerSpec {
+    /// The format.
+    pub format: Format,
+    /// The charset where the answer does not say it, or lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    /// Where the items are: JSONPath, or a CSS selector; none for CSV.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
+    /// Any of these: blocked.
+    #[serde(default)]
+    pub blocked: Vec<Guard>,
+    /// Any of these: the source refused the parameters.
+    #[serde(default)]
+    pub refused: Vec<Guard>,
+    /// Any of these: the source answered that there is nothing.
+    #[serde(default)]
+    pub nothing_found: Vec<Guard>,
+    /// All of these: positive proof that this is the page we know.
+    #[serde(default)]
+    pub valid: Vec<Guard>,
+    /// The source cuts longer lists in silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capped: Option<u32>,
+    /// What is usually there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<ExpectSpec>,
+    /// The source's own date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOfSpec>,
+    /// CSV: the delimiter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// CSV: whether the first row names the columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// HTML: whole pages of this source end without `</html>`; otherwise such a page counts as cut off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unclosed: bool,
+}
+
+/// `as_of = "$.updated"`, or `as_of = { at = "p.date", format = "%d.%m.%Y", pattern = "на (.*)" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOfSpec {
+    /// Where it stands.
+    pub at: String,
+    /// strftime form, when it is no ISO date.
+    pub format: Option<String>,
+    /// A regular expression whose first group is the date.
+    pub pattern: Option<String>,
+}
+
+impl Serialize for AsOfSpec {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        if self.format.is_none() && self.pattern.is_none() {
+            return serializer.serialize_str(&self.at);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("at", &self.at)?;
+        for (name, value) in [("format", &self.format), ("pattern", &self.pattern)] {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for AsOfSpec {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Whole {
+            at: String,
+            format: Option<String>,
+            pattern: Option<String>,
+        }
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = AsOfSpec;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a place, or a table with `at`, `format` and `pattern`")
+            }
+            fn visit_str<E: serde::de::Error>(self, at: &str) -> Result<AsOfSpec, E> {
+                Ok(AsOfSpec { at: at.to_owned(), format: None, pattern: None })
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<AsOfSpec, A::Error> {
+                let Whole { at, format, pattern } =
+                    Whole::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(AsOfSpec { at, format, pattern })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The formats that connectors read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// JSON
+    Json,
+    /// HTML as browsers read it
+    Html,
+    /// CSV
+    Csv,
+    /// XML
+    Xml,
+}
+
+/// One condition on an answer; all its parts must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Text that the answer contains, whatever its case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// A place that exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What stands at that place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equals: Option<serde_json::Value>,
+    /// How many children that place has: elements of an array, rows under a CSV column, elements inside an element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// `expect = { filled = 0.7 }`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectSpec {
+    /// Share of attributes that are usually there.
+    pub filled: f64,
+}

@@ -1,0 +1,152 @@
+//! From an item to facts.
+
+use super::compile::{Answers, Attribute, Kind, SUBJECTS};
+use super::document::{Document, Node, Raw, Scope};
+use super::value::Misfit;
+use super::{AskContext, ExtractedFact, Trouble};
+use mirano_schemas::{Attrs, Validity, Value};
+use serde_json::{Map, Value as Json};
+
+/// What was read from a page so far.
+#[derive(Default)]
+pub(super) struct Harvest {
+    pub(super) facts: Vec<ExtractedFact>,
+    pub(super) filled: u32,
+    pub(super) attributes: u32,
+}
+
+/// What went wrong; `value` is for the connector's author only.
+pub(super) struct Misread {
+    pub(super) trouble: Trouble,
+    pub(super) value: Option<String>,
+}
+
+impl Harvest {
+    /// Reads all facts that one item states.
+    pub(super) fn item<'a>(
+        &mut self,
+        answers: &Answers,
+        ctx: &AskContext,
+        document: &'a Document,
+        item: &Node<'a>,
+        line: u64,
+    ) -> Result<(), Misread> {
+        for kind in &answers.facts {
+            let whole = Scope { own: item.clone(), item: item.clone() };
+            let own = match &kind.each {
+                None => vec![item.clone()],
+                Some(each) => document.find(each, &whole),
+            };
+            for own in own {
+                let scope = Scope { own, item: item.clone() };
+                let fact = self.fact(answers, ctx, document, kind, &scope, line)?;
+                self.facts.push(fact);
+            }
+        }
+        Ok(())
+    }
+
+    fn fact<'a>(
+        &mut self,
+        answers: &Answers,
+        ctx: &AskContext,
+        document: &'a Document,
+        kind: &Kind,
+        scope: &Scope<'a>,
+        line: u64,
+    ) -> Result<ExtractedFact, Misread> {
+        let mut identity = Attrs::new();
+        let mut attrs = Attrs::new();
+        let mut volatile = Attrs::new();
+        for (name, attribute) in &kind.attrs {
+            self.attributes = self.attributes.saturating_add(1);
+            let Some(value) = read(document, scope, attribute, &kind.kind, name, line)? else {
+                continue;
+            };
+            self.filled = self.filled.saturating_add(1);
+            let into = match attribute {
+                Attribute { identity: true, .. } => &mut identity,
+                Attribute { volatile: true, .. } => &mut volatile,
+                _ => &mut attrs,
+            };
+            into.insert(name.clone(), value);
+        }
+        let date = |attribute: &Option<Attribute>, name: &str| match attribute {
+            None => Ok(None),
+            Some(attribute) => Ok(match read(document, scope, attribute, &kind.kind, name, line)? {
+                Some(Value::Date(date)) => Some(date),
+                _ => None,
+            }),
+        };
+        let valid = Validity { from: date(&kind.from, "valid.from")?, to: date(&kind.to, "valid.to")? };
+        let subject = subject(answers, ctx, kind, [&identity, &attrs, &volatile], line)?;
+        Ok(ExtractedFact {
+            kind: kind.kind.clone(),
+            subject,
+            matched: kind.matched,
+            identity,
+            attrs,
+            volatile,
+            valid,
+            line,
+        })
+    }
+}
+
+fn read<'a>(
+    document: &'a Document,
+    scope: &Scope<'a>,
+    attribute: &Attribute,
+    kind: &str,
+    name: &str,
+    line: u64,
+) -> Result<Option<Value>, Misread> {
+    let found = document.find(&attribute.place, scope);
+    let wanted = if attribute.all { found.len() } else { 1 };
+    let raws: Vec<Raw<'_>> = found.iter().take(wanted).map(|node| document.raw(node)).collect();
+    match attribute.reading.read(&raws) {
+        Ok(None) if attribute.required => Err(Misread {
+            trouble: Trouble::new("attribute_missing", format!("item {line}: `{name}` of {kind} is not there")),
+            value: None,
+        }),
+        Ok(value) => Ok(value),
+        Err(Misfit { what, value }) => Err(Misread {
+            trouble: Trouble::new("attribute_misfit", format!("item {line}: `{name}` of {kind} {what}")),
+            value: Some(value),
+        }),
+    }
+}
+
+fn subject(answers: &Answers, ctx: &AskContext, kind: &Kind, attrs: [&Attrs; 3], line: u64) -> Result<String, Misread> {
+    let params: Map<String, Json> =
+        ctx.params.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str()))).collect();
+    let attrs: Map<String, Json> =
+        attrs.into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect();
+    let mut context = params.clone();
+    context.extend(attrs.clone());
+    context.insert("params".to_owned(), Json::Object(params));
+    context.insert("attrs".to_owned(), Json::Object(attrs));
+    context.insert("subject".to_owned(), Json::from(ctx.subject.as_str()));
+    let bad = |what: &str, value: Option<String>| Misread {
+        trouble: Trouble::new("bad_subject", format!("item {line}: the subject of {} {what}", kind.kind)),
+        value,
+    };
+    let rendered = answers
+        .subjects
+        .render(&kind.subject, &context)
+        .map_err(|error| bad("can't be filled in", Some(error.to_string())))?;
+    let subject = super::value::collapse(&rendered);
+    match SUBJECTS.iter().find_map(|prefix| subject.strip_prefix(prefix)) {
+        Some(rest) if !rest.trim().is_empty() => Ok(subject),
+        _ => Err(bad("is none", Some(subject))),
+    }
+}
+
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Text(text) | Value::Decimal(text) | Value::Date(text) => Json::from(text.as_str()),
+        Value::Integer(n) => Json::from(*n),
+        Value::Bool(yes) => Json::from(*yes),
+        Value::List(values) => values.iter().map(plain).collect(),
+    }
+}
