@@ -304,6 +304,35 @@ proptest! {
         stable(&String::from_utf8_lossy(&bytes));
     }
 
+    /// No name and no number of a line goes missing: it would join addresses that differ in it.
+    #[test]
+    fn nothing_is_lost(
+        names in proptest::sample::subsequence(spell::NAMES, 1..4),
+        kinds in proptest::collection::vec((proptest::sample::select(spell::KINDS), any::<bool>()), 4),
+        numbers in proptest::collection::vec((proptest::sample::select(spell::NUMBERS), 0..9usize), 0..4),
+        comma in any::<bool>(),
+    ) {
+        let mut parts: Vec<String> = names
+            .iter()
+            .zip(kinds)
+            .map(|(name, (kind, before))| if before { format!("{kind} {name}") } else { format!("{name} {kind}") })
+            .collect();
+        for (number, at) in numbers {
+            parts.insert(at.min(parts.len()), number.to_owned());
+        }
+        let line = parts.join(if comma { ", " } else { " " });
+        if let Ok(address) = canonicalise(&line) {
+            let canonical = address.canonical.to_lowercase();
+            for name in names {
+                prop_assert!(canonical.contains(&name.to_lowercase()), "{line:?} → {canonical:?}: {name}");
+            }
+            let digits = |text: &str| -> std::collections::BTreeSet<String> {
+                text.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty()).map(str::to_owned).collect()
+            };
+            prop_assert_eq!(digits(&line), digits(&canonical), "{:?} → {:?}", line, canonical);
+        }
+    }
+
     #[test]
     fn words_of_the_field_in_any_order_settle(words in proptest::collection::vec(proptest::sample::select(spell::WORDS), 1..14), seps in proptest::collection::vec(0..6usize, 14)) {
         let mut line = String::new();

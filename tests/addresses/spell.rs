@@ -84,6 +84,44 @@ pub const WORDS: &[&str] = &[
     "Беларусь",
 ];
 
+/// Names that nothing else in a line is spelled like.
+pub const NAMES: &[&str] =
+    &["Зорькина", "Полевая", "Горелово", "Каменный", "Ясное", "Рябиновый", "Мирная", "Москва", "Самара", "Казань"];
+
+/// What announces a name, or closes it; without those whose names are left out on purpose.
+pub const KINDS: &[&str] = &[
+    "",
+    "ул.",
+    "улица",
+    "пр-кт",
+    "переулок",
+    "ш.",
+    "наб.",
+    "площадь",
+    "г.",
+    "город",
+    "с.",
+    "д.",
+    "пос.",
+    "деревня",
+    "мкр",
+    "снт",
+    "слобода",
+    "станция",
+    "линия",
+    "дом",
+    "корпус",
+    "обл.",
+    "край",
+    "бульвар",
+    "Б.",
+    "2-я",
+];
+
+/// Numbers as lines have them.
+pub const NUMBERS: &[&str] =
+    &["7", "12", "3А", "5к2", "д. 7", "кв. 5", "стр. 3", "8/2", "1-я", "4-й", "вл5", "лит. Б", "9", "1234567"];
+
 /// The line itself and its other spellings.
 pub fn spellings(line: &str) -> Vec<String> {
     let mut out = vec![line.to_owned()];

@@ -82,22 +82,25 @@ fn skip(line: &mut Line, at: usize) {
     }
 }
 
-/// Numbers without a mark: the first is the house, the next the flat.
+/// Numbers without a mark: the first is the house, the next the flat, a further one is kept as it is.
 pub(super) fn bare(line: &mut Line) {
     for at in 0..line.items.len() {
         let Some(item) = line.get(at).filter(|i| !i.used && i.kind == Kind::Num) else { continue };
-        if item.text.len() > 5 {
-            continue;
-        }
+        let long = item.text.len() > 5;
         let Some(value) = value(line, at, true, Letters::None) else { continue };
         let end = value.end;
-        let role = if line.parts.house.is_none() {
+        // A number that is neither stays behind the flat, so that it keeps lines apart.
+        let role = if long {
+            line.notes.insert(Note::UnrecognisedText);
+            Role::Flat("№")
+        } else if line.parts.house.is_none() {
             Role::House("д.")
         } else if line.parts.flat.is_empty() {
             line.notes.insert(Note::FlatAssumed);
             Role::Flat("")
         } else {
-            continue;
+            line.notes.insert(Note::UnrecognisedText);
+            Role::Flat("№")
         };
         put(line, role, value);
         for item in line.items.iter_mut().skip(at).take(end - at) {

@@ -11,20 +11,7 @@ use super::words::{self, Gender};
 impl Line {
     /// Runs of names that nothing announced: a town, a street, or text that is kept as it is.
     pub(super) fn leftovers(&mut self) {
-        if self.parts.street.is_none()
-            && self.parts.areas.is_empty()
-            && self.parts.complexes.is_empty()
-            && self.parts.settlement.as_ref().is_none_or(|s| s.0 != "снт")
-        {
-            // «М. Бронная, 5»
-            let free = self.items.iter().any(|i| !i.used && i.kind == Kind::Word && i.role.is_none());
-            if let Some(range) = self.metro.take().filter(|_| !free) {
-                for item in self.items.iter_mut().skip(range.start).take(range.len()) {
-                    item.used = false;
-                    item.role = None;
-                }
-            }
-        }
+        self.return_station();
         let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
         for at in 0..self.items.len() {
             if self.get(at).is_none_or(|i| i.used) {
@@ -37,7 +24,9 @@ impl Line {
         }
         runs.retain(|r| {
             let items = self.items.iter().skip(r.start).take(r.len());
-            let okrug = places::region(&self.name(r)).is_some() || is_okrug(&self.name(r));
+            let name = self.name(r);
+            let moscow = self.parts.city == "москва" || self.parts.city_region == "москва";
+            let okrug = (moscow && is_okrug(&name)) || places::region(&name).is_some_and(|n| n == self.parts.region);
             items.clone().any(|i| i.kind != Kind::Num) && !okrug
         });
         let located = !self.parts.city.is_empty() || self.parts.settlement.is_some();
@@ -68,6 +57,21 @@ impl Line {
         }
     }
 
+    /// Where no street was found, what was taken for a station may be one: «М. Бронная, 5».
+    fn return_station(&mut self) {
+        let Some(range) = self.metro.take().filter(|_| self.parts.street.is_none()) else { return };
+        let word = self.text(range.start + 1);
+        let street = words::size_of("м", word).is_some() || words::long_form("м", Some(word)).is_some();
+        let free = self.items.iter().any(|i| !i.used && i.kind == Kind::Word && i.role.is_none());
+        let place = !self.parts.complexes.is_empty();
+        if street || !(free || place) {
+            for item in self.items.iter_mut().skip(range.start).take(range.len()) {
+                item.used = false;
+                item.role = None;
+            }
+        }
+    }
+
     fn untyped_street(&mut self, name: String) {
         // A feminine adjective alone is «улица» by custom; the masculine may be переулок, проезд, проспект, бульвар.
         let feminine = name.rsplit(' ').next().is_some_and(|w| words::agrees(w, Gender::Feminine));
@@ -90,8 +94,19 @@ impl Line {
             parts.city_region = region.to_owned();
         }
         if places::is_city_region(&parts.city) || places::is_city_region(&parts.city_region) {
-            parts.region =
-                if places::is_city_region(&parts.city) { parts.city.clone() } else { parts.city_region.clone() };
+            let own = if places::is_city_region(&parts.city) { parts.city.clone() } else { parts.city_region.clone() };
+            let given = std::mem::replace(&mut parts.region, own);
+            // «Московская область, г. Москва» is a common slip; another region contradicts the city.
+            let slip = matches!(
+                (given.as_str(), parts.region.as_str()),
+                ("московская область", "москва")
+                    | ("ленинградская область", "санкт петербург")
+                    | ("республика крым", "севастополь")
+            );
+            if !given.is_empty() && given != parts.region && !slip {
+                parts.extra.insert(given);
+                self.notes.insert(Note::UnrecognisedText);
+            }
         } else if parts.region.is_empty() {
             parts.region = parts.city_region.clone();
         }
@@ -125,7 +140,5 @@ fn is_okrug(name: &str) -> bool {
             | "тинао"
             | "нао"
             | "тао"
-            | "новомосковский"
-            | "троицкий"
     )
 }
