@@ -20,7 +20,8 @@
 //!
 //! Integers are little-endian. The check covers the body through the envelope's hash of it, so no second checksum runs
 //! over the body, and a reader needs no hash but BLAKE3. `synced` is what tells a torn tail from damage: a frame that
-//! says "durable up to here" proves that all before that place was once good.
+//! says "durable up to here" proves that all before that place was once good. A *mark* says only that: a frame of length
+//! 0 without a record, whose `synced` is its own offset, written when the log is closed in peace.
 
 use mirano_schemas::envelope::{Envelope, HEADER_LEN, MAX_COMMIT_LEN};
 use mirano_schemas::{CommitHash, LogId};
@@ -142,6 +143,16 @@ pub fn write_frame(out: &mut Vec<u8>, synced: u32, record: &[u8]) {
     out.extend_from_slice(record);
 }
 
+/// The mark that stands at `offset`: all before it is durable.
+pub fn mark(offset: usize) -> [u8; FRAME_LEN] {
+    let fixed = (u64::from(u32::try_from(offset).unwrap_or(u32::MAX)) << 32).to_le_bytes();
+    let mut out = [0; FRAME_LEN];
+    let (head, tail) = out.split_at_mut(8);
+    head.copy_from_slice(&fixed);
+    tail.copy_from_slice(&check(&[&fixed]));
+    out
+}
+
 impl<'a> Frame<'a> {
     /// Bytes of the whole frame.
     pub fn len(&self) -> usize {
@@ -180,5 +191,71 @@ impl<'a> Frame<'a> {
         let record = rest.get(..len).ok_or(FrameError::Short { need: FRAME_LEN + len })?;
         let body = record.get(HEADER_LEN..).unwrap_or_default();
         Ok((Self { synced: u32::from_le_bytes(*synced_bytes), envelope, record }, body))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test that indexes wrongly should fail")]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use mirano_schemas::Position;
+    use mirano_schemas::envelope::Head;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.chunks(16).map(|row| row.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n").collect()
+    }
+
+    #[test]
+    fn bytes_never_change() {
+        let log_id = LogId([7; 16]);
+        let head = Head::genesis(log_id, 2);
+        let header = SegmentHeader {
+            log_id,
+            partition: 2,
+            previous_len: 3,
+            first_seq: 4,
+            previous_first_seq: 1,
+            upon: head.hash,
+        };
+        let mut file = header.to_bytes();
+        assert_eq!(SegmentHeader::parse(&file), Ok(header));
+        let envelope = Envelope::seal(Position { partition: 2, seq: 4 }, head.hash, b"body").expect("small");
+        write_frame(&mut file, 88, &[&envelope.to_bytes()[..], b"body"].concat());
+        file.extend_from_slice(&mark(file.len()));
+        expect![[r#"
+            4d524e53454730310707070707070707
+            07070707070707070200000003000000
+            04000000000000000100000000000000
+            36d3d57ed38d1420ca1af3071243af1e
+            81672c4fa20af3e9fde11a4032eb6507
+            194f555a7eece3e25800000058000000
+            8332baad086d83424d524e3102000000
+            040000000000000036d3d57ed38d1420
+            ca1af3071243af1e81672c4fa20af3e9
+            fde11a4032eb6507040000000be9c598
+            ae63835518e7fb422dc3027f452d75f3
+            dbdb94c90d843298b1180ad9626f6479
+            00000000c00000003879bd751420ed58
+        "#]]
+        .assert_eq(&hex(&file));
+    }
+
+    #[test]
+    fn frames_round_trip_and_every_changed_byte_shows() {
+        let body = [9u8; 50];
+        let envelope = Envelope::seal(Position { partition: 1, seq: 5 }, CommitHash([3; 32]), &body).expect("small");
+        let record = [&envelope.to_bytes()[..], &body].concat();
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, 1234, &record);
+        let frame = Frame::parse(&bytes).expect("a good frame");
+        assert_eq!((frame.synced, frame.envelope, frame.record), (1234, envelope, record.as_slice()));
+        assert_eq!(Frame::skip(&bytes), Ok(frame));
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x40;
+            assert!(Frame::parse(&changed).is_err(), "byte {at}");
+            assert!(matches!(Frame::parse(&bytes[..at]), Err(FrameError::Short { need }) if need > at), "cut at {at}");
+        }
     }
 }

@@ -11,6 +11,8 @@
 //! unfinished at the very end is cut at open and reported; any other damage is named and refused.
 
 mod disk;
+#[cfg(test)]
+mod faulty;
 mod folder;
 mod frame;
 mod marks;
@@ -163,7 +165,9 @@ impl EmbeddedLog {
             this.cut.extend(opened.cut);
             if let (Some(file), Some((disk, options, _))) = (opened.file, &writing) {
                 let name = format!("log-{}", opened.last.header.partition);
+                let marked = if opened.marked { opened.last.len() } else { 0 };
                 let writer = writer::Writer {
+                    marked,
                     log_id: format.log_id,
                     disk: disk.clone(),
                     partition: opened.partition.clone(),

@@ -3,7 +3,7 @@
 use super::super::{Corruption, CorruptionKind};
 use super::disk::{Disk, DiskFile};
 use super::folder::{FORMAT_FILE, OpenError, at, write_whole};
-use super::frame::{SEGMENT_HEADER_LEN, SegmentHeader};
+use super::frame::{FRAME_LEN, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::partition::Partition;
 use super::scan::{Scan, scan};
 use super::segment::{Segment, segment_name};
@@ -35,6 +35,8 @@ pub struct Opened {
     pub last: Arc<Segment>,
     /// The last segment's file; `None` when only reading.
     pub file: Option<Box<dyn DiskFile>>,
+    /// Whether the last segment ends with a mark or is empty.
+    pub marked: bool,
     /// What was cut.
     pub cut: Option<CutTail>,
 }
@@ -97,7 +99,8 @@ pub fn open(disk: Option<&dyn Disk>, folder: &Path, log_id: LogId, partition: u3
     segments.push(last.clone());
     tracing::info!(partition, next_seq = head.next_seq, segments = segments.len(), "opened a partition of the log");
     let partition = Arc::new(Partition::new(folder.to_owned(), head, segments));
-    Ok(Opened { partition, last, file, cut })
+    let marked = good_len == SEGMENT_HEADER_LEN || good_len == last_batch + FRAME_LEN;
+    Ok(Opened { partition, last, file, marked, cut })
 }
 
 /// Makes what was read durable. The last batch is written again before the sync: if its own sync failed and the process

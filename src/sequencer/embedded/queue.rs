@@ -3,6 +3,7 @@
 use super::super::{AppendError, Outcome};
 use bytes::Bytes;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A record handed over, and who wants to know.
@@ -26,6 +27,8 @@ struct State {
     waiting: Vec<Waiting>,
     /// Bytes that wait or are being written.
     pending: usize,
+    /// The writer sleeps and wants to be woken when so many wait; 0 while it is busy.
+    wanted: usize,
     closed: bool,
     poisoned: Option<Arc<str>>,
 }
@@ -42,21 +45,33 @@ impl Queue {
         }
         state.pending += waiting.record.len();
         state.waiting.push(waiting);
-        drop(state);
-        self.wake.notify_one();
+        if state.waiting.len() == state.wanted {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
     /// Takes from the front at least one record and at most about `max_bytes`; waits for one. `None` once the queue is
     /// closed and empty.
-    pub fn take(&self, max_bytes: usize) -> Option<Vec<Waiting>> {
+    ///
+    /// If fewer than `expected` wait, it has `patience` for more: those who were answered together just now are about to
+    /// come again, and a sync for the first of them alone would make all others wait for two.
+    pub fn take(&self, max_bytes: usize, expected: usize, patience: Duration) -> Option<Vec<Waiting>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
                 return None;
             }
+            state.wanted = 1;
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let started = Instant::now();
+        while state.waiting.len() < expected && !state.closed {
+            let Some(left) = patience.checked_sub(started.elapsed()) else { break };
+            state.wanted = expected;
+            state = self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.wanted = 0;
         let mut bytes = 0usize;
         let fits = state.waiting.iter().take_while(|waiting| {
             let first = bytes == 0;

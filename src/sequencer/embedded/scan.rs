@@ -1,7 +1,7 @@
 //! Reading a segment from its first byte to its last, and telling a torn tail from damage. Pure.
 
 use super::super::{Corruption, CorruptionKind};
-use super::frame::{FRAME_LEN, Frame, FrameError, SEGMENT_HEADER_LEN};
+use super::frame::{FRAME_LEN, Frame, FrameError, SEGMENT_HEADER_LEN, mark};
 use super::marks::Marks;
 use mirano_schemas::envelope::{Head, MAGIC, Verdict};
 use std::path::Path;
@@ -40,6 +40,11 @@ pub fn scan(path: &Path, file: &[u8], mut head: Head) -> Result<Scan, Corruption
         if rest.is_empty() {
             break None;
         }
+        if rest.starts_with(&mark(offset)) {
+            last_batch = offset;
+            offset += FRAME_LEN;
+            continue;
+        }
         let seq = head.next_seq;
         match Frame::parse(rest) {
             Ok(frame) => {
@@ -68,26 +73,22 @@ pub fn scan(path: &Path, file: &[u8], mut head: Head) -> Result<Scan, Corruption
     Ok(Scan { head, marks, good_len: offset, last_batch, torn })
 }
 
-/// Whether a good frame behind `bad` says that the file had been durable beyond `bad` when it was written. Frames of the
-/// batch that `bad` belongs to do not: a crash may keep the end of a batch and lose its middle.
+/// Whether a good frame or mark behind `bad` says that the file had been durable beyond `bad` when it was written. Frames
+/// of the batch that `bad` belongs to do not: a crash may keep the end of a batch and lose its middle.
 fn was_durable(file: &[u8], bad: usize, partition: u32) -> bool {
-    let first = MAGIC.first().copied().unwrap_or_default();
-    let mut at = bad + 1 + FRAME_LEN;
-    while let Some(found) = file.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == first)) {
-        at += found;
-        let start = at - FRAME_LEN;
-        at += 1;
-        if !file.get(start + FRAME_LEN..).is_some_and(|rest| rest.starts_with(&MAGIC)) {
-            continue;
+    let proves = |start: usize| {
+        let Some(rest) = file.get(start..) else { return false };
+        if rest.starts_with(&[0; 4]) {
+            return rest.starts_with(&mark(start));
         }
-        if let Some(rest) = file.get(start..)
-            && let Ok(frame) = Frame::parse(rest)
-            && frame.envelope.position.partition == partition
-            && (frame.synced as usize) > bad
-            && (frame.synced as usize) <= start
-        {
-            return true;
+        // The cheap look first: this runs for every byte behind the damage.
+        if !rest.get(FRAME_LEN..).is_some_and(|record| record.starts_with(&MAGIC)) {
+            return false;
         }
-    }
-    false
+        Frame::parse(rest).is_ok_and(|frame| {
+            let synced = frame.synced as usize;
+            frame.envelope.position.partition == partition && synced > bad && synced <= start
+        })
+    };
+    (bad + 1..file.len()).any(proves)
 }

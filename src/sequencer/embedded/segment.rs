@@ -1,7 +1,7 @@
 //! One segment file, for reading.
 
 use super::super::{Committed, Corruption, CorruptionKind, ReadError};
-use super::frame::{FRAME_LEN, Frame, FrameError, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::frame::{FRAME_LEN, Frame, FrameError, SegmentHeader, mark};
 use super::marks::Marks;
 use super::scan::{Scan, scan};
 use bytes::Bytes;
@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How much is read from the file at once, at least, when a walk starts and when it goes on.
 const FIRST_READ: usize = 32 * 1024;
 const NEXT_READ: usize = 1024 * 1024;
+/// The least that a frame with a record can have.
+const LEAST_FRAME: usize = FRAME_LEN + HEADER_LEN;
+const _: () = assert!(LEAST_FRAME < FIRST_READ);
 
 /// A segment as readers see it.
 #[derive(Debug)]
@@ -146,6 +149,14 @@ impl Segment {
         let mut want = FIRST_READ.saturating_add(max_bytes).min(NEXT_READ);
         let mut upon = (at == self.header.first_seq).then_some(self.header.upon);
         while at < end && offset < len {
+            if buffer.len() < LEAST_FRAME.min(len - offset) {
+                buffer = self.read_at(offset, want.min(len - offset))?;
+            }
+            if buffer.starts_with(&mark(offset)) {
+                offset += FRAME_LEN;
+                buffer = buffer.slice(FRAME_LEN..);
+                continue;
+            }
             let parsed = if at < seq { Frame::skip(&buffer) } else { Frame::parse(&buffer) };
             let frame = match parsed {
                 Ok(frame) => frame,
@@ -223,7 +234,3 @@ impl Segment {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The least that a frame can have.
-pub const LEAST_FRAME: usize = FRAME_LEN + HEADER_LEN;
-const _: () = assert!(SEGMENT_HEADER_LEN + LEAST_FRAME < FIRST_READ);

@@ -7,7 +7,7 @@
 use super::super::{AppendError, CorruptionKind, Outcome};
 use super::disk::{Disk, DiskFile};
 use super::folder::write_whole;
-use super::frame::{SegmentHeader, write_frame};
+use super::frame::{SegmentHeader, mark, write_frame};
 use super::partition::Partition;
 use super::queue::{Queue, Waiting};
 use super::segment::{Segment, segment_name};
@@ -16,20 +16,33 @@ use mirano_schemas::LogId;
 use mirano_schemas::envelope::{Head, Verdict};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The longest that a batch waits for others to join it.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(1);
 
 /// What one writer owns.
 pub struct Writer {
+    /// The log, for the headers of new segments.
     pub log_id: LogId,
+    /// Where new segments are made.
     pub disk: Arc<dyn Disk>,
+    /// What readers see.
     pub partition: Arc<Partition>,
+    /// Its last segment.
     pub segment: Arc<Segment>,
+    /// That segment's file.
     pub file: Box<dyn DiskFile>,
+    /// What waits.
     pub queue: Arc<Queue>,
     /// The queues of all partitions, to stop them all.
     pub all: Vec<Arc<Queue>>,
+    /// A segment this long is followed by a new one.
     pub segment_bytes: usize,
+    /// About this much is taken at once.
     pub batch_bytes: usize,
+    /// The segment's length at which nothing is behind its last mark or its header.
+    pub marked: usize,
 }
 
 type Answers = Vec<(tokio::sync::oneshot::Sender<Result<Outcome, AppendError>>, Result<Outcome, AppendError>)>;
@@ -48,7 +61,9 @@ impl Writer {
     /// Runs until the queue is closed and empty, or the log is poisoned.
     pub fn run(mut self) {
         let label = self.segment.header.partition.to_string();
-        while let Some(waiting) = self.queue.take(self.batch_bytes) {
+        let (mut expected, mut patience) = (1, Duration::ZERO);
+        while let Some(waiting) = self.queue.take(self.batch_bytes, expected, patience) {
+            expected = waiting.len();
             let bytes = waiting.iter().map(|waiting| waiting.record.len()).sum();
             if let Err(error) = self.roll_if_full() {
                 return self.poison("starting a segment", &error, waiting.into_iter().map(|waiting| waiting.reply));
@@ -62,7 +77,9 @@ impl Writer {
                 if let Err(error) = self.file.sync() {
                     return self.poison("syncing", &error, batch.answers.into_iter().map(|(reply, _)| reply));
                 }
-                histogram!("mirano_log_write_seconds", "partition" => label.clone()).record(started.elapsed());
+                let took = started.elapsed();
+                patience = (took / 4).min(LONGEST_PATIENCE);
+                histogram!("mirano_log_sync_seconds", "partition" => label.clone()).record(took);
                 self.segment.grown(self.segment.len() + batch.frames.len(), &batch.started);
                 self.partition.head.send_replace(batch.head);
             }
@@ -74,6 +91,19 @@ impl Writer {
                 // The caller may have dropped its future; the record stays.
                 let _ = reply.send(answer);
             }
+        }
+        self.close();
+    }
+
+    /// Says in the file that all before was durable, so that whatever happens to it from now on is known as damage. All
+    /// is acknowledged already: if this fails, the next open takes the last batch for one that a crash may have torn.
+    fn close(&mut self) {
+        let len = self.segment.len();
+        if len == self.marked {
+            return;
+        }
+        if let Err(error) = self.file.append(&mark(len)).and_then(|()| self.file.sync()) {
+            tracing::warn!(file = %self.segment.path.display(), %error, "could not mark the end of the log");
         }
     }
 
@@ -126,6 +156,7 @@ impl Writer {
         let bytes = header.to_bytes();
         write_whole(self.disk.as_ref(), &path, &bytes)?;
         self.file = self.disk.open(&path)?;
+        self.marked = bytes.len();
         let next = Arc::new(Segment::new(header, path, bytes.len(), Some(Default::default())));
         self.partition.add(next.clone());
         let sealed = std::mem::replace(&mut self.segment, next);
