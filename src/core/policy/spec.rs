@@ -292,6 +292,9 @@ pub struct AttrSpec {
     /// Texts that mean that there is no value: `"N/A"`, `"-"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub empty: Vec<String>,
+    /// The only texts there may be, as they stand on the page; another makes the answer unparsable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
 }
 
 /// Types of attributes.

@@ -194,6 +194,7 @@ impl Answers {
                 format: as_of.format.clone(),
                 pattern: as_of.pattern.clone(),
                 empty: Vec::new(),
+                one_of: Vec::new(),
             };
             let found = problems.attribute("answer.as_of", &spec, false)?;
             Some((found.place, found.reading))

@@ -3,6 +3,7 @@
 mod garbage;
 mod guards;
 mod pages;
+mod real;
 
 use super::*;
 use crate::sources::config::read_source;

@@ -16,6 +16,7 @@ pub(super) struct Reading {
     format: DateForm,
     pattern: Option<Regex>,
     empty: Vec<String>,
+    one_of: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,8 @@ impl Reading {
             return Err(problems);
         }
         let empty = spec.empty.iter().map(|text| collapse(text)).collect();
-        Ok(Self { kind: spec.kind, comma, thousands: spec.thousands.clone(), format, pattern, empty })
+        let one_of = spec.one_of.iter().map(|text| collapse(text)).collect();
+        Ok(Self { one_of, kind: spec.kind, comma, thousands: spec.thousands.clone(), format, pattern, empty })
     }
 
     /// Reads what was found at the attribute's place: nothing there, or an empty text, is no value.
@@ -128,6 +130,9 @@ impl Reading {
         };
         if text.is_empty() {
             return Ok(None);
+        }
+        if !self.one_of.is_empty() && !self.one_of.contains(&text) {
+            return Err(Misfit { what: "is none of `one_of`".to_owned(), value: text });
         }
         let value = match self.kind {
             AttrType::Text | AttrType::List => Some(Value::text(&text)),
@@ -272,6 +277,7 @@ mod tests {
             format: None,
             pattern: None,
             empty: Vec::new(),
+            one_of: Vec::new(),
         }
     }
 
