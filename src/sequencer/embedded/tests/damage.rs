@@ -1,5 +1,6 @@
 //! Every byte of a log changed or cut: named, or recognised as a torn tail; never read as something else.
 
+use super::super::frame::SegmentHeader;
 use super::*;
 
 /// A log of two batches in one segment, the last one of three records, not closed in peace; with the offset at which the
@@ -247,4 +248,37 @@ fn marks_that_are_missing_or_wrong_cost_only_time() {
         std::fs::remove_file(path).expect("remove");
     }
     check();
+}
+
+/// A forger who keeps every length, check and body hash right still has to name the commit before.
+#[test]
+fn a_commit_exchanged_for_another_of_its_size_breaks_the_chain() {
+    const FRAME: usize = 16 + 84 + 200;
+    let (rig, segments) = many_segments();
+    let path = &segments[1];
+    let whole = std::fs::read(path).expect("a segment");
+    let sound = read_only(&rig).expect("sound").read(0, 0, usize::MAX).expect("sound");
+    let first_seq = SegmentHeader::parse(&whole).expect("a header").first_seq;
+    let frames = (whole.len() - 88) / FRAME;
+    assert!(frames >= 3);
+    for index in 0..frames {
+        let seq = first_seq + index as u64;
+        let original = sound[seq as usize].envelope;
+        let at = 88 + index * FRAME;
+        let mut forged = Vec::new();
+        let synced = u32::from_le_bytes(whole[at + 4..at + 8].try_into().expect("four bytes"));
+        let upon = Head { partition: 0, next_seq: seq, hash: original.prev };
+        super::super::frame::write_frame(&mut forged, synced, &record(&upon, &[0xEE; 200]));
+        let changed = [&whole[..at], &forged, &whole[at + FRAME..]].concat();
+        assert_eq!(changed.len(), whole.len());
+        std::fs::write(path, changed).expect("change");
+        let log = read_only(&rig).expect("opening does not read sealed segments");
+        for result in
+            [log.read(0, 0, usize::MAX).map(drop), log.read(0, seq, usize::MAX).map(drop), log.verify_all().map(drop)]
+        {
+            let Err(ReadError::Corruption(named)) = result else { panic!("seq {seq} is not noticed") };
+            assert!(matches!(named.kind, CorruptionKind::Chain | CorruptionKind::Hole(_)), "{named}");
+            assert!(named.seq == seq + 1, "the next commit names another: {named}");
+        }
+    }
 }
