@@ -4,7 +4,9 @@
 //! written to disk is fixed by golden bytes in the tests and described byte by byte in `docs/FORMATS.md`.
 
 pub mod canonical;
+pub mod codec;
 pub mod envelope;
+mod event;
 mod fact;
 mod id;
 mod outcome;
@@ -12,6 +14,7 @@ mod position;
 mod risk;
 mod time;
 
+pub use event::*;
 pub use fact::*;
 pub use id::*;
 pub use outcome::Outcome;

@@ -1,0 +1,130 @@
+//! Everything that can have happened. Past tense, the field's words.
+//!
+//! Each event has a number that never changes meaning and a schema version; both are stored beside its bytes (see
+//! `codec`). A new field is a new version of that event, with golden bytes of the old one kept and an upcaster.
+
+mod job;
+mod node;
+mod observation;
+mod policy;
+mod snapshot;
+mod task;
+
+pub use job::*;
+pub use node::*;
+pub use observation::*;
+pub use policy::*;
+pub use snapshot::*;
+pub use task::*;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $number:literal v $version:literal $name:ident),* $(,)?) => {
+        /// One thing that happened.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[expect(clippy::large_enum_variant, reason = "events live in short vectors; boxing would cost more than it saves")]
+        pub enum Event {
+            $($(#[$doc])* $name($name)),*
+        }
+
+        impl Event {
+            /// The stored number of this event. Numbers never change meaning.
+            pub fn number(&self) -> u16 {
+                match self { $(Self::$name(_) => $number),* }
+            }
+
+            /// The event's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name)),* }
+            }
+
+            /// The schema version that is written today.
+            pub fn version(&self) -> u16 {
+                match self { $(Self::$name(_) => $version),* }
+            }
+
+            /// Number, version and name of every event.
+            pub const CATALOGUE: &'static [(u16, u16, &'static str)] = &[$(($number, $version, stringify!($name))),*];
+
+            pub(crate) fn encode_payload(&self) -> Result<Vec<u8>, bincode::error::EncodeError> {
+                match self { $(Self::$name(event) => bincode::serde::encode_to_vec(event, crate::codec::CONFIG)),* }
+            }
+
+            pub(crate) fn decode_payload(number: u16, version: u16, payload: &[u8]) -> Result<Self, crate::codec::DecodeError> {
+                match (number, version) {
+                    $(($number, $version) => crate::codec::decode_exact(payload).map(Self::$name),)*
+                    _ => crate::codec::upcast(number, version, payload),
+                }
+            }
+        }
+
+        $(impl From<$name> for Event {
+            fn from(event: $name) -> Self {
+                Self::$name(event)
+            }
+        })*
+    };
+}
+
+events! {
+    /// Somebody asked for a check.
+    1 v 1 JobCreated,
+    /// A fact of the job named a further subject to ask about.
+    2 v 1 NeedDiscovered,
+    /// A need has nothing to ask: its input was left out, or its parent found none.
+    3 v 1 NeedNotApplicable,
+    /// What was known already answered a need.
+    4 v 1 FactsReused,
+    /// A need has to be asked of its source.
+    5 v 1 TaskWanted,
+    /// An observation that a task brought answered a need.
+    6 v 1 NeedAnswered,
+    /// A need could not be answered.
+    7 v 1 NeedFailed,
+    /// The job's status, as a read at this moment shows it, changed.
+    8 v 1 JobStatusChanged,
+    /// The risk was computed anew.
+    9 v 1 RiskRecomputed,
+    /// The facts of a report were fixed.
+    10 v 1 SnapshotSealed,
+    /// Needs of a job are to be asked again.
+    11 v 1 RecheckPlanned,
+    /// A source's queue took a task.
+    20 v 1 TaskScheduled,
+    /// A job joined a task in flight.
+    21 v 1 TaskJoined,
+    /// The answer had come before the want arrived.
+    22 v 1 WantSatisfied,
+    /// A want can't be queued.
+    23 v 1 WantRefused,
+    /// A worker was leased a task, with permits.
+    24 v 1 TaskStarted,
+    /// Further HTTP requests were permitted.
+    25 v 1 PermitsGranted,
+    /// Permits were given back unused.
+    26 v 1 PermitsReturned,
+    /// A lease lives longer.
+    27 v 1 LeaseExtended,
+    /// One attempt failed.
+    28 v 1 TaskAttemptFailed,
+    /// The task is given up.
+    29 v 1 TaskFailed,
+    /// The task ended with an observation.
+    30 v 1 TaskCompleted,
+    /// A fact was seen that this query did not show before.
+    40 v 1 FactObserved,
+    /// A fact is no longer shown by this query.
+    41 v 1 FactVanished,
+    /// A part of a large observation, invisible until it is recorded.
+    42 v 1 ObservationChunk,
+    /// A source's complete answer to one query.
+    43 v 1 ObservationRecorded,
+    /// A policy document came into force in this partition.
+    60 v 1 PolicyAdopted,
+    /// Another node decides for this partition now.
+    70 v 1 DeciderChanged,
+    /// What another partition asked for can't be decided.
+    71 v 1 ReactionRefused,
+}
