@@ -1,3 +1,10 @@
-//! What an auditor runs: all that is computed from the log alone, without network, clock or engine.
+//! What a log means: the fold from commits to rows, sets of facts and their roots.
+//!
+//! All that an auditor runs is here; no engine, no network, no files, no clock.
 
+pub mod apply;
+pub mod facts;
+pub mod overlay;
+pub mod rows;
+pub mod store;
 pub mod tree;

@@ -1,0 +1,187 @@
+//! Jobs: rows of `job/<id>` streams.
+
+use super::{ApplyError, At, dangling};
+use crate::rows::*;
+use crate::store::{ReadExt, Table, Write, WriteExt};
+use mirano_schemas::*;
+
+fn need_row(need: &Need) -> NeedRow {
+    NeedRow { need: need.clone(), receipt: None, pending: None, last_failure: None, not_applicable: None }
+}
+
+pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Result<(), ApplyError> {
+    let row = JobRow {
+        needs: event.needs.iter().map(need_row).collect(),
+        created: event.clone(),
+        created_at: at.recorded_at,
+        status: JobStatus::Created,
+        is_final: false,
+        completed_at: None,
+        risk: None,
+        snapshots: Vec::new(),
+        rechecks: Vec::new(),
+        position: at.position,
+        updated_at: at.recorded_at,
+    };
+    store.put(Table::JobByTenant, &key::job_by_tenant(&event.tenant, at.recorded_at, event.job), Vec::new());
+    for (subject, label) in
+        [(&event.address.subject, &event.address.canonical), (&event.address.building_subject, &event.address.building)]
+    {
+        store.put_row(subject.0.as_bytes(), &LabelRow { label: label.clone() })?;
+        for word in words(label) {
+            store.put(Table::SubjectWord, &key::subject_word(&word, subject), Vec::new());
+        }
+    }
+    Ok(store.put_row(event.job.as_bytes(), &row)?)
+}
+
+/// The words under which a label is found: lower case, letters and digits, ё as е.
+pub fn words(label: &str) -> Vec<String> {
+    let lower = label.to_lowercase().replace('ё', "е");
+    let mut words: Vec<String> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// Changes a job's row and notes the commit that did.
+fn change(
+    store: &mut impl Write,
+    at: At,
+    event: &'static str,
+    job: JobId,
+    change: impl FnOnce(&mut JobRow) -> Option<()>,
+) -> Result<(), ApplyError> {
+    let mut row: JobRow = store.row(job.as_bytes())?.ok_or_else(|| dangling(at, event, job))?;
+    change(&mut row).ok_or_else(|| dangling(at, event, "a need"))?;
+    row.position = at.position;
+    row.updated_at = at.recorded_at;
+    Ok(store.put_row(job.as_bytes(), &row)?)
+}
+
+fn need(row: &mut JobRow, need_id: NeedId) -> Option<&mut NeedRow> {
+    row.needs.iter_mut().find(|row| row.need.need_id == need_id)
+}
+
+pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered) -> Result<(), ApplyError> {
+    change(store, at, "NeedDiscovered", event.job, |row| {
+        // The row that waited for a subject gives its place to the first need that was discovered for it.
+        let waiting = row.needs.iter().position(|row| {
+            row.need.entry == event.need.entry && row.need.parent == event.need.parent && row.need.query.is_none()
+        });
+        match waiting.and_then(|index| row.needs.get_mut(index)) {
+            Some(waiting) => *waiting = need_row(&event.need),
+            None => {
+                let after = row.needs.iter().rposition(|row| row.need.entry == event.need.entry);
+                row.needs.insert(after.map_or(row.needs.len(), |index| index + 1), need_row(&event.need));
+            }
+        }
+        Some(())
+    })
+}
+
+pub(super) fn not_applicable(store: &mut impl Write, at: At, event: &NeedNotApplicable) -> Result<(), ApplyError> {
+    change(store, at, "NeedNotApplicable", event.job, |row| {
+        let need = need(row, event.need_id)?;
+        need.not_applicable = Some(event.reason.clone());
+        need.pending = None;
+        Some(())
+    })
+}
+
+pub(super) fn wanted(store: &mut impl Write, at: At, event: &TaskWanted) -> Result<(), ApplyError> {
+    store.put(Table::Waiter, &key::waiter(at.position.partition, event.query, Some(event.job)), Vec::new());
+    change(store, at, "TaskWanted", event.job, |row| {
+        need(row, event.need_id)?.pending = Some(PendingRow { since: event.asked_at, reason: event.reason });
+        row.is_final = false;
+        Some(())
+    })
+}
+
+pub(super) fn answered(
+    store: &mut impl Write,
+    at: At,
+    job: JobId,
+    receipt: &Receipt,
+    ends: bool,
+) -> Result<(), ApplyError> {
+    store.put_row(receipt.receipt_id.as_bytes(), receipt)?;
+    let mut query = None;
+    change(store, at, "NeedAnswered", job, |row| {
+        let need = need(row, receipt.need_id)?;
+        need.receipt = Some(receipt.clone());
+        if ends {
+            need.last_failure = None;
+            need.pending = None;
+            query = need.need.query;
+        }
+        Some(())
+    })?;
+    forget_waiter(store, at, job, query)
+}
+
+pub(super) fn failed(store: &mut impl Write, at: At, event: &NeedFailed) -> Result<(), ApplyError> {
+    let mut query = None;
+    change(store, at, "NeedFailed", event.job, |row| {
+        let need = need(row, event.need_id)?;
+        need.last_failure = Some(event.failure.clone());
+        need.pending = None;
+        query = need.need.query;
+        Some(())
+    })?;
+    forget_waiter(store, at, event.job, query)
+}
+
+fn forget_waiter(store: &mut impl Write, at: At, job: JobId, query: Option<QueryKey>) -> Result<(), ApplyError> {
+    if let Some(query) = query {
+        store.delete(Table::Waiter, &key::waiter(at.position.partition, query, Some(job)));
+    }
+    Ok(())
+}
+
+pub(super) fn status(store: &mut impl Write, at: At, event: &JobStatusChanged) -> Result<(), ApplyError> {
+    change(store, at, "JobStatusChanged", event.job, |row| {
+        row.status = event.status;
+        row.is_final = event.is_final;
+        let shown = row.needs.iter().any(|need| need.receipt.is_some());
+        if event.is_final && shown && row.completed_at.is_none() {
+            row.completed_at = Some(at.recorded_at);
+        }
+        Some(())
+    })
+}
+
+pub(super) fn risk(store: &mut impl Write, at: At, event: &RiskRecomputed) -> Result<(), ApplyError> {
+    change(store, at, "RiskRecomputed", event.job, |row| {
+        row.risk = Some(RiskRow {
+            assessment: event.assessment.clone(),
+            policy_version: event.policy_version,
+            at: at.recorded_at,
+        });
+        Some(())
+    })
+}
+
+pub(super) fn sealed(store: &mut impl Write, at: At, event: &SnapshotSealed) -> Result<(), ApplyError> {
+    let body = &event.body;
+    store.put_row(event.snapshot.as_bytes(), &SnapshotRow { body: body.clone(), position: at.position })?;
+    change(store, at, "SnapshotSealed", body.job, |row| {
+        row.snapshots.push(SnapshotRef {
+            snapshot: event.snapshot,
+            facts_root: body.facts_root,
+            receipts_root: body.receipts_root,
+            status: body.status,
+            missing: body.missing.clone(),
+            sealed_at: body.sealed_at,
+        });
+        Some(())
+    })
+}
+
+pub(super) fn recheck(store: &mut impl Write, at: At, event: &RecheckPlanned) -> Result<(), ApplyError> {
+    change(store, at, "RecheckPlanned", event.job, |row| {
+        row.rechecks.push(event.command);
+        Some(())
+    })
+}

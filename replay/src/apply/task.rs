@@ -1,0 +1,300 @@
+//! Tasks: the queue, leases, permits and health of `source/<id>` streams.
+
+use super::{ApplyError, At, dangling};
+use crate::rows::*;
+use crate::store::{ReadExt, Table, Write, WriteExt};
+use mirano_schemas::*;
+
+fn source_row(store: &impl ReadExt, source: &str) -> Result<SourceRow, ApplyError> {
+    Ok(store.row(source.as_bytes())?.unwrap_or_default())
+}
+
+fn task_row(store: &impl ReadExt, at: At, event: &'static str, task: TaskId) -> Result<TaskRow, ApplyError> {
+    store.row(task.as_bytes())?.ok_or_else(|| dangling(at, event, task))
+}
+
+/// Notes under which name the job of `requester` sees the task.
+fn name_for(
+    store: &mut impl Write,
+    task: TaskId,
+    requester: &Requester,
+    joined: bool,
+    foreign: bool,
+) -> Result<(), ApplyError> {
+    let Requester { job, need_id, .. } = *requester;
+    let alias = task_alias(job, need_id, task);
+    store.put_row(alias.as_bytes(), &AliasRow { job, need_id, task })?;
+    Ok(store.put_row(&key::need_task(job, need_id), &NeedTaskRow { task, alias, joined, foreign })?)
+}
+
+pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -> Result<(), ApplyError> {
+    let mut query = store.row::<QueryRow>(event.query.as_bytes())?.unwrap_or_else(|| QueryRow {
+        source: event.source.clone(),
+        subject: event.subject.clone(),
+        params: event.params.clone(),
+        last: None,
+        in_flight: None,
+        suspicious_since: None,
+        last_failure: None,
+    });
+    query.in_flight = Some(event.task);
+    store.put_row(event.query.as_bytes(), &query)?;
+    store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
+    let mut source = source_row(store, &event.source)?;
+    source.queued += 1;
+    store.put_row(event.source.as_bytes(), &source)?;
+    let row = TaskRow {
+        scheduled: event.clone(),
+        requesters: 1,
+        priority: event.priority,
+        enqueued_at: at.recorded_at,
+        enqueued_seq: at.position.seq,
+        attempts: Vec::new(),
+        state: TaskState::Queued,
+    };
+    store.put(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task), Vec::new());
+    store.put_row(event.task.as_bytes(), &row)?;
+    name_for(store, event.task, &event.requester, false, false)
+}
+
+pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Result<(), ApplyError> {
+    let mut row = task_row(store, at, "TaskJoined", event.task)?;
+    row.requesters += 1;
+    if event.priority != row.priority {
+        if row.state == TaskState::Queued {
+            store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
+            store.put(
+                Table::Ready,
+                &key::ready(&event.source, event.priority, row.enqueued_seq, event.task),
+                Vec::new(),
+            );
+        }
+        row.priority = event.priority;
+    }
+    let foreign = row.scheduled.requester.tenant != event.requester.tenant;
+    store.put_row(event.task.as_bytes(), &row)?;
+    name_for(store, event.task, &event.requester, true, foreign)
+}
+
+fn charge(source: &mut SourceRow, grant: &Grant) {
+    for charge in &grant.charges {
+        let rate = source.rates.entry(charge.key.clone()).or_default();
+        if charge.reused {
+            rate.returned.retain(|permit| *permit != grant.permit);
+            continue;
+        }
+        rate.tat = charge.tat;
+        let at = rate.recent.partition_point(|earlier| *earlier <= grant.permit.not_before);
+        rate.recent.insert(at, grant.permit.not_before);
+        let excess = rate.recent.len().saturating_sub(charge.keep as usize);
+        rate.recent.drain(..excess);
+    }
+}
+
+pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Result<(), ApplyError> {
+    let mut row = task_row(store, at, "TaskStarted", event.task)?;
+    let mut source = source_row(store, &event.source)?;
+    match row.state {
+        TaskState::Retrying { at } => {
+            store.delete(Table::Delayed, &key::delayed(&event.source, at, event.task));
+            source.delayed = source.delayed.saturating_sub(1);
+        }
+        _ => {
+            store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
+            source.queued = source.queued.saturating_sub(1);
+        }
+    }
+    charge(&mut source, &event.grant);
+    if let Some(proxy) = &event.proxy {
+        let health = source.proxies.entry(proxy.clone()).or_default();
+        health.in_use += 1;
+        health.last_used = Some(at.recorded_at);
+    }
+    let lease = LeaseRow {
+        task: event.task,
+        attempt: event.attempt,
+        deadline: event.deadline,
+        started_at: at.recorded_at,
+        permits: 1,
+        proxy: event.proxy.clone(),
+    };
+    source.leases.insert(event.lease, lease);
+    store.put_row(event.source.as_bytes(), &source)?;
+    lease_ends(store, at, &event.source, event.task, event.lease, event.deadline)?;
+    row.attempts.push(AttemptRow {
+        n: event.attempt,
+        lease: event.lease,
+        started_at: at.recorded_at,
+        ended_at: None,
+        worker: event.worker.clone(),
+        proxy: event.proxy.clone(),
+        outcome: None,
+        cause: None,
+        http_status: None,
+        evidence: Vec::new(),
+    });
+    row.state = TaskState::Running { lease: event.lease, deadline: event.deadline };
+    Ok(store.put_row(event.task.as_bytes(), &row)?)
+}
+
+fn lease_ends(
+    store: &mut impl Write,
+    at: At,
+    source: &str,
+    task: TaskId,
+    lease: LeaseToken,
+    deadline: Timestamp,
+) -> Result<(), ApplyError> {
+    let row = LeaseEndRow { source: source.to_owned(), task };
+    Ok(store.put_row(&key::lease_end(at.position.partition, deadline, lease), &row)?)
+}
+
+fn move_deadline(
+    store: &mut impl Write,
+    at: At,
+    event: &'static str,
+    source: &mut SourceRow,
+    name: &str,
+    lease: LeaseToken,
+    deadline: Timestamp,
+) -> Result<(), ApplyError> {
+    let held = source.leases.get_mut(&lease).ok_or_else(|| dangling(at, event, lease))?;
+    store.delete(Table::LeaseEnd, &key::lease_end(at.position.partition, held.deadline, lease));
+    held.deadline = deadline;
+    let task = held.task;
+    lease_ends(store, at, name, task, lease, deadline)?;
+    let mut row = task_row(store, at, event, task)?;
+    row.state = TaskState::Running { lease, deadline };
+    Ok(store.put_row(task.as_bytes(), &row)?)
+}
+
+pub(super) fn granted(store: &mut impl Write, at: At, event: &PermitsGranted) -> Result<(), ApplyError> {
+    let mut source = source_row(store, &event.source)?;
+    for grant in &event.grants {
+        charge(&mut source, grant);
+    }
+    move_deadline(store, at, "PermitsGranted", &mut source, &event.source, event.lease, event.deadline)?;
+    if let Some(lease) = source.leases.get_mut(&event.lease) {
+        lease.permits += u32::try_from(event.grants.len()).unwrap_or(u32::MAX);
+    }
+    Ok(store.put_row(event.source.as_bytes(), &source)?)
+}
+
+pub(super) fn returned(store: &mut impl Write, _: At, event: &PermitsReturned) -> Result<(), ApplyError> {
+    let mut source = source_row(store, &event.source)?;
+    let rate = source.rates.entry(String::new()).or_default();
+    rate.returned.extend(event.permits.iter().copied());
+    rate.returned.sort_by_key(|permit| permit.not_before);
+    Ok(store.put_row(event.source.as_bytes(), &source)?)
+}
+
+pub(super) fn extended(store: &mut impl Write, at: At, event: &LeaseExtended) -> Result<(), ApplyError> {
+    let mut source = source_row(store, &event.source)?;
+    move_deadline(store, at, "LeaseExtended", &mut source, &event.source, event.lease, event.deadline)?;
+    Ok(store.put_row(event.source.as_bytes(), &source)?)
+}
+
+/// Takes the lease back, with its proxy.
+fn release(store: &mut impl Write, at: At, source: &mut SourceRow, lease: LeaseToken) -> Option<LeaseRow> {
+    let held = source.leases.remove(&lease)?;
+    store.delete(Table::LeaseEnd, &key::lease_end(at.position.partition, held.deadline, lease));
+    if let Some(health) = held.proxy.as_ref().and_then(|proxy| source.proxies.get_mut(proxy)) {
+        health.in_use = health.in_use.saturating_sub(1);
+    }
+    // The attempt's permits that nobody used are worthless now.
+    if let Some(rate) = source.rates.get_mut("") {
+        rate.returned.retain(|permit| permit.not_after >= at.recorded_at);
+    }
+    let took = at.recorded_at.since_ms(held.started_at);
+    source.attempt_ms = if source.attempt_ms == 0 { took } else { (source.attempt_ms * 7 + took) / 8 };
+    Some(held)
+}
+
+pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttemptFailed) -> Result<(), ApplyError> {
+    let mut row = task_row(store, at, "TaskAttemptFailed", event.task)?;
+    let mut source = source_row(store, &event.source)?;
+    let held = release(store, at, &mut source, event.lease);
+    source.failures += 1;
+    source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
+    if event.rest_until.is_some() {
+        source.rest_until = event.rest_until;
+    }
+    if let Some(proxy) = held.and_then(|held| held.proxy) {
+        let health = source.proxies.entry(proxy).or_default();
+        health.failures += 1;
+        // How long it rests is policy; the decision to use it again reads `failures` and this moment.
+        health.rest_until = Some(at.recorded_at);
+    }
+    if let Some(attempt) = row.attempts.iter_mut().rev().find(|attempt| attempt.lease == event.lease) {
+        attempt.ended_at = Some(at.recorded_at);
+        attempt.outcome = Some(event.outcome);
+        attempt.cause = Some(event.cause.clone());
+        attempt.http_status = event.http_status;
+        attempt.evidence = event.evidence.clone();
+    }
+    if let Some(retry_at) = event.retry_at {
+        row.state = TaskState::Retrying { at: retry_at };
+        source.delayed += 1;
+        store.put(Table::Delayed, &key::delayed(&event.source, retry_at, event.task), Vec::new());
+    }
+    if event.outcome == Outcome::Suspicious {
+        let query = row.scheduled.query;
+        if let Some(mut known) = store.row::<QueryRow>(query.as_bytes())? {
+            known.suspicious_since.get_or_insert(at.recorded_at);
+            store.put_row(query.as_bytes(), &known)?;
+        }
+    }
+    store.put_row(event.source.as_bytes(), &source)?;
+    Ok(store.put_row(event.task.as_bytes(), &row)?)
+}
+
+pub(super) fn failed(store: &mut impl Write, at: At, event: &TaskFailed) -> Result<(), ApplyError> {
+    let mut row = task_row(store, at, "TaskFailed", event.task)?;
+    if row.state == TaskState::Queued {
+        store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
+        let mut source = source_row(store, &event.source)?;
+        source.queued = source.queued.saturating_sub(1);
+        store.put_row(event.source.as_bytes(), &source)?;
+    }
+    row.state = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
+    store.put_row(event.task.as_bytes(), &row)?;
+    if let Some(mut query) = store.row::<QueryRow>(event.query.as_bytes())? {
+        query.in_flight = None;
+        query.last_failure =
+            Some(Failure { outcome: Some(event.outcome), cause: event.cause.clone(), at: at.recorded_at });
+        store.put_row(event.query.as_bytes(), &query)?;
+    }
+    Ok(())
+}
+
+pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -> Result<(), ApplyError> {
+    let mut row = task_row(store, at, "TaskCompleted", event.task)?;
+    let mut source = source_row(store, &event.source)?;
+    if let Some(proxy) = release(store, at, &mut source, event.lease).and_then(|held| held.proxy) {
+        let health = source.proxies.entry(proxy).or_default();
+        health.failures = 0;
+        health.rest_until = None;
+    }
+    source.failures = 0;
+    source.last_answer = Some(at.recorded_at);
+    let outcome = store.row::<ObservationRow>(event.observation.as_bytes())?.map(|row| row.recorded.outcome);
+    if let Some(outcome) = outcome {
+        source.last_outcome = Some((outcome, at.recorded_at, String::new()));
+    }
+    store.put_row(event.source.as_bytes(), &source)?;
+    if let Some(attempt) = row.attempts.iter_mut().rev().find(|attempt| attempt.lease == event.lease) {
+        attempt.ended_at = Some(at.recorded_at);
+        attempt.outcome = outcome;
+        attempt.http_status = event.http_status;
+    }
+    row.state = TaskState::Done { observation: event.observation };
+    let query = row.scheduled.query;
+    store.put_row(event.task.as_bytes(), &row)?;
+    if let Some(mut known) = store.row::<QueryRow>(query.as_bytes())? {
+        known.in_flight = None;
+        known.last_failure = None;
+        known.suspicious_since = None;
+        store.put_row(query.as_bytes(), &known)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,516 @@
+//! The rows of the tables, and the keys under which they stand.
+
+use crate::store::{Key, Row, Table};
+use mirano_schemas::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+macro_rules! rows {
+    ($($row:ty => $table:ident),* $(,)?) => {
+        $(impl Row for $row { const TABLE: Table = Table::$table; })*
+    };
+}
+
+rows! {
+    AnchorRow => Anchor, PolicyRow => Policy, JobRow => Job, TaskRow => Task, SourceRow => Source, QueryRow => Query,
+    ObservationRow => Observation, FactRow => Fact, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
+    LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd,
+}
+
+/// Where the fold of one partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnchorRow {
+    /// The seq of the next commit to fold.
+    pub next_seq: u64,
+    /// Hash of the last folded commit, or genesis.
+    pub hash: CommitHash,
+    /// When the log took it.
+    pub recorded_at: Timestamp,
+}
+
+/// A policy as adopted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRow {
+    /// The event.
+    pub adopted: PolicyAdopted,
+    /// When.
+    pub at: Timestamp,
+    /// The digest last adopted from files, this one or an earlier.
+    pub files_digest: Option<[u8; 32]>,
+}
+
+/// A SearchJob.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRow {
+    /// What was asked for.
+    pub created: JobCreated,
+    /// When.
+    pub created_at: Timestamp,
+    /// Its needs, discovered ones included, in order.
+    pub needs: Vec<NeedRow>,
+    /// The status after the last decision. A read computes the status at its own time from the needs.
+    pub status: JobStatus,
+    /// Whether nothing is pending.
+    pub is_final: bool,
+    /// When it was first final with something shown.
+    pub completed_at: Option<Timestamp>,
+    /// The risk.
+    pub risk: Option<RiskRow>,
+    /// Its snapshots, oldest first.
+    pub snapshots: Vec<SnapshotRef>,
+    /// Commands already carried out on it.
+    pub rechecks: Vec<CommandId>,
+    /// The last commit that changed it.
+    pub position: Position,
+    /// When that was.
+    pub updated_at: Timestamp,
+}
+
+/// One need of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeedRow {
+    /// The need.
+    pub need: Need,
+    /// How it is answered now.
+    pub receipt: Option<Receipt>,
+    /// What is awaited, if anything.
+    pub pending: Option<PendingRow>,
+    /// What went wrong last; cleared by an answer.
+    pub last_failure: Option<Failure>,
+    /// It has nothing to ask.
+    pub not_applicable: Option<NotApplicable>,
+}
+
+/// A need that waits for its source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PendingRow {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why it was asked.
+    pub reason: WantReason,
+}
+
+impl NeedRow {
+    /// Whether it counts: what has nothing to ask is outside `total`.
+    pub fn applicable(&self) -> bool {
+        self.not_applicable.is_none()
+    }
+
+    /// Whether it is a `for_each` need whose parent has not ended.
+    pub fn waits_for_subject(&self) -> bool {
+        self.applicable() && self.need.query.is_none() && self.last_failure.is_none()
+    }
+
+    /// Whether anything is still to come.
+    pub fn open(&self) -> bool {
+        self.applicable() && (self.pending.is_some() || self.waits_for_subject())
+    }
+}
+
+/// The risk of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RiskRow {
+    /// The assessment.
+    pub assessment: Assessment,
+    /// The policy that holds its rules.
+    pub policy_version: u64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A snapshot as its job lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRef {
+    /// Its id.
+    pub snapshot: SnapshotId,
+    /// Root over the facts.
+    pub facts_root: Root,
+    /// Root over the receipts.
+    pub receipts_root: Root,
+    /// The status at the seal.
+    pub status: JobStatus,
+    /// What was missing.
+    pub missing: Vec<NeedId>,
+    /// When.
+    pub sealed_at: Timestamp,
+}
+
+/// A sealed snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotRow {
+    /// Its content.
+    pub body: SnapshotBody,
+    /// The commit that holds it.
+    pub position: Position,
+}
+
+/// A SearchTask, in flight or ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// How it was scheduled.
+    pub scheduled: TaskScheduled,
+    /// Those who wait for it, the first asker first.
+    pub requesters: u32,
+    /// The most urgent of their priorities.
+    pub priority: u8,
+    /// When the queue took it.
+    pub enqueued_at: Timestamp,
+    /// The seq of that commit: the order among equals.
+    pub enqueued_seq: u64,
+    /// Its attempts.
+    pub attempts: Vec<AttemptRow>,
+    /// Where it is.
+    pub state: TaskState,
+}
+
+/// Where a task is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TaskState {
+    /// May be leased.
+    Queued,
+    /// A worker holds it.
+    Running {
+        /// The lease.
+        lease: LeaseToken,
+        /// Until when.
+        deadline: Timestamp,
+    },
+    /// Tried again from then on.
+    Retrying {
+        /// When.
+        at: Timestamp,
+    },
+    /// Ended with an observation.
+    Done {
+        /// Which.
+        observation: ObservationId,
+    },
+    /// Given up.
+    Failed {
+        /// What went wrong last.
+        outcome: Outcome,
+        /// In words.
+        cause: String,
+    },
+}
+
+impl TaskState {
+    /// Whether it has ended.
+    pub fn ended(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Failed { .. })
+    }
+}
+
+/// One attempt at a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    /// Counted from 1.
+    pub n: u32,
+    /// The lease.
+    pub lease: LeaseToken,
+    /// When it was leased.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Who worked.
+    pub worker: String,
+    /// Pool and name.
+    pub proxy: Option<String>,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+    /// Why.
+    pub cause: Option<String>,
+    /// The HTTP status.
+    pub http_status: Option<u16>,
+    /// What was received.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// A source's limits, leases and health: all that leasing decides from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SourceRow {
+    /// Permits for each rate-limited key: the source itself (`""`) and each proxy (`pool/name`).
+    pub rates: BTreeMap<String, RateRow>,
+    /// Leases that are held.
+    pub leases: BTreeMap<LeaseToken, LeaseRow>,
+    /// How many tasks may run.
+    pub queued: u64,
+    /// How many wait for their next attempt.
+    pub delayed: u64,
+    /// The source asked to be left alone until then.
+    pub rest_until: Option<Timestamp>,
+    /// Health of each proxy.
+    pub proxies: BTreeMap<String, ProxyRow>,
+    /// What came of the last attempt.
+    pub last_outcome: Option<(Outcome, Timestamp, String)>,
+    /// When it last answered.
+    pub last_answer: Option<Timestamp>,
+    /// Attempts that failed since.
+    pub failures: u32,
+    /// Smoothed duration of an attempt, milliseconds (1/8 weight for the last).
+    pub attempt_ms: u64,
+}
+
+/// The permits that were granted for one limited thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct RateRow {
+    /// GCRA: theoretical arrival time of the next request, milliseconds since the epoch.
+    pub tat: i64,
+    /// `not_before` of the latest permits, oldest first: as many as a period may hold.
+    pub recent: Vec<Timestamp>,
+    /// Permits given back that may still be used, earliest first.
+    pub returned: Vec<Permit>,
+}
+
+/// A lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRow {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt.
+    pub attempt: u32,
+    /// Until when.
+    pub deadline: Timestamp,
+    /// When it was granted.
+    pub started_at: Timestamp,
+    /// Permits granted under it.
+    pub permits: u32,
+    /// The proxy.
+    pub proxy: Option<String>,
+}
+
+/// The health of one proxy, as one source sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ProxyRow {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not used before.
+    pub rest_until: Option<Timestamp>,
+    /// Tasks that go through it now.
+    pub in_use: u32,
+    /// When it was last leased.
+    pub last_used: Option<Timestamp>,
+}
+
+/// What is known of one query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueryRow {
+    /// The source.
+    pub source: String,
+    /// About whom.
+    pub subject: Subject,
+    /// The parameters.
+    pub params: Sealable<Params>,
+    /// The last observation that counts as an answer.
+    pub last: Option<KnownRow>,
+    /// The last one that was complete: facts vanish against it.
+    pub in_flight: Option<TaskId>,
+    /// "Nothing" by status alone after there were facts: since when.
+    pub suspicious_since: Option<Timestamp>,
+    /// Why the last task failed, if nothing was answered since.
+    pub last_failure: Option<Failure>,
+}
+
+/// An observation as reuse sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnownRow {
+    /// Which.
+    pub observation: ObservationId,
+    /// Where it stands.
+    pub at: Position,
+    /// What came.
+    pub outcome: Outcome,
+    /// Whether the source showed all.
+    pub complete: bool,
+    /// Root over its facts.
+    pub facts_root: Root,
+    /// How many.
+    pub facts: u32,
+    /// How many of each kind.
+    pub kinds: BTreeMap<String, u32>,
+    /// When the source was asked.
+    pub observed_at: Timestamp,
+    /// The source's own date.
+    pub as_of: Option<String>,
+    /// The connector's version.
+    pub connector: u32,
+    /// The task's first asker.
+    pub first: Requester,
+    /// The task.
+    pub task: TaskId,
+}
+
+/// An observation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObservationRow {
+    /// The event, its volatile attributes left out.
+    pub recorded: ObservationRecorded,
+    /// Where it stands.
+    pub at: Position,
+    /// When the log took it.
+    pub recorded_at: Timestamp,
+    /// Where the volatile attributes stand: its own id, or that of an earlier observation.
+    pub volatile_of: Option<ObservationId>,
+}
+
+/// A fact, and when each query showed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactRow {
+    /// What it says.
+    pub body: Sealable<Fact>,
+    /// Intervals, in the order they began.
+    pub intervals: Vec<IntervalRow>,
+}
+
+/// From which to which observation a query showed a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalRow {
+    /// The query.
+    pub query: QueryKey,
+    /// The observation that first showed it.
+    pub from: Bound,
+    /// The one that no longer did.
+    pub to: Option<GoneBound>,
+}
+
+/// One end of an interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The observation.
+    pub observation: ObservationId,
+    /// Where it stands.
+    pub at: Position,
+    /// When the source was asked.
+    pub observed_at: Timestamp,
+}
+
+/// The end of an interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneBound {
+    /// The observation that no longer showed it.
+    pub bound: Bound,
+    /// When the last one that did was made.
+    pub last_seen: Timestamp,
+}
+
+/// A need's latest task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedTaskRow {
+    /// The task.
+    pub task: TaskId,
+    /// Its name in the job.
+    pub alias: TaskAlias,
+    /// Whether the job joined it.
+    pub joined: bool,
+    /// Whether it was another tenant's; then joining is not told.
+    pub foreign: bool,
+}
+
+/// What an alias names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasRow {
+    /// The job.
+    pub job: JobId,
+    /// The need.
+    pub need_id: NeedId,
+    /// The task.
+    pub task: TaskId,
+}
+
+/// What people call a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelRow {
+    /// The text.
+    pub label: String,
+}
+
+/// A lease that ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseEndRow {
+    /// The source.
+    pub source: String,
+    /// The task.
+    pub task: TaskId,
+}
+
+/// The name of a task in one job; see I9.
+pub fn task_alias(job: JobId, need: NeedId, task: TaskId) -> TaskAlias {
+    TaskAlias::of(&[job.as_bytes(), need.as_bytes(), task.as_bytes()])
+}
+
+/// Keys, by table.
+pub mod key {
+    use super::*;
+
+    /// [`Table::Anchor`]
+    pub fn anchor(partition: u32) -> Vec<u8> {
+        Key::new().u32(partition).done()
+    }
+    /// [`Table::Command`]
+    pub fn command(partition: u32, command: CommandId) -> Vec<u8> {
+        Key::new().u32(partition).bytes(command.as_bytes()).done()
+    }
+    /// [`Table::Cursor`]
+    pub fn cursor(partition: u32, foreign: u32) -> Vec<u8> {
+        Key::new().u32(partition).u32(foreign).done()
+    }
+    /// [`Table::Policy`]
+    pub fn policy(version: u64) -> Vec<u8> {
+        Key::new().u64(version).done()
+    }
+    /// [`Table::PolicyInForce`]
+    pub fn policy_in_force(partition: u32) -> Vec<u8> {
+        Key::new().u32(partition).done()
+    }
+    /// [`Table::JobByTenant`]
+    pub fn job_by_tenant(tenant: &str, created_at: Timestamp, job: JobId) -> Vec<u8> {
+        let newest_first = u64::MAX - u64::try_from(created_at.0).unwrap_or(0);
+        Key::new().text(tenant).u64(newest_first).bytes(job.as_bytes()).done()
+    }
+    /// [`Table::Waiter`]; its prefix without a job.
+    pub fn waiter(partition: u32, query: QueryKey, job: Option<JobId>) -> Vec<u8> {
+        let key = Key::new().u32(partition).bytes(query.as_bytes());
+        job.map_or(key.clone(), |job| key.bytes(job.as_bytes())).done()
+    }
+    /// [`Table::Ready`]
+    pub fn ready(source: &str, priority: u8, seq: u64, task: TaskId) -> Vec<u8> {
+        Key::new().text(source).bytes(&[priority]).u64(seq).bytes(task.as_bytes()).done()
+    }
+    /// [`Table::Delayed`]
+    pub fn delayed(source: &str, at: Timestamp, task: TaskId) -> Vec<u8> {
+        Key::new().text(source).time(at).bytes(task.as_bytes()).done()
+    }
+    /// The part of a key that names the source, in `Ready` and `Delayed`.
+    pub fn source_prefix(source: &str) -> Vec<u8> {
+        Key::new().text(source).done()
+    }
+    /// [`Table::QueryObservation`]
+    pub fn query_observation(query: QueryKey, at: Position) -> Vec<u8> {
+        Key::new().bytes(query.as_bytes()).u64(at.seq).done()
+    }
+    /// [`Table::SubjectQuery`]; its prefix without a query.
+    pub fn subject_query(subject: &Subject, query: Option<QueryKey>) -> Vec<u8> {
+        let key = Key::new().text(&subject.0);
+        query.map_or(key.clone(), |query| key.bytes(query.as_bytes())).done()
+    }
+    /// [`Table::NeedTask`]
+    pub fn need_task(job: JobId, need: NeedId) -> Vec<u8> {
+        Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).done()
+    }
+    /// [`Table::Chunk`]
+    pub fn chunk(lease: LeaseToken, index: u32) -> Vec<u8> {
+        Key::new().bytes(lease.as_bytes()).u32(index).done()
+    }
+    /// [`Table::LeaseEnd`]
+    pub fn lease_end(partition: u32, deadline: Timestamp, lease: LeaseToken) -> Vec<u8> {
+        Key::new().u32(partition).time(deadline).bytes(lease.as_bytes()).done()
+    }
+    /// [`Table::SubjectWord`]
+    pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
+        Key::new().text(word).text(&subject.0).done()
+    }
+    /// A trailing id of `N` bytes.
+    pub fn tail<const N: usize>(key: &[u8]) -> Option<[u8; N]> {
+        key.last_chunk::<N>().copied()
+    }
+}

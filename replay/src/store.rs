@@ -1,0 +1,285 @@
+//! Tables of rows, sorted by key: what a fold writes and every reader reads.
+//!
+//! The engine keeps them in RocksDB, the simulator and the auditor in memory; the fold can't tell. **Invariant**: each row
+//! is written by the events of one partition only, so that the order in which partitions are folded does not matter.
+
+use mirano_schemas::codec;
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+
+/// A store that can't be read or written, or a row in it that does not decode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The storage below failed.
+    #[error("store: {0}")]
+    Storage(String),
+    /// A row that does not decode: rebuild the views.
+    #[error("row of {table:?} does not decode: {detail}")]
+    Row {
+        /// Its table.
+        table: Table,
+        /// How.
+        detail: String,
+    },
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $tag:literal),* $(,)?) => {
+        /// The tables; the number is the first byte of a key in RocksDB: stored.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Table { $($(#[$doc])* $name = $tag),* }
+
+        impl Table {
+            /// All tables, by number.
+            pub const ALL: &'static [Table] = &[$(Table::$name),*];
+        }
+    };
+}
+
+tables! {
+    /// partition → where its fold stands
+    Anchor = 1,
+    /// partition, command id → position of the commit that decided it
+    Command = 2,
+    /// partition, foreign partition → next foreign seq to react to
+    Cursor = 3,
+    /// version → policy
+    Policy = 4,
+    /// partition → version in force there
+    PolicyInForce = 5,
+    /// job → the job
+    Job = 6,
+    /// tenant, created (newest first), job → ()
+    JobByTenant = 7,
+    /// partition, query, job → ()
+    Waiter = 8,
+    /// task → the task
+    Task = 9,
+    /// source, priority, enqueued → task that may run
+    Ready = 10,
+    /// source, retry_at, task → () : a task that waits for its next attempt
+    Delayed = 11,
+    /// source → its limits, leases and health
+    Source = 12,
+    /// query → what is known of it
+    Query = 13,
+    /// observation → the observation
+    Observation = 14,
+    /// query, position → observation
+    QueryObservation = 15,
+    /// root → sorted ids of its facts
+    FactSet = 16,
+    /// fact → the fact and the intervals in which it was shown
+    Fact = 17,
+    /// observation → volatile attributes by fact
+    Volatile = 18,
+    /// subject, query → ()
+    SubjectQuery = 19,
+    /// job, need → its task
+    NeedTask = 20,
+    /// alias → job, need, task
+    TaskAlias = 21,
+    /// lease, index → chunk of an observation not yet recorded
+    Chunk = 22,
+    /// snapshot → its content
+    Snapshot = 23,
+    /// subject → what people call it
+    SubjectLabel = 24,
+    /// receipt → the receipt
+    Receipt = 25,
+    /// partition, deadline, lease → source, task
+    LeaseEnd = 26,
+    /// word, subject → ()
+    SubjectWord = 27,
+}
+
+/// Visits rows in order of key; `false` ends.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;
+
+/// Reading rows.
+pub trait Read {
+    /// The row at `key`.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Visits the rows of `table` whose key begins with `prefix` and is at or after `from`.
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
+}
+
+/// Writing rows.
+pub trait Write: Read {
+    /// Puts a row.
+    fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>);
+    /// Deletes a row; absent is fine.
+    fn delete(&mut self, table: Table, key: &[u8]);
+}
+
+/// A typed row.
+pub trait Row: Serialize + DeserializeOwned {
+    /// Its table.
+    const TABLE: Table;
+}
+
+/// Typed reading, for every store.
+pub trait ReadExt: Read {
+    /// The row of type `R` at `key`.
+    fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
+        self.get(R::TABLE, key)?.map(|bytes| decode_row(R::TABLE, &bytes)).transpose()
+    }
+
+    /// Whether there is a row at `key`.
+    fn has(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(table, key)?.is_some())
+    }
+
+    /// Keys of up to `limit` rows that begin with `prefix`, at or after `from`.
+    fn keys(&self, table: Table, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut out = Vec::new();
+        self.scan(table, prefix, from, &mut |key, _| {
+            if out.len() < limit {
+                out.push(key.to_vec());
+            }
+            out.len() < limit
+        })?;
+        Ok(out)
+    }
+
+    /// Up to `limit` typed rows that begin with `prefix`, at or after `from`.
+    fn rows<R: Row>(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, R)>, StoreError> {
+        let mut raw = Vec::new();
+        self.scan(R::TABLE, prefix, from, &mut |key, value| {
+            if raw.len() < limit {
+                raw.push((key.to_vec(), value.to_vec()));
+            }
+            raw.len() < limit
+        })?;
+        raw.into_iter().map(|(key, value)| Ok((key, decode_row(R::TABLE, &value)?))).collect()
+    }
+}
+
+impl<T: Read + ?Sized> ReadExt for T {}
+
+/// Typed writing, for every store.
+pub trait WriteExt: Write {
+    /// Puts a typed row.
+    fn put_row<R: Row>(&mut self, key: &[u8], row: &R) -> Result<(), StoreError> {
+        let bytes =
+            codec::encode(row).map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })?;
+        self.put(R::TABLE, key, bytes);
+        Ok(())
+    }
+}
+
+impl<T: Write + ?Sized> WriteExt for T {}
+
+/// Reads a row's bytes.
+pub fn decode_row<R: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<R, StoreError> {
+    codec::decode_exact(bytes).map_err(|error| StoreError::Row { table, detail: error.to_string() })
+}
+
+/// A store in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemoryStore {
+    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+}
+
+impl MemoryStore {
+    /// All rows, in order of table and key.
+    pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
+        self.rows.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_slice()))
+    }
+
+    /// The digest of all rows; see [`Digest`].
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Digest::default();
+        for (table, key, value) in self.iter() {
+            digest.row(table, key, value);
+        }
+        digest.finish()
+    }
+}
+
+impl Read for MemoryStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.rows.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        let start = if from > prefix { from } else { prefix };
+        for ((found, key), value) in self.rows.range((table, start.to_vec())..) {
+            if *found != table || !key.starts_with(prefix) || !visit(key, value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for MemoryStore {
+    fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
+        self.rows.insert((table, key.to_vec()), value);
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) {
+        self.rows.remove(&(table, key.to_vec()));
+    }
+}
+
+/// A digest over rows given in order of table and key: equal stores have equal digests (I1).
+#[derive(Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Takes the next row.
+    pub fn row(&mut self, table: Table, key: &[u8], value: &[u8]) {
+        self.0.update(&[table as u8]);
+        for part in [key, value] {
+            self.0.update(&(part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        }
+    }
+
+    /// The digest.
+    pub fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
+
+/// Builds keys: numbers big-endian, so that their order is the order of keys; text ends with a zero byte.
+#[derive(Debug, Clone, Default)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    /// An empty key.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Adds bytes of fixed length.
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+    /// Adds text, which must not hold a zero byte, and its end.
+    pub fn text(mut self, text: &str) -> Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(0);
+        self
+    }
+    /// Adds a number.
+    pub fn u32(self, number: u32) -> Self {
+        self.bytes(&number.to_be_bytes())
+    }
+    /// Adds a number.
+    pub fn u64(self, number: u64) -> Self {
+        self.bytes(&number.to_be_bytes())
+    }
+    /// Adds a moment; later ones sort later.
+    pub fn time(self, at: mirano_schemas::Timestamp) -> Self {
+        let number = u64::try_from(at.0).unwrap_or(0);
+        self.u64(number)
+    }
+    /// The key.
+    pub fn done(self) -> Vec<u8> {
+        self.0
+    }
+}
