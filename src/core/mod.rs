@@ -1,7 +1,18 @@
 //! The deciders: pure functions from state, command and time to events.
 //!
-//! **Invariant**: nothing here reads a clock, draws a random number, opens a file or knows a thread.
+//! **Invariant**: nothing here reads a clock, draws a random number, opens a file or knows a thread. What a decision
+//! depends on is in its [`decision::Context`]; what it decided is in its events.
 
+pub mod command;
+pub mod decide;
+pub mod decision;
+pub mod freshness;
+pub mod job;
+pub mod partitioning;
+pub mod persons;
+pub mod plan;
 pub mod policy;
+pub mod react;
 pub mod risk;
+pub mod source;
 pub mod vault;

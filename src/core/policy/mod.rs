@@ -1,12 +1,16 @@
 //! Policy: everything configured that a decision may depend on. It is adopted into the log as one document.
 
+mod adopt;
 mod answer;
+mod compiled;
 pub mod digest;
 pub mod duration;
 pub mod spec;
 pub mod template;
 pub mod validate;
 
+pub use adopt::adopt;
 pub use answer::*;
+pub use compiled::{Policy, connector_versions, volatile};
 pub use duration::DurationMs;
 pub use spec::*;

@@ -1,0 +1,189 @@
+//! A need is answered: by what is known, by an observation that comes, or by a failure.
+
+use super::{discover, settle};
+use crate::core::decision::{DecideError, Decision};
+use crate::core::freshness::Freshness;
+use mirano_replay::rows::{JobRow, KnownRow, NeedRow, QueryRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+/// The TTL of what a source gives: the shortest of its own and its kinds'.
+fn ttl_ms(decision: &Decision<'_>, source: &str) -> (u64, u64) {
+    let Some(spec) = decision.ctx.policy.document.sources.get(source) else { return (0, 0) };
+    let shortest = spec.facts.iter().filter_map(|fact| fact.ttl).fold(spec.ttl, Ord::min);
+    (shortest.0, spec.serve_stale.0)
+}
+
+/// Of the facts that are known, how many are within the TTL of their own kind.
+fn parts(decision: &Decision<'_>, source: &str, known: &KnownRow, limit_ms: u64) -> ReuseParts {
+    let age = decision.ctx.now().since_ms(known.observed_at);
+    let spec = decision.ctx.policy.document.sources.get(source);
+    let mut parts = ReuseParts::default();
+    for (kind, count) in &known.kinds {
+        let of_kind = spec.and_then(|spec| spec.facts.iter().find(|fact| fact.kind == *kind).and_then(|fact| fact.ttl));
+        let ttl = of_kind.or(spec.map(|spec| spec.ttl)).map_or(0, |ttl| ttl.0).min(limit_ms);
+        if age < ttl { parts.reused += count } else { parts.stale += count }
+    }
+    parts
+}
+
+/// The oldest data that this job accepts from a source.
+pub(super) fn max_age_ms(limits: &BTreeMap<String, u64>, source: &str) -> u64 {
+    limits.get(source).or_else(|| limits.get("*")).copied().unwrap_or(u64::MAX)
+}
+
+/// Answers a need from what is known, and asks its source for what is missing or stale.
+pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -> Result<(), DecideError> {
+    let Some(query) = need.query else { return Ok(()) };
+    let Some(row) = decision.job(job)? else { return Ok(()) };
+    let now = decision.ctx.now();
+    let (ttl, serve_stale) = ttl_ms(decision, &need.source);
+    let limit = max_age_ms(&row.created.max_age_ms, &need.source).min(ttl);
+    let known = decision.rows.row::<QueryRow>(query.as_bytes())?.and_then(|row| row.last);
+    let mut reason = WantReason::Missing;
+    if let Some(known) = known {
+        let within = Freshness::of(known.observed_at, limit, 0, now) == Freshness::Fresh;
+        let freshness = Freshness::of(known.observed_at, ttl, serve_stale, now);
+        reason = if freshness == Freshness::Fresh { WantReason::MaxAge } else { WantReason::Stale };
+        if freshness.shown() {
+            let fresh = freshness == Freshness::Fresh;
+            let (origin, word) = if fresh { (Origin::Reused, "fresh") } else { (Origin::ServedStale, "stale") };
+            let parts = parts(decision, &need.source, &known, limit.max(1));
+            let receipt = receipt(decision, &row, need, &known, origin, word, parts);
+            decision.emit(FactsReused { job, receipt })?;
+            discover::from_need(decision, job, need.need_id)?;
+        }
+        if within {
+            return Ok(());
+        }
+    }
+    want(decision, &row, need, reason, limit)
+}
+
+/// Asks the source.
+pub(super) fn want(
+    decision: &mut Decision<'_>,
+    job: &JobRow,
+    need: &Need,
+    reason: WantReason,
+    max_age_ms: u64,
+) -> Result<(), DecideError> {
+    let Some(query) = need.query else { return Ok(()) };
+    let asked_at = decision.ctx.now();
+    decision.emit(TaskWanted {
+        job: job.created.job,
+        tenant: job.created.tenant.clone(),
+        need_id: need.need_id,
+        source: need.source.clone(),
+        query,
+        subject: need.subject.clone(),
+        params: need.params.clone(),
+        priority: job.created.priority,
+        max_age_ms,
+        reason,
+        asked_at,
+    })
+}
+
+fn receipt(
+    decision: &Decision<'_>,
+    job: &JobRow,
+    need: &Need,
+    known: &KnownRow,
+    origin: Origin,
+    reason: &str,
+    parts: ReuseParts,
+) -> Receipt {
+    let (ttl_ms, serve_stale_ms) = ttl_ms(decision, &need.source);
+    let taken_at = decision.ctx.now();
+    let place = decision.ctx.at.position;
+    let receipt_id = ReceiptId::of(&[
+        job.created.job.as_bytes(),
+        need.need_id.as_bytes(),
+        known.observation.as_bytes(),
+        &place.seq.to_le_bytes(),
+    ]);
+    Receipt {
+        receipt_id,
+        need_id: need.need_id,
+        source: need.source.clone(),
+        origin,
+        outcome: known.outcome,
+        complete: known.complete,
+        observation: known.observation,
+        at: known.at,
+        facts_root: known.facts_root,
+        facts: known.facts,
+        observed_at: known.observed_at,
+        as_of: known.as_of.clone(),
+        parts,
+        ttl_ms,
+        serve_stale_ms,
+        policy_version: decision.ctx.policy.version,
+        taken_at,
+        reason: reason.to_owned(),
+    }
+}
+
+/// An observation came for a query: answers every need of the job that waits for it.
+///
+/// `in_between`: it had come before the job's want arrived at the source.
+pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_between: bool) -> Result<(), DecideError> {
+    let Some(row) = decision.job(job)? else { return Ok(()) };
+    let Some(known) = decision.rows.row::<QueryRow>(query.as_bytes())?.and_then(|row| row.last) else { return Ok(()) };
+    let waiting: Vec<Need> = pending_on(&row, query).map(|row| row.need.clone()).collect();
+    let mut touched = Vec::new();
+    for need in waiting {
+        let first = &known.first;
+        let (origin, reason) = if in_between {
+            (Origin::Reused, "answered_in_between")
+        } else if first.job == job || first.tenant != row.created.tenant {
+            // Another tenant's fetch is told as fetched, so that nothing is learnt of it (I9).
+            (Origin::Fetched, "task")
+        } else {
+            (Origin::Coalesced, "joined")
+        };
+        let parts = match origin {
+            Origin::Reused => ReuseParts { reused: known.facts, ..ReuseParts::default() },
+            _ => ReuseParts { missing: known.facts, ..ReuseParts::default() },
+        };
+        let receipt = receipt(decision, &row, &need, &known, origin, reason, parts);
+        decision.emit(NeedAnswered { job, receipt })?;
+        discover::from_need(decision, job, need.need_id)?;
+        touched.push(need.need_id);
+    }
+    if touched.is_empty() { Ok(()) } else { settle::settle(decision, job, &touched) }
+}
+
+fn pending_on(row: &JobRow, query: QueryKey) -> impl Iterator<Item = &NeedRow> {
+    row.needs.iter().filter(move |need| need.pending.is_some() && need.need.query == Some(query))
+}
+
+/// A query can't be answered this time: tells every need of the job that waits for it, and those that depend on them.
+pub fn need_failed(
+    decision: &mut Decision<'_>,
+    job: JobId,
+    query: QueryKey,
+    failure: &Failure,
+) -> Result<(), DecideError> {
+    let Some(row) = decision.job(job)? else { return Ok(()) };
+    let waiting: Vec<NeedId> = pending_on(&row, query).map(|row| row.need.need_id).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for need_id in &waiting {
+        decision.emit(NeedFailed { job, need_id: *need_id, failure: failure.clone() })?;
+        let dependants: Vec<NeedId> = row
+            .needs
+            .iter()
+            .filter(|row| row.need.parent == Some(*need_id) && row.waits_for_subject())
+            .map(|row| row.need.need_id)
+            .collect();
+        for dependant in dependants {
+            let failure = Failure { outcome: None, cause: format!("depends_on:{need_id}"), at: failure.at };
+            decision.emit(NeedFailed { job, need_id: dependant, failure })?;
+        }
+    }
+    settle::settle(decision, job, &waiting)
+}

@@ -1,0 +1,114 @@
+//! The risk of a job, recomputed where its facts or its coverage changed.
+
+use super::discover::facts_under;
+use crate::core::decision::{DecideError, Decision};
+use crate::core::freshness::Freshness;
+use crate::core::risk::{Coverage, FactInput, Gone};
+use mirano_replay::rows::{JobRow, NeedRow};
+use mirano_schemas::*;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// What risk was computed of lately, by job. Losing it costs time and changes nothing.
+#[derive(Default)]
+pub struct RiskMemo(RefCell<BTreeMap<JobId, Remembered>>);
+
+struct Remembered {
+    state: RiskState,
+    kinds: BTreeMap<FactId, String>,
+}
+
+/// Jobs remembered at once.
+const REMEMBERED: usize = 1_024;
+
+/// How a job's needs stand, by source.
+pub fn coverage(job: &JobRow, now: Timestamp) -> Coverage {
+    let mut coverage = Coverage {
+        address_unsure: matches!(job.created.address.confidence.as_str(), "low" | "unknown"),
+        ..Coverage::default()
+    };
+    for need in &job.needs {
+        let source = coverage.sources.entry(need.need.source.clone()).or_default();
+        if !need.applicable() {
+            source.not_applicable += 1;
+            continue;
+        }
+        match Freshness::of_receipt(need.receipt.as_ref(), now) {
+            Freshness::Fresh => source.fresh += 1,
+            Freshness::Stale => source.stale += 1,
+            Freshness::Expired | Freshness::None if need.open() => source.missing += 1,
+            Freshness::Expired | Freshness::None => source.failed += 1,
+        }
+        if need.receipt.as_ref().is_some_and(|receipt| !receipt.complete) {
+            source.incomplete += 1;
+        }
+        if is_suspicious(need) {
+            source.suspicious += 1;
+        }
+    }
+    coverage
+}
+
+fn is_suspicious(need: &NeedRow) -> bool {
+    need.last_failure.as_ref().is_some_and(|failure| failure.outcome == Some(Outcome::Suspicious))
+}
+
+/// Recomputes the risk; says so when it differs.
+pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedId]) -> Result<(), DecideError> {
+    let ctx = decision.ctx;
+    let rules = &ctx.policy.rules;
+    let mut facts: BTreeMap<FactId, Fact> = BTreeMap::new();
+    let mut stated = 0usize;
+    let now = ctx.now();
+    let shown = |need: &&NeedRow| need.applicable() && Freshness::of_receipt(need.receipt.as_ref(), now).shown();
+    for receipt in job.needs.iter().filter(shown).filter_map(|need| need.receipt.as_ref()) {
+        let opened = facts_under(decision, receipt.facts_root)?;
+        stated += (receipt.facts as usize).saturating_sub(opened.len());
+        facts.extend(opened);
+    }
+    let mut coverage = coverage(job, now);
+    coverage.unreadable_facts = u32::try_from(stated).unwrap_or(u32::MAX);
+    let mut memo = ctx.memo.0.borrow_mut();
+    let remembered = memo.remove(&job.created.job);
+    let Remembered { mut state, kinds } =
+        remembered.unwrap_or_else(|| Remembered { state: RiskState::default(), kinds: BTreeMap::new() });
+    let input = |(id, fact): (&FactId, &'_ Fact)| (*id, fact.kind.clone());
+    let added: Vec<FactInput<'_>> = facts
+        .iter()
+        .filter(|(id, _)| !kinds.contains_key(*id))
+        .map(|(id, fact)| FactInput { fact_id: *id, fact })
+        .collect();
+    let gone: Vec<Gone<'_>> = kinds
+        .iter()
+        .filter(|(id, _)| !facts.contains_key(*id))
+        .map(|(id, kind)| Gone { fact_id: *id, kind: Some(kind.as_str()) })
+        .collect();
+    let all = || facts.iter().map(|(id, fact)| FactInput { fact_id: *id, fact }).collect();
+    rules.update(&mut state, &date(now), &gone, &added, &all);
+    let assessment = rules.assess(&state, &coverage);
+    if memo.len() >= REMEMBERED {
+        memo.pop_first();
+    }
+    memo.insert(job.created.job, Remembered { state, kinds: facts.iter().map(input).collect() });
+    drop(memo);
+    if job.risk.as_ref().is_some_and(|risk| same(&risk.assessment, &assessment)) {
+        return Ok(());
+    }
+    decision.emit(RiskRecomputed {
+        job: job.created.job,
+        from: job.risk.as_ref().map_or(0, |risk| risk.assessment.score),
+        assessment,
+        policy_version: ctx.policy.version,
+        because: touched.to_vec(),
+    })
+}
+
+/// Another day alone is no news.
+fn same(before: &Assessment, now: &Assessment) -> bool {
+    Assessment { as_of: now.as_of.clone(), ..before.clone() } == *now
+}
+
+/// The UTC date of a moment.
+pub fn date(at: Timestamp) -> String {
+    chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default().format("%Y-%m-%d").to_string()
+}

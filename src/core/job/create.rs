@@ -1,0 +1,199 @@
+//! A check is asked for: its needs, and for each what is known already.
+
+use super::{answer, settle};
+use crate::core::command::{CreateJob, Rejection, Reply};
+use crate::core::decision::{DecideError, Decision};
+use crate::core::persons;
+use crate::core::plan::{self, Values};
+use crate::core::policy::{InputType, ProfileSpec};
+use mirano_replay::rows::JobRow;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+/// Decides `CreateJob`. A fully reused check is one commit, its snapshot included.
+pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply, DecideError> {
+    if let Some(existing) = decision.job(command.job)? {
+        return same_request(&existing, command);
+    }
+    let ctx = decision.ctx;
+    let profile = ctx
+        .policy
+        .document
+        .profiles
+        .get(&command.profile)
+        .ok_or_else(|| Rejection::ProfileUnknown(command.profile.clone()))?;
+    check_inputs(profile, &command.inputs)?;
+    let mut needs: Vec<Need> = Vec::new();
+    let mut refused: Vec<(NeedId, NotApplicable)> = Vec::new();
+    let mut entries: BTreeMap<u32, NeedId> = BTreeMap::new();
+    let values = Values { address: &command.address, inputs: &command.inputs, fact: None };
+    for (entry, spec) in (0u32..).zip(&profile.needs) {
+        let Some(source) = ctx.policy.document.sources.get(&spec.source) else {
+            return Err(Rejection::SourceUnknown(spec.source.clone()).into());
+        };
+        let open =
+            |parent| plan::open_need(command.job, entry, spec, source.level, command.address.subject.clone(), parent);
+        let need = if spec.for_each.is_some() {
+            let parent = plan::parent_entry(ctx, profile, spec).and_then(|(parent, _)| entries.get(&parent).copied());
+            if parent.is_none() {
+                refused.push((open(None).need_id, NotApplicable::NoneFound));
+            }
+            open(parent)
+        } else {
+            match values.fill(spec) {
+                Ok(params) => plan::need(ctx.vault, command.job, entry, spec, source, &command.address, params, None)?,
+                Err(plan::Unfilled(name)) => {
+                    let need = open(None);
+                    refused.push((need.need_id, NotApplicable::InputMissing(name)));
+                    need
+                }
+            }
+        };
+        entries.insert(entry, need.need_id);
+        if !needs.iter().any(|other| other.need_id == need.need_id) {
+            needs.push(need);
+        }
+    }
+    decision.emit(JobCreated {
+        job: command.job,
+        tenant: command.tenant.clone(),
+        profile: command.profile.clone(),
+        address: command.address.clone(),
+        inputs: sealed_inputs(decision, profile, command, &needs)?,
+        priority: command.priority,
+        max_age_ms: command.max_age_ms.clone(),
+        request_digest: command.request_digest,
+        needs: needs.clone(),
+    })?;
+    for (need_id, reason) in refused {
+        decision.emit(NeedNotApplicable { job: command.job, need_id, reason })?;
+    }
+    for need in needs.iter().filter(|need| need.query.is_some()) {
+        answer::from_known(decision, command.job, need)?;
+    }
+    settle::settle(decision, command.job, &[])?;
+    Ok(Reply::Job(command.job, true))
+}
+
+fn same_request(existing: &JobRow, command: &CreateJob) -> Result<Reply, DecideError> {
+    if existing.created.request_digest == command.request_digest {
+        Ok(Reply::Job(command.job, false))
+    } else {
+        Err(Rejection::IdempotencyMismatch.into())
+    }
+}
+
+fn check_inputs(profile: &ProfileSpec, inputs: &BTreeMap<String, String>) -> Result<(), Rejection> {
+    if let Some(name) = inputs.keys().find(|name| !profile.inputs.contains_key(*name)) {
+        return Err(Rejection::InputInvalid(name.clone(), "the profile has no such input".to_owned()));
+    }
+    for (name, spec) in &profile.inputs {
+        let Some(value) = inputs.get(name) else {
+            if spec.required {
+                return Err(Rejection::InputMissing(name.clone()));
+            }
+            continue;
+        };
+        let invalid = |why: &str| Err(Rejection::InputInvalid(name.clone(), why.to_owned()));
+        match spec.kind {
+            InputType::Text if value.trim().is_empty() => return invalid("is empty"),
+            InputType::Text => {}
+            InputType::Inn if !valid_inn(value) => {
+                return invalid("is no taxpayer's number (10 or 12 digits with a checksum)");
+            }
+            InputType::Inn => {}
+            InputType::Date if chrono::NaiveDate::parse_from_str(value, "%Y-%m-%d").is_err() => {
+                return invalid("is no date YYYY-MM-DD");
+            }
+            InputType::Date => {}
+            InputType::Cadastral if !valid_cadastral(value) => {
+                return invalid("is no cadastral number like 77:01:0001001:1024");
+            }
+            InputType::Cadastral => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks the length and the checksum of an ИНН (order of the Federal Tax Service ММВ-7-6/435@).
+pub fn valid_inn(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    if digits.len() != text.chars().count() {
+        return false;
+    }
+    let check = |weights: &[u32], at: usize| {
+        let sum: u32 = weights.iter().zip(&digits).map(|(weight, digit)| weight * digit).sum();
+        digits.get(at).copied() == Some(sum % 11 % 10)
+    };
+    match digits.len() {
+        10 => check(&[2, 4, 10, 3, 5, 9, 4, 6, 8], 9),
+        12 => check(&[7, 2, 4, 10, 3, 5, 9, 4, 6, 8], 10) && check(&[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8], 11),
+        _ => false,
+    }
+}
+
+fn valid_cadastral(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let digits = |part: &&str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+    };
+    matches!(parts.as_slice(), [region, district, quarter, object]
+        if digits(region, 1..=2) && digits(district, 1..=2) && digits(quarter, 6..=7) && digits(object, 1..=12))
+}
+
+/// Inputs as the log keeps them: sealed where they name a person.
+fn sealed_inputs(
+    decision: &Decision<'_>,
+    profile: &ProfileSpec,
+    command: &CreateJob,
+    needs: &[Need],
+) -> Result<BTreeMap<String, Sealable<String>>, DecideError> {
+    let personal = |name: &str| {
+        needs.iter().find(|need| {
+            let spec = profile.needs.get(need.entry as usize);
+            need.level == Level::Person
+                && spec.is_some_and(|spec| {
+                    spec.params.values().any(|template| template.contains(&format!("inputs.{name}")))
+                })
+        })
+    };
+    let mut inputs = BTreeMap::new();
+    for (name, value) in &command.inputs {
+        let keys = match personal(name) {
+            Some(need) => decision.ctx.vault.by_subject(&need.subject),
+            None if persons::is_personal_inn(value) => {
+                Some(decision.ctx.vault.person(&persons::identity(&[("inn".to_owned(), value.clone())].into()))?)
+            }
+            None => None,
+        };
+        let kept = match keys {
+            Some(keys) => persons::seal(&keys, value)?,
+            None => Sealable::Plain(value.clone()),
+        };
+        inputs.insert(name.clone(), kept);
+    }
+    Ok(inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inn_checksums() {
+        for good in ["7707083893", "500100732259"] {
+            assert!(valid_inn(good), "{good}");
+        }
+        for bad in ["7707083894", "500100732258", "770708389", "77070838930", "77070x3893", ""] {
+            assert!(!valid_inn(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn cadastral_numbers() {
+        assert!(valid_cadastral("77:01:0001001:1024"));
+        for bad in ["77:01:0001001", "77-01-0001001-1024", "77:01:1:1", ":::"] {
+            assert!(!valid_cadastral(bad), "{bad}");
+        }
+    }
+}

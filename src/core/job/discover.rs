@@ -1,0 +1,96 @@
+//! Facts name further subjects: a property's developer, its owners.
+
+use super::answer;
+use crate::core::decision::{DecideError, Decision};
+use crate::core::persons;
+use crate::core::plan::{self, Values};
+use mirano_replay::facts;
+use mirano_replay::rows::{FactRow, JobRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+/// How many needs one entry may discover when its profile does not say.
+const DEFAULT_MAX: u32 = 20;
+
+/// The facts of an observation, opened; those of erased persons are left out.
+pub(super) fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Vec<(FactId, Fact)>, DecideError> {
+    let mut out = Vec::new();
+    for id in facts::set(&decision.rows, root)? {
+        let row: Option<FactRow> = decision.rows.row(id.as_bytes())?;
+        if let Some(fact) = row.and_then(|row| persons::open(decision.ctx.vault, &row.body)) {
+            out.push((id, fact));
+        }
+    }
+    Ok(out)
+}
+
+/// After an answer to `parent`: adds the needs that its facts name, and answers or asks each.
+pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId) -> Result<(), DecideError> {
+    let Some(row) = decision.job(job)? else { return Ok(()) };
+    let ctx = decision.ctx;
+    let Some(profile) = ctx.policy.document.profiles.get(&row.created.profile) else { return Ok(()) };
+    let Some((entry, root)) = row
+        .needs
+        .iter()
+        .find(|row| row.need.need_id == parent)
+        .and_then(|row| Some((row.need.entry, row.receipt.as_ref()?.facts_root)))
+    else {
+        return Ok(());
+    };
+    let mut facts = None;
+    for (child, spec) in (0u32..).zip(&profile.needs) {
+        let Some((of, kind)) = plan::parent_entry(ctx, profile, spec) else { continue };
+        let Some(source) = ctx.policy.document.sources.get(&spec.source) else { continue };
+        if of != entry {
+            continue;
+        }
+        if facts.is_none() {
+            facts = Some(facts_under(decision, root)?);
+        }
+        let inputs = opened_inputs(decision, &row);
+        let mut found: BTreeMap<Params, FactId> = BTreeMap::new();
+        for (id, fact) in facts.iter().flatten().filter(|(_, fact)| fact.kind == kind) {
+            if !ctx.policy.selects(spec, fact) {
+                continue;
+            }
+            let values = Values { address: &row.created.address, inputs: &inputs, fact: Some(fact) };
+            if let Ok(params) = values.fill(spec) {
+                found.entry(params).or_insert(*id);
+            }
+        }
+        let max = spec.max.unwrap_or(DEFAULT_MAX) as usize;
+        let excess = u32::try_from(found.len().saturating_sub(max)).unwrap_or(u32::MAX);
+        let mut any = false;
+        for (params, fact) in found.into_iter().take(max) {
+            any = true;
+            let need = plan::need(ctx.vault, job, child, spec, source, &row.created.address, params, Some(parent))?;
+            if row.needs.iter().any(|row| row.need.need_id == need.need_id) {
+                continue;
+            }
+            decision.emit(NeedDiscovered { job, need: need.clone(), fact })?;
+            answer::from_known(decision, job, &need)?;
+        }
+        let open = plan::open_need(job, child, spec, source.level, row.created.address.subject.clone(), Some(parent));
+        let waits = row.needs.iter().any(|row| row.need.need_id == open.need_id);
+        if excess > 0 && !waits_for_excess(&row, child) {
+            decision.emit(NeedDiscovered { job, need: open.clone(), fact: FactId([0; 32]) })?;
+            decision.emit(NeedNotApplicable { job, need_id: open.need_id, reason: NotApplicable::OverMax(excess) })?;
+        } else if !any && waits {
+            decision.emit(NeedNotApplicable { job, need_id: open.need_id, reason: NotApplicable::NoneFound })?;
+        }
+    }
+    Ok(())
+}
+
+fn waits_for_excess(row: &JobRow, entry: u32) -> bool {
+    row.needs.iter().any(|row| row.need.entry == entry && matches!(row.not_applicable, Some(NotApplicable::OverMax(_))))
+}
+
+fn opened_inputs(decision: &Decision<'_>, row: &JobRow) -> BTreeMap<String, String> {
+    row.created
+        .inputs
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), persons::open(decision.ctx.vault, value)?)))
+        .collect()
+}

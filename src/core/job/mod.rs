@@ -1,0 +1,16 @@
+//! Decisions of `job/<id>` streams.
+
+mod answer;
+mod assess;
+mod create;
+mod discover;
+mod recheck;
+mod seal;
+mod settle;
+pub mod status;
+
+pub use answer::{need_failed, observed};
+pub use assess::RiskMemo;
+pub use create::create;
+pub use recheck::recheck;
+pub use seal::seal;

@@ -1,0 +1,82 @@
+//! A FactSnapshot: what a report rests on, fixed.
+
+use crate::core::command::{Rejection, Reply};
+use crate::core::decision::{DecideError, Decision};
+use crate::core::job::status;
+use mirano_replay::rows::JobRow;
+use mirano_replay::{facts, tree};
+use mirano_schemas::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Decides `Seal`: an unchanged job gives the snapshot that it has.
+pub fn seal(decision: &mut Decision<'_>, job: JobId, tenant: &str) -> Result<Reply, DecideError> {
+    let row = decision.job(job)?.filter(|row| row.created.tenant == tenant).ok_or(Rejection::JobNotFound)?;
+    if row.needs.iter().all(|need| need.receipt.is_none()) {
+        return Err(Rejection::NothingToSeal.into());
+    }
+    Ok(Reply::Sealed(seal_unless_same(decision, job)?))
+}
+
+/// Seals what the job shows now, unless its last snapshot shows the same.
+pub(super) fn seal_unless_same(decision: &mut Decision<'_>, job: JobId) -> Result<SnapshotId, DecideError> {
+    let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
+    let body = body(decision, &row)?;
+    if let Some(last) = row.snapshots.last()
+        && (last.facts_root, last.receipts_root, last.status, &last.missing)
+            == (body.facts_root, body.receipts_root, body.status, &body.missing)
+    {
+        return Ok(last.snapshot);
+    }
+    let content = codec::encode(&body).map_err(|error| DecideError::Encode(error.to_string()))?;
+    let snapshot = SnapshotId::of(&[&content]);
+    decision.emit(SnapshotSealed { snapshot, body })?;
+    Ok(snapshot)
+}
+
+fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideError> {
+    let ctx = decision.ctx;
+    let mut receipts: Vec<&Receipt> =
+        row.needs.iter().filter(|need| need.applicable()).filter_map(|need| need.receipt.as_ref()).collect();
+    receipts.sort_by_key(|receipt| receipt.need_id);
+    let mut ids: BTreeSet<FactId> = BTreeSet::new();
+    let mut leaves = Vec::new();
+    // Where the job stood before this decision, and the furthest place that any receipt rests on.
+    let own = ctx.at.position;
+    let mut cut: BTreeMap<u32, u64> = BTreeMap::new();
+    if let Some(before) = own.seq.checked_sub(1) {
+        cut.insert(own.partition, before);
+    }
+    for receipt in &receipts {
+        ids.extend(facts::set(&decision.rows, receipt.facts_root)?);
+        let bytes = codec::encode(*receipt).map_err(|error| DecideError::Encode(error.to_string()))?;
+        leaves.push((receipt.receipt_id, bytes));
+        let place = cut.entry(receipt.at.partition).or_insert(receipt.at.seq);
+        *place = (*place).max(receipt.at.seq);
+    }
+    let receipts_root = tree::receipts_root(leaves.iter().map(|(id, bytes)| (*id, bytes.as_slice())))
+        .map_err(|error| DecideError::Encode(error.to_string()))?;
+    let (status, _) = status::status(row, ctx.now(), |_| true);
+    let risk = row.risk.as_ref().map(|risk| risk.assessment.clone());
+    Ok(SnapshotBody {
+        job: row.created.job,
+        subject: row.created.address.subject.clone(),
+        profile: row.created.profile.clone(),
+        facts: u32::try_from(ids.len()).unwrap_or(u32::MAX),
+        facts_root: tree::root(ids.iter().map(|id| id.0)),
+        receipts_root,
+        receipts: receipts.iter().map(|receipt| receipt.receipt_id).collect(),
+        observation_roots: receipts.iter().map(|receipt| receipt.facts_root).collect(),
+        cut: cut.into_iter().map(|(partition, seq)| Position { partition, seq }).collect(),
+        status,
+        missing: row
+            .needs
+            .iter()
+            .filter(|need| need.applicable() && need.receipt.is_none())
+            .map(|need| need.need.need_id)
+            .collect(),
+        risk: risk.ok_or_else(|| DecideError::Encode("a job is assessed before it is sealed".to_owned()))?,
+        policy_version: ctx.policy.version,
+        schema_version: codec::SCHEMA_VERSION,
+        sealed_at: ctx.now(),
+    })
+}

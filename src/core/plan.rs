@@ -1,0 +1,171 @@
+//! What a profile asks: parameters filled in, subjects named, keys made.
+
+use super::decision::{Context, DecideError};
+use super::persons;
+use super::policy::{NeedSpec, ProfileSpec, SourceSpec};
+use super::vault::Vault;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+/// The values that parameters are filled from.
+pub struct Values<'a> {
+    /// The address.
+    pub address: &'a AddressRecord,
+    /// The caller's inputs, in the clear.
+    pub inputs: &'a BTreeMap<String, String>,
+    /// The fact that a `for_each` need is about.
+    pub fact: Option<&'a Fact>,
+}
+
+/// Why parameters can't be filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfilled(pub String);
+
+impl Values<'_> {
+    fn context(&self) -> minijinja::Value {
+        let address = self.address;
+        let mut fields: BTreeMap<&str, String> = BTreeMap::new();
+        fields.insert("canonical", address.canonical.clone());
+        fields.insert("building", address.building.clone());
+        for (name, value) in
+            [("flat", &address.flat), ("cadastral", &address.cadastral), ("postcode", &address.postcode)]
+        {
+            if let Some(value) = value {
+                fields.insert(name, value.clone());
+            }
+        }
+        let fact: BTreeMap<&str, String> = self
+            .fact
+            .iter()
+            .flat_map(|fact| fact.identity.iter().chain(&fact.attrs))
+            .filter_map(|(name, value)| Some((name.as_str(), text_of(value)?)))
+            .collect();
+        minijinja::context! { address => fields, inputs => self.inputs, fact => fact }
+    }
+
+    /// Fills the parameters of a need; names the first value that is not there.
+    pub fn fill(&self, spec: &NeedSpec) -> Result<Params, Unfilled> {
+        let mut env = minijinja::Environment::new();
+        env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let context = self.context();
+        let mut params = Params::new();
+        for (name, template) in &spec.params {
+            let text = env.render_str(template, &context).map_err(|_| Unfilled(missing_name(template)))?;
+            let Value::Text(text) = Value::text(text.trim()) else { continue };
+            if text.is_empty() {
+                return Err(Unfilled(missing_name(template)));
+            }
+            params.insert(name.clone(), text);
+        }
+        Ok(params)
+    }
+}
+
+/// The name between the braces of a template, for words like "inputs.seller_inn is missing".
+fn missing_name(template: &str) -> String {
+    let inner = template.split("{{").nth(1).and_then(|rest| rest.split("}}").next()).unwrap_or(template);
+    inner.split('|').next().unwrap_or(inner).trim().to_owned()
+}
+
+/// A scalar attribute as parameter text.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) | Value::Decimal(text) | Value::Date(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::List(_) => None,
+    }
+}
+
+/// The id of a need: the same entry about the same query of a job is the same need.
+fn need_id(job: JobId, entry: u32, query: Option<QueryKey>) -> NeedId {
+    let query = query.map(|key| key.0.to_vec()).unwrap_or_default();
+    NeedId::of(&[job.as_bytes(), &entry.to_le_bytes(), &query])
+}
+
+/// A need with its parameters, sealed and keyed when it is about a person.
+pub fn need(
+    vault: &dyn Vault,
+    job: JobId,
+    entry: u32,
+    spec: &NeedSpec,
+    source: &SourceSpec,
+    address: &AddressRecord,
+    params: Params,
+    parent: Option<NeedId>,
+) -> Result<Need, DecideError> {
+    let personal = source.level == Level::Person
+        || (source.level == Level::Developer && params.get("inn").is_some_and(|inn| persons::is_personal_inn(inn)));
+    let (subject, query, params) = if personal {
+        let keys = vault.person(&persons::identity(&params))?;
+        let query = persons::keyed_query_key(&keys, &spec.source, &params);
+        (keys.subject().clone(), query, persons::seal(&keys, &params)?)
+    } else {
+        let subject = match source.level {
+            Level::Property if spec.params.values().any(|template| template.contains("address.building")) => {
+                address.building_subject.clone()
+            }
+            Level::Property => address.subject.clone(),
+            Level::Developer | Level::Person => {
+                let number = params.get("inn").or_else(|| params.get("ogrn")).or_else(|| params.values().next());
+                Subject(format!("company:{}", number.map_or("unknown", String::as_str)))
+            }
+            Level::Source => Subject(format!("source:{}", source.id)),
+        };
+        (subject, persons::query_key(&spec.source, &params), Sealable::Plain(params))
+    };
+    Ok(Need {
+        need_id: need_id(job, entry, Some(query)),
+        source: spec.source.clone(),
+        level: subject.level(),
+        subject,
+        query: Some(query),
+        params,
+        parent,
+        entry,
+    })
+}
+
+/// A need without a query: its subject is not known yet, or never will be.
+pub fn open_need(
+    job: JobId,
+    entry: u32,
+    spec: &NeedSpec,
+    level: Level,
+    subject: Subject,
+    parent: Option<NeedId>,
+) -> Need {
+    Need {
+        need_id: need_id(job, entry, None),
+        source: spec.source.clone(),
+        level,
+        subject,
+        query: None,
+        params: Sealable::Plain(Params::new()),
+        parent,
+        entry,
+    }
+}
+
+/// The fact kind that a `for_each` names, and the sources that may give it: `kind`, or `source.kind`.
+pub fn for_each_kind<'a>(ctx: &'a Context<'_>, name: &'a str) -> Vec<(&'a str, &'a str)> {
+    let sources = &ctx.policy.document.sources;
+    let gives = |source: &SourceSpec, kind: &str| source.facts.iter().any(|fact| fact.kind == kind);
+    let mut found: Vec<(&str, &str)> =
+        sources.values().filter(|source| gives(source, name)).map(|source| (source.id.as_str(), name)).collect();
+    if found.is_empty()
+        && let Some((id, kind)) = name.split_once('.')
+    {
+        found.extend(sources.get(id).filter(|source| gives(source, kind)).map(|source| (source.id.as_str(), kind)));
+    }
+    found
+}
+
+/// The entry of the profile whose facts a `for_each` walks.
+pub fn parent_entry(ctx: &Context<'_>, profile: &ProfileSpec, spec: &NeedSpec) -> Option<(u32, String)> {
+    let kinds = for_each_kind(ctx, spec.for_each.as_deref()?);
+    let entry = profile.needs.iter().position(|need| kinds.iter().any(|(source, _)| *source == need.source))?;
+    let source = &profile.needs.get(entry)?.source;
+    let (_, kind) = kinds.iter().find(|(id, _)| id == source)?;
+    Some((u32::try_from(entry).ok()?, (*kind).to_owned()))
+}

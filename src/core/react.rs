@@ -1,0 +1,91 @@
+//! What a partition must decide because of a commit of another, or of its own.
+//!
+//! A commit that concerns a partition leads to exactly one reaction, in one commit or, where very many jobs wait, in
+//! several pages. Every step is idempotent, so that the next page simply goes on with what is still waiting.
+
+use super::decision::{DecideError, Decision};
+use super::{job, partitioning, source};
+use mirano_replay::rows::key;
+use mirano_replay::store::{ReadExt, Table};
+use mirano_schemas::*;
+
+/// A commit stops growing when its events reach this size; the rest follows on the next page.
+const PAGE_BYTES: usize = 192 * 1024;
+
+/// Whether an event may concern a partition: a frozen function of the event and the partition count.
+pub fn concerns(event: &Event, own: u32, partition: u32, partitions: u32) -> bool {
+    match event {
+        Event::TaskWanted(event) => partitioning::of_source(&event.source, partitions) == partition,
+        Event::WantSatisfied(WantSatisfied { requester, .. }) | Event::WantRefused(WantRefused { requester, .. }) => {
+            partitioning::of_job(requester.job, partitions) == partition
+        }
+        Event::ObservationRecorded(_) | Event::TaskFailed(_) => true,
+        Event::PolicyAdopted(_) => own == 0 && partition != 0,
+        _ => false,
+    }
+}
+
+/// Decides the reaction to the events of a commit at `cause`. Returns whether it is done, or has another page.
+pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> Result<bool, DecideError> {
+    let (partition, partitions) = (decision.ctx.partition(), decision.ctx.partitions);
+    for event in events.iter().filter(|event| concerns(event, cause.partition, partition, partitions)) {
+        if decision.size() > PAGE_BYTES {
+            return Ok(false);
+        }
+        let done = match event {
+            Event::TaskWanted(event) => source::want(decision, event).map(|()| true)?,
+            Event::WantSatisfied(event) => {
+                job::observed(decision, event.requester.job, event.query, true)?;
+                true
+            }
+            Event::WantRefused(event) => {
+                let failure =
+                    Failure { outcome: Some(Outcome::Refused), cause: event.cause.clone(), at: decision.ctx.now() };
+                job::need_failed(decision, event.requester.job, event.query, &failure)?;
+                true
+            }
+            Event::ObservationRecorded(event) => {
+                for_waiting(decision, event.query, |decision, job| job::observed(decision, job, event.query, false))?
+            }
+            Event::TaskFailed(event) => {
+                let failure =
+                    Failure { outcome: Some(event.outcome), cause: event.cause.clone(), at: decision.ctx.now() };
+                for_waiting(decision, event.query, |decision, job| {
+                    job::need_failed(decision, job, event.query, &failure)
+                })?
+            }
+            Event::PolicyAdopted(event) => {
+                decision.emit(event.clone())?;
+                true
+            }
+            _ => true,
+        };
+        if !done {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Tells each job of this partition that waits for a query, as far as a commit holds; they stop waiting by being told.
+fn for_waiting(
+    decision: &mut Decision<'_>,
+    query: QueryKey,
+    mut tell: impl FnMut(&mut Decision<'_>, JobId) -> Result<(), DecideError>,
+) -> Result<bool, DecideError> {
+    let prefix = key::waiter(decision.ctx.partition(), query, None);
+    loop {
+        let waiting = decision.rows.keys(Table::Waiter, &prefix, &[], 16)?;
+        if waiting.is_empty() {
+            return Ok(true);
+        }
+        for place in waiting {
+            if decision.size() > PAGE_BYTES {
+                return Ok(false);
+            }
+            if let Some(job) = key::tail(&place).map(JobId) {
+                tell(decision, job)?;
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A source answered: what is new, what is gone, and what the query shows now.
+
+use super::fail::attempt_failed;
+use super::{held, source_row};
+use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
+use crate::core::decision::{DecideError, Decision};
+use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
+use mirano_replay::store::{ReadExt, Table};
+use mirano_replay::{facts, tree};
+use mirano_schemas::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one commit holds of an observation, in bytes; the rest goes into chunks.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Decides `Complete`. A large answer takes several commits: the caller repeats the command while it gets `More`.
+pub fn complete(decision: &mut Decision<'_>, command: &Complete) -> Result<Reply, DecideError> {
+    if !command.outcome.is_answer() || (command.outcome == Outcome::NothingFound && !command.facts.is_empty()) {
+        return Err(Rejection::NotAnAnswer.into());
+    }
+    let source = source_row(decision, &command.source)?;
+    let task = decision.task(command.task)?.ok_or(Rejection::LeaseLost)?;
+    if held(&source, command.lease).is_err() {
+        return repeat(&task, command.lease);
+    }
+    let query: QueryRow = decision
+        .rows
+        .row(task.scheduled.query.as_bytes())?
+        .ok_or_else(|| DecideError::Encode(format!("query of task {} is not there", command.task)))?;
+    if command.by_status_only && is_suspicious(decision, &query) {
+        let failed = FailAttempt {
+            source: command.source.clone(),
+            task: command.task,
+            lease: command.lease,
+            outcome: Outcome::Suspicious,
+            cause: "nothing by status alone where there were facts; asked again in an hour".to_owned(),
+            http_status: command.http_status,
+            evidence: command.evidence.clone(),
+            retry_after_ms: None,
+        };
+        return Ok(Reply::Noted(attempt_failed(decision, &task, &failed)?));
+    }
+    let change = Change::between(decision, query.last.as_ref(), command)?;
+    let chunks = change.chunks();
+    let taken = chunks_taken(decision, command.lease, chunks.len())?;
+    if let Some(next) = chunks.get(taken).filter(|_| taken + 1 < chunks.len()) {
+        decision.emit(change.chunk(command, task.scheduled.query, taken, next))?;
+        return Ok(Reply::More);
+    }
+    let last = chunks.get(taken).cloned().unwrap_or_default();
+    record(decision, command, &task, query.last.as_ref(), &change, taken, &last)
+}
+
+fn repeat(task: &TaskRow, lease: LeaseToken) -> Result<Reply, DecideError> {
+    match task.state {
+        TaskState::Done { observation } if task.attempts.last().is_some_and(|last| last.lease == lease) => {
+            Ok(Reply::Observed(observation))
+        }
+        _ => Err(Rejection::LeaseLost.into()),
+    }
+}
+
+/// "Nothing" by status alone is believed where there were no facts, or when an hour has passed since it was first said.
+fn is_suspicious(decision: &Decision<'_>, query: &QueryRow) -> bool {
+    let had_facts = query.last.as_ref().is_some_and(|last| last.facts > 0);
+    let agreed =
+        query.suspicious_since.is_some_and(|since| decision.ctx.now().since_ms(since) >= super::fail::SUSPICION_MS);
+    had_facts && !agreed
+}
+
+fn chunks_taken(decision: &Decision<'_>, lease: LeaseToken, most: usize) -> Result<usize, DecideError> {
+    Ok(decision.rows.keys(Table::Chunk, lease.as_bytes(), &[], most.max(1))?.len())
+}
+
+/// What an answer changes of what its query shows.
+struct Change {
+    added: Vec<AnsweredFact>,
+    gone: Vec<FactId>,
+    shown: Vec<FactId>,
+    volatile: Option<Vec<(FactId, Sealable<Attrs>)>>,
+    kinds: BTreeMap<String, u32>,
+}
+
+/// Ranges of a change that go into one commit: added, gone, volatile.
+#[derive(Debug, Clone, Default)]
+struct Slice {
+    added: std::ops::Range<usize>,
+    gone: std::ops::Range<usize>,
+    volatile: std::ops::Range<usize>,
+}
+
+impl Change {
+    fn between(decision: &Decision<'_>, base: Option<&KnownRow>, command: &Complete) -> Result<Self, DecideError> {
+        let before = match base {
+            Some(base) => facts::set(&decision.rows, base.facts_root)?,
+            None => Vec::new(),
+        };
+        let old: BTreeSet<FactId> = before.iter().copied().collect();
+        let new: BTreeMap<FactId, &AnsweredFact> =
+            command.facts.iter().map(|answered| (answered.fact.fact_id, answered)).collect();
+        let added: Vec<AnsweredFact> =
+            new.iter().filter(|(id, _)| !old.contains(id)).map(|(_, answered)| (*answered).clone()).collect();
+        // Only a complete observation makes facts vanish.
+        let gone: Vec<FactId> = if command.complete {
+            before.iter().filter(|id| !new.contains_key(id)).copied().collect()
+        } else {
+            Vec::new()
+        };
+        let mut kinds = BTreeMap::new();
+        if !command.complete {
+            kinds = base.map(|base| base.kinds.clone()).unwrap_or_default();
+        }
+        let counted: Vec<&str> = if command.complete {
+            new.values().map(|answered| answered.kind.as_str()).collect()
+        } else {
+            added.iter().map(|answered| answered.kind.as_str()).collect()
+        };
+        for kind in counted {
+            *kinds.entry(kind.to_owned()).or_default() += 1;
+        }
+        let volatile: Vec<(FactId, Sealable<Attrs>)> =
+            new.iter().filter_map(|(id, answered)| Some((*id, answered.volatile.clone()?))).collect();
+        let kept = match base {
+            Some(base) => facts::volatile(&decision.rows, base.observation)?.into_iter().collect(),
+            None => Vec::new(),
+        };
+        let shown =
+            facts::merge(&before, &added.iter().map(|answered| answered.fact.fact_id).collect::<Vec<_>>(), &gone);
+        Ok(Self { added, gone, shown, volatile: (volatile != kept).then_some(volatile), kinds })
+    }
+
+    /// Cuts the change into slices that fit a commit each. The last one goes beside `ObservationRecorded`.
+    fn chunks(&self) -> Vec<Slice> {
+        let mut slices = vec![Slice::default()];
+        let mut used = 0;
+        let mut place = |bytes: usize, take: &dyn Fn(&mut Slice)| {
+            if used + bytes > CHUNK_BYTES && used > 0 {
+                let last = slices.last().cloned().unwrap_or_default();
+                slices.push(Slice {
+                    added: last.added.end..last.added.end,
+                    gone: last.gone.end..last.gone.end,
+                    volatile: last.volatile.end..last.volatile.end,
+                });
+                used = 0;
+            }
+            used += bytes;
+            if let Some(last) = slices.last_mut() {
+                take(last);
+            }
+        };
+        for answered in &self.added {
+            place(size(&answered.fact) + 64, &|slice| slice.added.end += 1);
+        }
+        for _ in &self.gone {
+            place(64, &|slice| slice.gone.end += 1);
+        }
+        for entry in self.volatile.iter().flatten() {
+            place(size(&entry.1) + 40, &|slice| slice.volatile.end += 1);
+        }
+        slices
+    }
+
+    fn volatile_of(&self, slice: &Slice) -> Vec<(FactId, Sealable<Attrs>)> {
+        self.volatile.iter().flatten().skip(slice.volatile.start).take(slice.volatile.len()).cloned().collect()
+    }
+
+    fn chunk(&self, command: &Complete, query: QueryKey, index: usize, slice: &Slice) -> ObservationChunk {
+        ObservationChunk {
+            source: command.source.clone(),
+            query,
+            lease: command.lease,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            added: self
+                .added
+                .get(slice.added.clone())
+                .unwrap_or_default()
+                .iter()
+                .map(|answered| answered.fact.clone())
+                .collect(),
+            gone: self.gone.get(slice.gone.clone()).unwrap_or_default().to_vec(),
+            volatile: self.volatile_of(slice),
+        }
+    }
+}
+
+/// Bytes of a value once encoded.
+fn size(value: &impl serde::Serialize) -> usize {
+    codec::encode(value).map_or(0, |bytes| bytes.len())
+}
+
+fn record(
+    decision: &mut Decision<'_>,
+    command: &Complete,
+    task: &TaskRow,
+    base: Option<&KnownRow>,
+    change: &Change,
+    chunks: usize,
+    rest: &Slice,
+) -> Result<Reply, DecideError> {
+    let ctx = decision.ctx;
+    let query = task.scheduled.query;
+    let observation = ObservationId::of(&[query.as_bytes(), command.lease.as_bytes()]);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let ttl_ms = ctx
+        .policy
+        .document
+        .sources
+        .get(&command.source)
+        .map_or(0, |spec| spec.facts.iter().filter_map(|fact| fact.ttl).fold(spec.ttl, Ord::min).0);
+    let attempt = count(task.attempts.len());
+    decision.emit(ObservationRecorded {
+        observation,
+        source: command.source.clone(),
+        query,
+        subject: task.scheduled.subject.clone(),
+        task: command.task,
+        lease: command.lease,
+        chunks: count(chunks),
+        base: base.map(|base| base.observation),
+        outcome: command.outcome,
+        complete: command.complete,
+        facts_root: tree::root(change.shown.iter().map(|id| id.0)),
+        facts: count(change.shown.len()),
+        added: count(change.added.len()),
+        gone: count(change.gone.len()),
+        volatile: match &change.volatile {
+            None => VolatileBlock::Same,
+            Some(_) => VolatileBlock::These(change.volatile_of(rest)),
+        },
+        evidence: command.evidence.clone(),
+        observed_at: command.observed_at.min(ctx.now()),
+        as_of: command.as_of.clone(),
+        connector: ctx.policy.connectors.get(&command.source).copied().unwrap_or(0),
+        policy_version: ctx.policy.version,
+        ttl_ms,
+        kinds: change.kinds.clone(),
+        first: task.scheduled.requester.clone(),
+    })?;
+    for answered in change.added.get(rest.added.clone()).unwrap_or_default() {
+        decision.emit(FactObserved { query, fact: answered.fact.clone() })?;
+    }
+    for fact_id in change.gone.get(rest.gone.clone()).unwrap_or_default() {
+        decision.emit(FactVanished { query, fact_id: *fact_id })?;
+    }
+    decision.emit(TaskCompleted {
+        task: command.task,
+        source: command.source.clone(),
+        attempt,
+        lease: command.lease,
+        observation,
+        http_status: command.http_status,
+    })?;
+    Ok(Reply::Observed(observation))
+}

@@ -1,0 +1,129 @@
+//! Attempts that came to nothing: retries with backoff and jitter, and the end of a task.
+
+use super::{held, source_row, spec};
+use crate::core::command::{FailAttempt, Rejection, Reply};
+use crate::core::decision::{DecideError, Decision};
+use crate::core::policy::RetrySpec;
+use mirano_replay::rows::{LeaseEndRow, TaskRow, TaskState, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+
+/// A suspicious "nothing" is asked again no sooner than this.
+pub(super) const SUSPICION_MS: u64 = 3_600_000;
+/// The most leases that one commit takes back.
+const PAGE: usize = 64;
+
+/// Decides `Fail`.
+pub fn fail(decision: &mut Decision<'_>, command: &FailAttempt) -> Result<Reply, DecideError> {
+    if command.outcome.is_answer() {
+        return Err(Rejection::NotAnAnswer.into());
+    }
+    let row = source_row(decision, &command.source)?;
+    let task = decision.task(command.task)?.ok_or(Rejection::LeaseLost)?;
+    if held(&row, command.lease).is_err() {
+        return repeat(&task, command);
+    }
+    let retry_at = attempt_failed(decision, &task, command)?;
+    Ok(Reply::Noted(retry_at))
+}
+
+/// A repeat of a call that was accepted gets the same answer; anything else is late.
+fn repeat(task: &TaskRow, command: &FailAttempt) -> Result<Reply, DecideError> {
+    let last = task.attempts.last().filter(|last| last.lease == command.lease && last.outcome == Some(command.outcome));
+    match (last, &task.state) {
+        (Some(_), TaskState::Retrying { at }) => Ok(Reply::Noted(Some(*at))),
+        (Some(_), TaskState::Failed { .. }) => Ok(Reply::Noted(None)),
+        _ => Err(Rejection::LeaseLost.into()),
+    }
+}
+
+/// Notes the failure, and when it is tried again: none when the attempts are used up or the parameters were refused.
+pub(super) fn attempt_failed(
+    decision: &mut Decision<'_>,
+    task: &TaskRow,
+    command: &FailAttempt,
+) -> Result<Option<Timestamp>, DecideError> {
+    let now = decision.ctx.now();
+    let attempt = u32::try_from(task.attempts.len()).unwrap_or(u32::MAX);
+    let retry = spec(decision, &command.source).map(|spec| spec.retry.clone()).unwrap_or_default();
+    let rest_until = command.retry_after_ms.map(|ms| now.plus_ms(ms));
+    let retry_at = (command.outcome != Outcome::Refused && attempt < retry.attempts).then(|| {
+        let wait = match command.outcome {
+            Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, attempt, decision.ctx.entropy)),
+            _ => backoff_ms(&retry, attempt, decision.ctx.entropy),
+        };
+        now.plus_ms(wait).max(rest_until.unwrap_or_default())
+    });
+    decision.emit(TaskAttemptFailed {
+        task: task.scheduled.task,
+        source: command.source.clone(),
+        attempt,
+        lease: command.lease,
+        outcome: command.outcome,
+        cause: command.cause.clone(),
+        http_status: command.http_status,
+        evidence: command.evidence.clone(),
+        retry_at,
+        rest_until,
+    })?;
+    if retry_at.is_none() {
+        decision.emit(TaskFailed {
+            task: task.scheduled.task,
+            source: command.source.clone(),
+            query: task.scheduled.query,
+            outcome: command.outcome,
+            cause: command.cause.clone(),
+        })?;
+    }
+    Ok(retry_at)
+}
+
+/// Exponential backoff with equal jitter: half of it is certain, half is drawn.
+fn backoff_ms(retry: &RetrySpec, attempt: u32, entropy: u64) -> u64 {
+    let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+    let full = (retry.initial.0 as f64 * retry.factor.max(1.0).powi(exponent)).min(retry.max.0 as f64) as u64;
+    full / 2 + entropy.checked_rem(full / 2 + 1).unwrap_or(0)
+}
+
+/// Decides `ExpireLeases`: takes back what a worker did not answer in time.
+pub fn expire(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
+    let now = decision.ctx.now();
+    let prefix = decision.ctx.partition().to_be_bytes();
+    let ends: Vec<(Vec<u8>, LeaseEndRow)> = decision.rows.rows(&prefix, &[], PAGE)?;
+    for (place, end) in ends {
+        let due = place.get(4..12).map_or(u64::MAX, mirano_replay::apply::be_u64);
+        let (Some(lease), true) = (key::tail(&place).map(LeaseToken), due < u64::try_from(now.0).unwrap_or(0)) else {
+            break;
+        };
+        let Some(task) = decision.task(end.task)? else { continue };
+        let command = FailAttempt {
+            source: end.source,
+            task: end.task,
+            lease,
+            outcome: Outcome::Unavailable,
+            cause: "lease_expired: the worker did not answer in time".to_owned(),
+            http_status: None,
+            evidence: Vec::new(),
+            retry_after_ms: None,
+        };
+        attempt_failed(decision, &task, &command)?;
+    }
+    Ok(Reply::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::policy::DurationMs;
+
+    #[test]
+    fn backoff_grows_to_its_maximum() {
+        let retry = RetrySpec { attempts: 9, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(10_000) };
+        for (attempt, full) in [(1, 2_000), (2, 4_000), (3, 8_000), (4, 10_000), (40, 10_000)] {
+            for entropy in [0, 1, 777, u64::MAX] {
+                let wait = backoff_ms(&retry, attempt, entropy);
+                assert!((full / 2..=full).contains(&wait), "{attempt}: {wait}");
+            }
+        }
+    }
+}

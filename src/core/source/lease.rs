@@ -1,0 +1,183 @@
+//! Leasing: which task runs next, through which proxy, and when its first request may start.
+
+use super::{LEASE_GRACE_MS, limits, source_row, spec};
+use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
+use crate::core::decision::{DecideError, Decision};
+use crate::core::policy::{LimitsSpec, SourceSpec};
+use mirano_replay::rows::{SourceRow, key};
+use mirano_replay::store::{ReadExt, Table};
+use mirano_schemas::*;
+
+/// A permit further ahead than this is not reserved yet: the queue may look otherwise by then.
+const LEAD_MS: u64 = 500;
+
+/// Decides `Lease`.
+pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply, DecideError> {
+    let spec = spec(decision, &command.source)?;
+    let mut leased = Leased::default();
+    for token in &command.tokens {
+        match next(decision, spec)? {
+            Next::Task { task, grant, proxy } => {
+                leased.tasks.push(start(decision, command, spec, *token, task, grant, proxy)?)
+            }
+            Next::At(at) => {
+                leased.next_at = Some(at);
+                break;
+            }
+            Next::Event => break,
+        }
+    }
+    Ok(Reply::Leased(leased))
+}
+
+enum Next {
+    /// This one, now.
+    Task { task: TaskId, grant: Grant, proxy: Option<String> },
+    /// None before then.
+    At(Timestamp),
+    /// None before something happens.
+    Event,
+}
+
+fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError> {
+    let now = decision.ctx.now();
+    let row = source_row(decision, &spec.id)?;
+    let Some(task) = candidate(decision, &spec.id)? else {
+        return Ok(next_retry(decision, &spec.id)?.map_or(Next::Event, Next::At));
+    };
+    if row.leases.len() >= spec.limits.concurrency as usize {
+        return Ok(Next::Event);
+    }
+    if let Some(until) = row.rest_until.filter(|until| *until > now) {
+        return Ok(Next::At(until));
+    }
+    let proxy = match &spec.limits.proxies {
+        None => None,
+        Some(pool) => match choose_proxy(decision, pool, &row) {
+            Ok(name) => Some(name),
+            Err(until) => return Ok(until.map_or(Next::Event, Next::At)),
+        },
+    };
+    let grant = permit(decision, &spec.limits, proxy.as_deref(), &row);
+    if grant.permit.not_before.since_ms(now) > LEAD_MS {
+        let at = grant.permit.not_before.0 - i64::try_from(LEAD_MS / 2).unwrap_or(0);
+        return Ok(Next::At(Timestamp(at)));
+    }
+    Ok(Next::Task { task, grant, proxy })
+}
+
+/// The most urgent task that may run: first by priority, then those that are tried again, then by order of arrival.
+fn candidate(decision: &Decision<'_>, source: &str) -> Result<Option<TaskId>, DecideError> {
+    let prefix = key::source_prefix(source);
+    let now = decision.ctx.now();
+    let mut best: Option<(u8, bool, TaskId)> = None;
+    for place in decision.rows.keys(Table::Delayed, &prefix, &[], 16)? {
+        let due = place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, mirano_replay::apply::be_u64);
+        if due > u64::try_from(now.0).unwrap_or(0) {
+            break;
+        }
+        if let Some(task) = key::tail(&place).map(TaskId)
+            && let Some(row) = decision.task(task)?
+        {
+            best = best.into_iter().chain([(row.priority, false, task)]).min();
+        }
+    }
+    if let Some(place) = decision.rows.keys(Table::Ready, &prefix, &[], 1)?.first()
+        && let (Some(priority), Some(task)) = (place.get(prefix.len()), key::tail(place).map(TaskId))
+    {
+        best = best.into_iter().chain([(*priority, true, task)]).min();
+    }
+    Ok(best.map(|(_, _, task)| task))
+}
+
+/// When the next task that waits for its retry becomes due.
+fn next_retry(decision: &Decision<'_>, source: &str) -> Result<Option<Timestamp>, DecideError> {
+    let prefix = key::source_prefix(source);
+    let keys = decision.rows.keys(Table::Delayed, &prefix, &[], 1)?;
+    let due =
+        keys.first().and_then(|place| place.get(prefix.len()..prefix.len() + 8)).map(mirano_replay::apply::be_u64);
+    Ok(due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX))))
+}
+
+/// The proxy that is used least and rests not; else when one may be used again.
+fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<String, Option<Timestamp>> {
+    let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Err(None) };
+    let now = decision.ctx.now();
+    let (mut wait, mut best) = (None::<Timestamp>, None);
+    for name in &spec.proxies {
+        let full = format!("{pool}/{name}");
+        let health = row.proxies.get(&full).cloned().unwrap_or_default();
+        let rest =
+            health.rest_until.filter(|_| health.failures >= spec.failures).map(|at| at.plus_ms(spec.cool_down.0));
+        if let Some(until) = rest.filter(|until| *until > now) {
+            wait = Some(wait.map_or(until, |other| other.min(until)));
+        } else if spec.concurrency.is_none_or(|most| health.in_use < most) {
+            let rank = (health.in_use, health.last_used, full);
+            best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
+        }
+    }
+    best.map(|(_, _, name)| name).ok_or(wait)
+}
+
+/// The next permit under the source's limit and, with a proxy, under the proxy's.
+pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow) -> Grant {
+    let now = decision.ctx.now();
+    let through = proxy.and_then(|name| {
+        let (pool, _) = name.split_once('/')?;
+        Some((name, decision.ctx.policy.document.proxies.get(pool)?.rate?))
+    });
+    // A proxy's own limit is looked at first: the source's permit can't start before it.
+    let by_proxy = through.map(|(name, rate)| limits::next(name, rate, 1, row.rates.get(name), now));
+    let from = by_proxy.as_ref().map_or(now, |(permit, _)| permit.not_before);
+    let (permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
+    match by_proxy {
+        None => Grant { permit, charges: vec![charge] },
+        Some((_, through)) => {
+            let tat = through.tat.max(permit.not_before.0 + (through.tat - from.0));
+            Grant { permit, charges: vec![charge, Charge { tat, ..through }] }
+        }
+    }
+}
+
+/// When a lease whose last request starts within `permit` is lost.
+pub(super) fn deadline(permit: Permit, limits: &LimitsSpec) -> Timestamp {
+    permit.not_after.plus_ms(limits.timeout.0 + LEASE_GRACE_MS)
+}
+
+fn start(
+    decision: &mut Decision<'_>,
+    command: &LeaseTasks,
+    spec: &SourceSpec,
+    token: LeaseToken,
+    task: TaskId,
+    grant: Grant,
+    proxy: Option<String>,
+) -> Result<LeasedTask, DecideError> {
+    let row =
+        decision.task(task)?.ok_or_else(|| DecideError::Encode(format!("task {task} is queued but not there")))?;
+    let attempt = u32::try_from(row.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let permit = grant.permit;
+    let deadline = deadline(permit, &spec.limits);
+    decision.emit(TaskStarted {
+        task,
+        source: spec.id.clone(),
+        attempt,
+        lease: token,
+        worker: command.worker.clone(),
+        deadline,
+        grant,
+        proxy: proxy.clone(),
+    })?;
+    Ok(LeasedTask {
+        task,
+        lease: token,
+        source: spec.id.clone(),
+        query: row.scheduled.query,
+        subject: row.scheduled.subject,
+        params: row.scheduled.params,
+        attempt,
+        deadline,
+        permit,
+        proxy,
+    })
+}

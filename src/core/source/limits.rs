@@ -1,0 +1,118 @@
+//! Permits: when the next HTTP request may start.
+//!
+//! Two limits hold together. *GCRA* (ITU-T I.371) spaces requests: at most `burst` at once, then one each
+//! `period / requests`. A *sliding window* keeps any stretch of one period at no more than `requests`, which GCRA alone
+//! exceeds by the burst.
+//!
+//! A permit is a window, not a moment: the worker may start its request up to [`jitter_ms`]`/2` late. For the limit to
+//! hold **at the source**, whatever lateness each request picks, the schedule pays for it: with lateness in `[0, J]`
+//! between two starts at least `d` apart stay at least `d - J`; so the window is stretched by `J`, and GCRA's tolerance
+//! shrinks by `J`. The second half of `J` is left for the way to the source.
+
+use crate::core::policy::Rate;
+use mirano_replay::rows::RateRow;
+use mirano_schemas::{Charge, Permit, Timestamp};
+
+/// The most permits that are remembered for a window; a rate above it is held by GCRA alone.
+const MOST_REMEMBERED: u32 = 10_000;
+
+/// The lateness that the schedule pays for, in milliseconds.
+pub fn jitter_ms(rate: Rate, burst: u32) -> u64 {
+    let interval = interval_ms(rate);
+    let tolerance = u64::from(burst.saturating_sub(1)) * interval;
+    if tolerance == 0 { (interval / 20).clamp(20, 1_000) } else { (tolerance / 2).clamp(20, 2_000) }
+}
+
+fn interval_ms(rate: Rate) -> u64 {
+    rate.period.0.div_ceil(u64::from(rate.requests.max(1)))
+}
+
+/// The next permit under one limit, and what it costs.
+pub fn next(key: &str, rate: Rate, burst: u32, row: Option<&RateRow>, now: Timestamp) -> (Permit, Charge) {
+    let jitter = jitter_ms(rate, burst);
+    let keep = rate.requests.min(MOST_REMEMBERED);
+    let window = jitter / 2;
+    let permit = |at: i64| Permit { not_before: Timestamp(at), not_after: Timestamp(at).plus_ms(window) };
+    if let Some(returned) = row.and_then(|row| row.returned.iter().find(|permit| permit.not_after > now)) {
+        let again = Permit { not_before: returned.not_before.max(now), ..*returned };
+        if again.not_before < again.not_after {
+            return (*returned, Charge { key: key.to_owned(), tat: 0, keep, reused: true });
+        }
+    }
+    let tolerance = (u64::from(burst.saturating_sub(1)) * interval_ms(rate)).saturating_sub(jitter);
+    let short = jitter.saturating_sub(u64::from(burst.saturating_sub(1)) * interval_ms(rate));
+    let interval = signed(interval_ms(rate) + short);
+    let tat = row.map_or(i64::MIN / 2, |row| row.tat);
+    let mut at = now.0.max(tat.saturating_sub(signed(tolerance)));
+    if rate.requests <= MOST_REMEMBERED
+        && let Some(oldest) =
+            row.and_then(|row| row.recent.len().checked_sub(rate.requests as usize).and_then(|i| row.recent.get(i)))
+    {
+        at = at.max(oldest.plus_ms(rate.period.0 + jitter).0);
+    }
+    (permit(at), Charge { key: key.to_owned(), tat: tat.max(at) + interval, keep, reused: false })
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::policy::DurationMs;
+    use proptest::prelude::*;
+
+    fn take(row: &mut RateRow, charge: &Charge, permit: Permit) {
+        row.tat = charge.tat;
+        row.recent.push(permit.not_before);
+        let excess = row.recent.len().saturating_sub(charge.keep as usize);
+        row.recent.drain(..excess);
+    }
+
+    proptest! {
+        /// Whatever lateness the worker and the way add within the paid jitter, the source counts no more than its limit.
+        #[test]
+        fn source_never_sees_more(
+            requests in 1u32..40, period in 1_000u64..60_000, burst in 1u32..10, gaps in prop::collection::vec(0u64..3_000, 1..120),
+            lateness in prop::collection::vec(0u32..=1_000, 120),
+        ) {
+            let rate = Rate { requests, period: DurationMs(period) };
+            let jitter = jitter_ms(rate, burst);
+            let (mut row, mut now) = (RateRow::default(), Timestamp(1_000_000));
+            row.tat = i64::MIN / 2;
+            let mut arrivals = Vec::new();
+            for (gap, late) in gaps.iter().zip(&lateness) {
+                now = now.plus_ms(*gap);
+                let (permit, charge) = next("", rate, burst, Some(&row), now);
+                prop_assert!(permit.not_before >= now);
+                prop_assert!(permit.not_after > permit.not_before);
+                take(&mut row, &charge, permit);
+                arrivals.push(permit.not_before.plus_ms(jitter * u64::from(*late) / 1_000).0);
+            }
+            arrivals.sort_unstable();
+            for (i, first) in arrivals.iter().enumerate() {
+                let in_period = arrivals[i..].iter().take_while(|at| **at - first < signed(period)).count();
+                prop_assert!(in_period <= requests as usize, "{in_period} in a period of {period}");
+                for (k, later) in arrivals[i..].iter().enumerate() {
+                    let allowed = i64::from(burst) + (later - first) / signed(interval_ms(rate)).max(1) + 1;
+                    prop_assert!((k as i64) < allowed + 1, "burst");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn most_of_the_budget_is_used() {
+        let rate = Rate { requests: 30, period: DurationMs(60_000) };
+        let (mut row, start) = (RateRow { tat: i64::MIN / 2, ..RateRow::default() }, Timestamp(0));
+        let mut now = start;
+        for _ in 0..300 {
+            let (permit, charge) = next("", rate, 5, Some(&row), now);
+            take(&mut row, &charge, permit);
+            now = permit.not_before;
+        }
+        // 300 requests at 30 a minute take ten minutes at least; the jitter may cost at most a twentieth.
+        assert!(now.since_ms(start) < 630_000, "{}", now.since_ms(start));
+    }
+}

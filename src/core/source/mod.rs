@@ -1,0 +1,36 @@
+//! Decisions of `source/<id>` streams: the queue, leases, permits, answers.
+
+mod complete;
+mod fail;
+mod lease;
+pub mod limits;
+mod permit;
+mod want;
+
+pub use complete::complete;
+pub use fail::{expire, fail};
+pub use lease::lease;
+pub use permit::{grant, heartbeat, return_permits};
+pub use want::want;
+
+use super::command::Rejection;
+use super::decision::{DecideError, Decision};
+use super::policy::SourceSpec;
+use mirano_replay::rows::{LeaseRow, SourceRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::LeaseToken;
+
+/// What remains between the end of a request and the loss of its lease, for parsing and telling.
+pub const LEASE_GRACE_MS: u64 = 10_000;
+
+fn source_row(decision: &Decision<'_>, source: &str) -> Result<SourceRow, DecideError> {
+    Ok(decision.rows.row(source.as_bytes())?.unwrap_or_default())
+}
+
+fn spec<'a>(decision: &Decision<'a>, source: &str) -> Result<&'a SourceSpec, Rejection> {
+    decision.ctx.policy.document.sources.get(source).ok_or_else(|| Rejection::SourceUnknown(source.to_owned()))
+}
+
+fn held(row: &SourceRow, lease: LeaseToken) -> Result<&LeaseRow, Rejection> {
+    row.leases.get(&lease).ok_or(Rejection::LeaseLost)
+}

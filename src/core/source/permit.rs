@@ -1,0 +1,75 @@
+//! Further permits for a lease, unused ones given back, and heartbeats.
+
+use super::lease::{deadline, permit};
+use super::{LEASE_GRACE_MS, held, source_row, spec};
+use crate::core::command::Reply;
+use crate::core::decision::{DecideError, Decision};
+use mirano_schemas::*;
+
+/// How far a heartbeat moves a deadline; it is logged only when it does.
+const HEARTBEAT_MS: u64 = 30_000;
+/// How long one lease may live in all.
+const LONGEST_LEASE_MS: u64 = 3_600_000;
+/// The most permits that one call is granted.
+const MOST_PERMITS: u32 = 20;
+
+/// Decides `Permit`: one permit for each HTTP request, in the log's order.
+pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u32) -> Result<Reply, DecideError> {
+    let spec = spec(decision, source)?;
+    let row = source_row(decision, source)?;
+    let held = held(&row, lease)?.clone();
+    let mut permits = Vec::new();
+    let mut until = held.deadline;
+    for _ in 0..n.clamp(1, MOST_PERMITS) {
+        let row = source_row(decision, source)?;
+        let grant = permit(decision, &spec.limits, held.proxy.as_deref(), &row);
+        permits.push(grant.permit);
+        until = until.max(deadline(grant.permit, &spec.limits));
+        decision.emit(PermitsGranted {
+            source: source.to_owned(),
+            task: held.task,
+            lease,
+            grants: vec![grant],
+            deadline: until,
+        })?;
+    }
+    Ok(Reply::Permits { permits, deadline: until })
+}
+
+/// Decides `ReturnPermits`.
+pub fn return_permits(
+    decision: &mut Decision<'_>,
+    source: &str,
+    lease: LeaseToken,
+    permits: &[Permit],
+) -> Result<Reply, DecideError> {
+    let row = source_row(decision, source)?;
+    held(&row, lease)?;
+    let now = decision.ctx.now();
+    let rate = row.rates.get("").cloned().unwrap_or_default();
+    let usable: Vec<Permit> = permits
+        .iter()
+        .filter(|permit| {
+            permit.not_after > now && rate.recent.contains(&permit.not_before) && !rate.returned.contains(permit)
+        })
+        .copied()
+        .collect();
+    if !usable.is_empty() {
+        decision.emit(PermitsReturned { source: source.to_owned(), lease, permits: usable })?;
+    }
+    Ok(Reply::Done)
+}
+
+/// Decides `Heartbeat`.
+pub fn heartbeat(decision: &mut Decision<'_>, source: &str, lease: LeaseToken) -> Result<Reply, DecideError> {
+    let row = source_row(decision, source)?;
+    let held = held(&row, lease)?;
+    let now = decision.ctx.now();
+    let wanted = now.plus_ms(HEARTBEAT_MS).min(held.started_at.plus_ms(LONGEST_LEASE_MS));
+    // Only a move by more than the grace is worth a commit.
+    if wanted <= held.deadline.plus_ms(LEASE_GRACE_MS) {
+        return Ok(Reply::Deadline(held.deadline));
+    }
+    decision.emit(LeaseExtended { source: source.to_owned(), task: held.task, lease, deadline: wanted })?;
+    Ok(Reply::Deadline(wanted))
+}

@@ -1,0 +1,50 @@
+//! A want arrives at its source: answered in between, joined to a task in flight, or queued.
+
+use crate::core::decision::{DecideError, Decision};
+use mirano_replay::rows::{NeedTaskRow, QueryRow, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+
+/// Decides one `TaskWanted`. A repeat changes nothing.
+pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), DecideError> {
+    let requester = Requester { job: wanted.job, need_id: wanted.need_id, tenant: wanted.tenant.clone() };
+    if !decision.ctx.policy.document.sources.contains_key(&wanted.source) {
+        return decision.emit(WantRefused {
+            source: wanted.source.clone(),
+            query: wanted.query,
+            requester,
+            cause: "the source is not in the policy any more".to_owned(),
+        });
+    }
+    let known: Option<QueryRow> = decision.rows.row(wanted.query.as_bytes())?;
+    if let Some(task) = known.as_ref().and_then(|known| known.in_flight) {
+        let mine: Option<NeedTaskRow> = decision.rows.row(&key::need_task(wanted.job, wanted.need_id))?;
+        if mine.is_some_and(|mine| mine.task == task) {
+            return Ok(());
+        }
+        let priority = decision.task(task)?.map_or(wanted.priority, |row| row.priority.min(wanted.priority));
+        return decision.emit(TaskJoined { task, source: wanted.source.clone(), requester, priority });
+    }
+    if let Some(last) = known.and_then(|known| known.last) {
+        let age = decision.ctx.now().since_ms(last.observed_at);
+        if age < wanted.max_age_ms || last.observed_at > wanted.asked_at {
+            return decision.emit(WantSatisfied {
+                source: wanted.source.clone(),
+                query: wanted.query,
+                requester,
+                observation: last.observation,
+            });
+        }
+    }
+    let place = decision.ctx.at.position;
+    let task = TaskId::of(&[wanted.query.as_bytes(), &place.partition.to_le_bytes(), &place.seq.to_le_bytes()]);
+    decision.emit(TaskScheduled {
+        task,
+        source: wanted.source.clone(),
+        query: wanted.query,
+        subject: wanted.subject.clone(),
+        params: wanted.params.clone(),
+        priority: wanted.priority,
+        requester,
+    })
+}
