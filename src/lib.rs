@@ -2,7 +2,9 @@
 
 pub mod core;
 pub mod demo;
+pub mod engine;
 pub mod sequencer;
 pub mod sources;
 pub mod vault;
+pub mod views;
 pub mod work;

@@ -1,0 +1,56 @@
+//! Folding the log into the views: at start, and for a rebuild.
+
+use super::EngineError;
+use crate::sequencer::Sequencer;
+use crate::views::Views;
+use mirano_replay::apply;
+use mirano_replay::overlay::Overlay;
+use mirano_replay::rows::{AnchorRow, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::codec::CommitBody;
+use mirano_schemas::envelope::Head;
+
+/// Bytes of log that are folded into one batch of writes.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a catch-up did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    /// Commits folded.
+    pub commits: u64,
+    /// Events in them.
+    pub events: u64,
+}
+
+/// Folds one partition from where the views stand to the durable head. Refuses when the views do not fit the log.
+pub fn catch_up(
+    log: &dyn Sequencer,
+    views: &Views,
+    partition: u32,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<CatchUp, EngineError> {
+    let anchor: Option<AnchorRow> = views.row(&key::anchor(partition))?;
+    let start = match anchor {
+        Some(anchor) => Head { partition, next_seq: anchor.next_seq, hash: anchor.hash },
+        None => Head::genesis(log.log_id(), partition),
+    };
+    log.check_anchor(&start)?;
+    let mut done = CatchUp::default();
+    let mut next = start.next_seq;
+    let end = log.head(partition).next_seq;
+    while next < end {
+        let batch = log.read(partition, next, BATCH_BYTES)?;
+        let mut overlay = Overlay::new(views);
+        for commit in &batch {
+            let at = commit.position;
+            let body = CommitBody::decode(commit.body()).map_err(|error| EngineError::Decode { at, error })?;
+            apply::commit(&mut overlay, at, commit.hash, &body)?;
+            done.commits += 1;
+            done.events += body.events.len() as u64;
+            next = at.seq + 1;
+        }
+        views.write(overlay.into_changes(), batch.len())?;
+        progress(next, end);
+    }
+    Ok(done)
+}

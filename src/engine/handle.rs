@@ -1,0 +1,195 @@
+//! The engine as the rest of the program holds it.
+
+use super::runtime::{self, Request};
+use super::{Clock, EngineError, catch_up};
+use crate::core::command::{Command, Reply};
+use crate::core::partitioning;
+use crate::core::policy::Policy;
+use crate::core::vault::Vault;
+use crate::sequencer::Sequencer;
+use crate::views::Views;
+use mirano_replay::apply::in_force;
+use mirano_replay::rows::{PolicyRow, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::codec::CommitBody;
+use mirano_schemas::*;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// What the engine stands on.
+pub struct Options {
+    /// The log.
+    pub log: Arc<dyn Sequencer>,
+    /// The read models.
+    pub views: Arc<Views>,
+    /// Keys of persons.
+    pub vault: Arc<dyn Vault>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A commit that counts and is visible in the views.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// Where it stands.
+    pub position: Position,
+    /// What it says.
+    pub body: Arc<CommitBody>,
+}
+
+/// A reply, with the position from which on reads show what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// Its position.
+    pub position: Position,
+}
+
+/// The engine. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) options: Options,
+    pub(super) commands: Vec<mpsc::Sender<Request>>,
+    /// For each partition, how many commits the views show.
+    pub(super) folded: Vec<watch::Sender<u64>>,
+    /// Grows with every batch that any partition folded.
+    pub(super) folds: watch::Sender<u64>,
+    pub(super) events: broadcast::Sender<Folded>,
+    policy: Mutex<Arc<Policy>>,
+}
+
+impl Engine {
+    /// Catches the views up with the log and starts to decide. Must run inside a tokio runtime.
+    pub async fn open(options: Options) -> Result<Self, EngineError> {
+        let partitions = options.log.partitions();
+        for partition in 0..partitions {
+            let (log, views) = (Arc::clone(&options.log), Arc::clone(&options.views));
+            let done = tokio::task::spawn_blocking(move || catch_up(&*log, &views, partition, |_, _| ()))
+                .await
+                .map_err(|error| EngineError::Stopped { partition, reason: error.to_string() })??;
+            tracing::info!(partition, commits = done.commits, events = done.events, "views caught up with the log");
+        }
+        let (mut commands, mut receivers, mut folded) = (Vec::new(), Vec::new(), Vec::new());
+        for partition in 0..partitions {
+            let (sender, receiver) = mpsc::channel(4_096);
+            commands.push(sender);
+            receivers.push(receiver);
+            folded.push(watch::Sender::new(options.log.head(partition).next_seq));
+        }
+        let policy = Policy::empty().map_err(|reason| EngineError::Stopped { partition: 0, reason })?;
+        let inner = Arc::new(Inner {
+            options,
+            commands,
+            folded,
+            folds: watch::Sender::new(0),
+            events: broadcast::Sender::new(16_384),
+            policy: Mutex::new(Arc::new(policy)),
+        });
+        for (partition, receiver) in (0..partitions).zip(receivers) {
+            runtime::start(Arc::clone(&inner), partition, receiver)?;
+        }
+        Ok(Self(inner))
+    }
+
+    /// Has a command decided. The reply comes when its commit counts and the views show it.
+    pub async fn submit(&self, command: Command) -> Result<Answer, EngineError> {
+        loop {
+            let answer = self.submit_once(command.clone()).await?;
+            // A large observation goes in parts; each is the same command again.
+            if answer.reply != Reply::More {
+                return Ok(answer);
+            }
+        }
+    }
+
+    async fn submit_once(&self, command: Command) -> Result<Answer, EngineError> {
+        let partition = self.partition_of(&command);
+        let stopped = || EngineError::Stopped { partition, reason: "it takes no commands any more".to_owned() };
+        let sender = self.0.commands.get(partition as usize).ok_or_else(stopped)?;
+        let (answer, waits) = oneshot::channel();
+        let request = Request { command, answer, span: tracing::Span::current() };
+        sender.send(request).await.map_err(|_| stopped())?;
+        waits.await.map_err(|_| stopped())?
+    }
+
+    fn partition_of(&self, command: &Command) -> u32 {
+        let partitions = self.partitions();
+        let of_source = |source: &str| partitioning::of_source(source, partitions);
+        match command {
+            Command::CreateJob(command) => partitioning::of_job(command.job, partitions),
+            Command::Recheck(command) => partitioning::of_job(command.job, partitions),
+            Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
+            Command::AdoptPolicy(_) | Command::ExpireLeases => 0,
+            Command::Lease(command) => of_source(&command.source),
+            Command::Permit { source, .. } | Command::ReturnPermits { source, .. } | Command::Heartbeat { source, .. } => {
+                of_source(source)
+            }
+            Command::Complete(command) => of_source(&command.source),
+            Command::Fail(command) => of_source(&command.source),
+        }
+    }
+
+    /// How many partitions the log has.
+    pub fn partitions(&self) -> u32 {
+        self.0.options.log.partitions()
+    }
+
+    /// The read models.
+    pub fn views(&self) -> &Arc<Views> {
+        &self.0.options.views
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<dyn Sequencer> {
+        &self.0.options.log
+    }
+
+    /// Keys of persons.
+    pub fn vault(&self) -> &Arc<dyn Vault> {
+        &self.0.options.vault
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.0.options.clock.now()
+    }
+
+    /// The policy in force in partition 0, compiled once for each version.
+    pub fn policy(&self) -> Result<Arc<Policy>, EngineError> {
+        let views = self.views();
+        let version = in_force(&**views, 0)?;
+        let mut known = self.0.policy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(version) = version
+            && (known.version != version || known.document.sources.is_empty())
+            && let Some(row) = views.row::<PolicyRow>(&key::policy(version))?
+        {
+            let compiled = Policy::adopted(&row.adopted);
+            *known = Arc::new(compiled.map_err(|reason| EngineError::Stopped { partition: 0, reason })?);
+        }
+        Ok(Arc::clone(&known))
+    }
+
+    /// Commits as they become visible. A slow receiver is told how many it missed, and holds nobody up.
+    pub fn subscribe(&self) -> broadcast::Receiver<Folded> {
+        self.0.events.subscribe()
+    }
+
+    /// For each partition, the last position that the views show.
+    pub fn cut(&self) -> Vec<Position> {
+        let shown = |(partition, folded): (u32, &watch::Sender<u64>)| {
+            Some(Position { partition, seq: folded.borrow().checked_sub(1)? })
+        };
+        (0u32..).zip(&self.0.folded).filter_map(shown).collect()
+    }
+
+    /// Waits until the views show a position; `false` when that takes longer than `patience`.
+    pub async fn wait_for(&self, position: Position, patience: Duration) -> bool {
+        let Some(folded) = self.0.folded.get(position.partition as usize) else { return false };
+        let mut folded = folded.subscribe();
+        tokio::time::timeout(patience, folded.wait_for(|shown| *shown > position.seq)).await.is_ok_and(|seen| seen.is_ok())
+    }
+}

@@ -1,0 +1,356 @@
+//! The loop of one partition, as a state machine.
+//!
+//! It decides on the views plus an overlay of everything that is in flight, so commits are pipelined; when one turns out
+//! void, the overlay is dropped and the caller gives the commands again. It promises: replies come out only after the
+//! commit they rest on counts, and in order; a cause is reacted to exactly once, because the cursor moves in the commit
+//! that reacts. It holds no clock, does no input or output, and knows no thread.
+
+use crate::core::command::{Command, Reply};
+use crate::core::decide;
+use crate::core::decision::{Context, DecideError, Decided};
+use crate::core::job::RiskMemo;
+use crate::core::policy::Policy;
+use crate::core::react::concerns;
+use crate::core::vault::Vault;
+use mirano_replay::apply::{self, At, ApplyError};
+use mirano_replay::overlay::{Changes, Overlay, scan_merged};
+use mirano_replay::rows::{AnchorRow, PolicyRow, key};
+use mirano_replay::store::{Read, ReadExt, StoreError, Table, Visit};
+use mirano_schemas::codec::{self, CommitHead};
+use mirano_schemas::envelope::{Envelope, Head};
+use mirano_schemas::*;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// A cursor that moved so far without a reaction rides along on the next commit.
+const CURSOR_LAG: u64 = 256;
+
+/// What the caller keeps of a command until it is answered.
+pub type Ticket = u64;
+
+/// What came of giving a command.
+#[derive(Debug)]
+pub enum Given {
+    /// Append this record; the answer comes when it is settled.
+    Append(Vec<u8>),
+    /// Nothing to append; the answer comes when what is in flight is settled.
+    Waits,
+    /// Nothing to append and nothing in flight: the answer.
+    Answered(Result<Reply, DecideError>),
+}
+
+/// A settled commit: its changes are to be written, then its answers given.
+#[derive(Debug)]
+pub struct Settled {
+    /// Where it stands.
+    pub position: Position,
+    /// The rows that it changes, the anchor included.
+    pub changes: Changes,
+    /// Answers.
+    pub answers: Vec<(Ticket, Result<Reply, DecideError>)>,
+}
+
+struct InFlight {
+    head: Head,
+    position: Position,
+    recorded_at: Timestamp,
+    changes: Changes,
+    answers: Vec<(Ticket, Result<Reply, DecideError>)>,
+}
+
+/// One partition's loop.
+pub struct Partition {
+    id: u32,
+    partitions: u32,
+    /// The head that the next commit is decided upon: the last one in flight, or the durable one.
+    head: Head,
+    recorded_at: Timestamp,
+    in_flight: VecDeque<InFlight>,
+    /// For each changed row: the seq that changed it last, and what it is.
+    overlay: BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>,
+    cursors: BTreeMap<u32, u64>,
+    policy: Arc<Policy>,
+    memo: RiskMemo,
+}
+
+/// The views with what is in flight on top.
+struct State<'a> {
+    overlay: &'a BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>,
+    views: &'a dyn Read,
+}
+
+impl Read for State<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.overlay.is_empty() {
+            return self.views.get(table, key);
+        }
+        match self.overlay.get(&(table, key.to_vec())) {
+            Some((_, changed)) => Ok(changed.clone()),
+            None => self.views.get(table, key),
+        }
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        let start = if from > prefix { from } else { prefix };
+        let changes: Changes = self
+            .overlay
+            .range((table, start.to_vec())..)
+            .take_while(|((found, key), _)| *found == table && key.starts_with(prefix))
+            .map(|(place, (_, row))| (place.clone(), row.clone()))
+            .collect();
+        scan_merged(&changes, self.views, table, prefix, from, visit)
+    }
+}
+
+impl Partition {
+    /// Begins where the views stand. `head` is the durable head of the log, and the views have folded all of it.
+    pub fn begin(head: Head, partitions: u32, views: &dyn Read) -> Result<Self, StoreError> {
+        let id = head.partition;
+        let anchor: Option<AnchorRow> = views.row(&key::anchor(id))?;
+        let mut partition = Self {
+            id,
+            partitions,
+            head,
+            recorded_at: anchor.map_or(Timestamp::default(), |anchor| anchor.recorded_at),
+            in_flight: VecDeque::new(),
+            overlay: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            policy: Arc::new(Policy::empty().map_err(StoreError::Storage)?),
+            memo: RiskMemo::default(),
+        };
+        partition.reload(views)?;
+        Ok(partition)
+    }
+
+    /// Reads again what is kept in memory beside the views: cursors and the policy.
+    fn reload(&mut self, views: &dyn Read) -> Result<(), StoreError> {
+        for foreign in 0..self.partitions {
+            self.cursors.insert(foreign, apply::cursor(views, self.id, foreign)?);
+        }
+        let state = State { overlay: &self.overlay, views };
+        if let Some(version) = apply::in_force(&state, self.id)?
+            && (version != self.policy.version || self.policy.document.sources.is_empty())
+            && let Some(row) = state.row::<PolicyRow>(&key::policy(version))?
+        {
+            self.policy = Arc::new(Policy::adopted(&row.adopted).map_err(StoreError::Storage)?);
+        }
+        Ok(())
+    }
+
+    /// The policy that the next decision is made with.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// How many commits are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The seq of `foreign` that is to be looked at next.
+    pub fn cursor(&self, foreign: u32) -> u64 {
+        self.cursors.get(&foreign).copied().unwrap_or(0)
+    }
+
+    /// Decides a command.
+    pub fn give(
+        &mut self,
+        views: &dyn Read,
+        vault: &dyn Vault,
+        ticket: Ticket,
+        command: &Command,
+        wall: Timestamp,
+        entropy: u64,
+    ) -> Given {
+        let decided = self.with_context(views, vault, wall, entropy, |ctx| decide::decide(ctx, command));
+        match decided {
+            Ok((reply, decided)) if decided.events > 0 => {
+                match self.commit(views, decided, None, wall, vec![(ticket, Ok(reply))]) {
+                    Ok(record) => Given::Append(record),
+                    Err(error) => self.answer_later(ticket, Err(error)),
+                }
+            }
+            Ok((reply, _)) => self.answer_later(ticket, Ok(reply)),
+            Err(error) => self.answer_later(ticket, Err(error)),
+        }
+    }
+
+    /// An answer that changes nothing still rests on what is in flight: it waits for it.
+    fn answer_later(&mut self, ticket: Ticket, answer: Result<Reply, DecideError>) -> Given {
+        match self.in_flight.back_mut() {
+            Some(last) => {
+                last.answers.push((ticket, answer));
+                Given::Waits
+            }
+            None => Given::Answered(answer),
+        }
+    }
+
+    /// Looks at a durable commit of `cause.partition`, the views of which have folded it: the records of the reaction, in
+    /// order. None when it does not concern this partition, or was reacted to already.
+    pub fn look(
+        &mut self,
+        views: &dyn Read,
+        vault: &dyn Vault,
+        cause: Position,
+        body: &codec::CommitBody,
+        wall: Timestamp,
+        entropy: u64,
+    ) -> Result<Vec<Vec<u8>>, DecideError> {
+        let next = self.cursor(cause.partition);
+        if cause.seq < next {
+            return Ok(Vec::new());
+        }
+        let mut records = Vec::new();
+        if body.events.iter().any(|event| concerns(event, cause.partition, self.id, self.partitions)) {
+            let wall = wall.max(body.head.recorded_at);
+            loop {
+                let (done, decided) =
+                    self.with_context(views, vault, wall, entropy, |ctx| decide::react(ctx, cause, &body.events))?;
+                if decided.events > 0 {
+                    records.push(self.commit(views, decided, Some((cause, done)), wall, Vec::new())?);
+                }
+                if done {
+                    break;
+                }
+            }
+        }
+        self.cursors.insert(cause.partition, cause.seq + 1);
+        Ok(records)
+    }
+
+    fn with_context<T>(
+        &self,
+        views: &dyn Read,
+        vault: &dyn Vault,
+        wall: Timestamp,
+        entropy: u64,
+        run: impl FnOnce(&Context<'_>) -> T,
+    ) -> T {
+        let state = State { overlay: &self.overlay, views };
+        run(&Context {
+            state: &state,
+            policy: &self.policy,
+            vault,
+            memo: &self.memo,
+            partitions: self.partitions,
+            at: self.next(wall),
+            entropy,
+        })
+    }
+
+    fn next(&self, wall: Timestamp) -> At {
+        At {
+            position: Position { partition: self.id, seq: self.head.next_seq },
+            recorded_at: wall.max(self.recorded_at),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        views: &dyn Read,
+        decided: Decided,
+        cause: Option<(Position, bool)>,
+        wall: Timestamp,
+        answers: Vec<(Ticket, Result<Reply, DecideError>)>,
+    ) -> Result<Vec<u8>, DecideError> {
+        let At { position, recorded_at } = self.next(wall);
+        let logged = |foreign| {
+            let state = State { overlay: &self.overlay, views };
+            apply::cursor(&state, self.id, foreign)
+        };
+        let mut cursors = Vec::new();
+        for (foreign, seq) in &self.cursors {
+            if seq.saturating_sub(logged(*foreign)?) >= CURSOR_LAG {
+                cursors.push(Position { partition: *foreign, seq: *seq });
+            }
+        }
+        let head = CommitHead {
+            recorded_at,
+            cause: cause.map(|(cause, _)| cause),
+            cause_done: cause.is_some_and(|(_, done)| done),
+            commands: Vec::new(),
+            cursors,
+        };
+        let encode = |error: codec::EncodeError| DecideError::Encode(error.to_string());
+        let body = codec::assemble(codec::writer_version(), &head, &decided.encoded).map_err(encode)?;
+        let envelope = Envelope::seal(position, self.head.hash, &body)
+            .map_err(|error| crate::core::command::Rejection::TooLarge(error.to_string()))?;
+        let mut changes = decided.changes;
+        {
+            let state = State { overlay: &self.overlay, views };
+            let mut rest = Overlay::new(&state as &dyn Read);
+            apply::head(&mut rest, position, envelope.hash(), &head).map_err(DecideError::Apply)?;
+            changes.extend(rest.into_changes());
+        }
+        for (place, row) in &changes {
+            self.overlay.insert(place.clone(), (position.seq, row.clone()));
+        }
+        self.head = Head { partition: self.id, next_seq: position.seq + 1, hash: envelope.hash() };
+        self.recorded_at = recorded_at;
+        if changes.keys().any(|(table, _)| *table == Table::PolicyInForce) {
+            let cursors = self.cursors.clone();
+            self.reload(views)?;
+            self.cursors = cursors;
+        }
+        self.in_flight.push_back(InFlight { head: self.head, position, recorded_at, changes, answers });
+        let mut record = Vec::with_capacity(envelope.to_bytes().len() + body.len());
+        record.extend_from_slice(&envelope.to_bytes());
+        record.extend_from_slice(&body);
+        Ok(record)
+    }
+
+    /// The oldest record in flight counts. Write the changes to the views, then call [`Self::written`].
+    pub fn counted(&mut self) -> Option<Settled> {
+        let InFlight { position, changes, answers, .. } = self.in_flight.pop_front()?;
+        Some(Settled { position, changes, answers })
+    }
+
+    /// The changes of all commits up to `seq` are in the views now.
+    pub fn written(&mut self, changes: &Changes, seq: u64) {
+        for place in changes.keys() {
+            if self.overlay.get(place).is_some_and(|(last, _)| *last <= seq) {
+                self.overlay.remove(place);
+            }
+        }
+    }
+
+    /// A record in flight is void, and so are all behind it. Forgets them; the views must have folded the log up to
+    /// `head`, the durable one. Returns the tickets that have no answer yet: their commands are to be given again.
+    pub fn void(&mut self, head: Head, views: &dyn Read) -> Result<Vec<Ticket>, StoreError> {
+        let tickets = self.in_flight.drain(..).flat_map(|commit| commit.answers).map(|(ticket, _)| ticket).collect();
+        self.overlay.clear();
+        self.head = head;
+        let anchor: Option<AnchorRow> = views.row(&key::anchor(self.id))?;
+        self.recorded_at = anchor.map_or(self.recorded_at, |anchor| anchor.recorded_at);
+        self.memo = RiskMemo::default();
+        self.reload(views)?;
+        Ok(tickets)
+    }
+
+    /// The head of the newest commit in flight, or the durable one.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// When the oldest commit in flight was taken.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.in_flight.front().map(|commit| commit.recorded_at)
+    }
+
+    /// The heads of what is in flight, oldest first: for assertions.
+    pub fn heads(&self) -> impl Iterator<Item = Head> + '_ {
+        self.in_flight.iter().map(|commit| commit.head)
+    }
+}
+
+/// Folds a commit that somebody else decided into changes.
+pub fn fold(views: &dyn Read, position: Position, hash: CommitHash, body: &codec::CommitBody) -> Result<Changes, ApplyError> {
+    let mut overlay = Overlay::new(views);
+    apply::commit(&mut overlay, position, hash, body)?;
+    Ok(overlay.into_changes())
+}
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
+mod tests;

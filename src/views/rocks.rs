@@ -1,0 +1,127 @@
+//! Rows in RocksDB.
+
+use mirano_replay::overlay::Changes;
+use mirano_replay::rows::{AnchorRow, key};
+use mirano_replay::store::{Digest, Read, ReadExt, StoreError, Table, Visit};
+use mirano_schemas::envelope::Head;
+use rocksdb::{DB, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Commits between two flushes: at most so many are folded again after a crash.
+const FLUSH_COMMITS: u64 = 20_000;
+
+/// The views of a node.
+pub struct Views {
+    db: DB,
+    path: PathBuf,
+    since_flush: AtomicU64,
+}
+
+fn storage(error: rocksdb::Error) -> StoreError {
+    StoreError::Storage(error.to_string())
+}
+
+fn place(table: Table, key: &[u8]) -> Vec<u8> {
+    let mut place = Vec::with_capacity(key.len() + 1);
+    place.push(table as u8);
+    place.extend_from_slice(key);
+    place
+}
+
+impl Views {
+    /// Opens the views in a folder of their own, which is made when missing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.set_write_buffer_size(64 * 1024 * 1024);
+        options.set_max_write_buffer_number(3);
+        options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+        options.set_max_open_files(512);
+        options.set_keep_log_file_num(2);
+        let mut table = rocksdb::BlockBasedOptions::default();
+        table.set_bloom_filter(10.0, false);
+        table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
+        options.set_block_based_table_factory(&table);
+        let db = DB::open(&options, path).map_err(storage)?;
+        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0) })
+    }
+
+    /// Deletes the views; a rebuild follows.
+    pub fn destroy(path: &Path) -> Result<(), StoreError> {
+        DB::destroy(&Options::default(), path).map_err(storage)
+    }
+
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the changes of `commits` commits in one batch. It is visible when this returns, and durable after the next flush.
+    pub fn write(&self, changes: Changes, commits: usize) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        for ((table, key), row) in changes {
+            match row {
+                Some(row) => batch.put(place(table, &key), row),
+                None => batch.delete(place(table, &key)),
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        self.db.write_opt(&batch, &options).map_err(storage)?;
+        if self.since_flush.fetch_add(commits as u64, Ordering::Relaxed) + commits as u64 >= FLUSH_COMMITS {
+            self.since_flush.store(0, Ordering::Relaxed);
+            let mut options = rocksdb::FlushOptions::default();
+            options.set_wait(false);
+            self.db.flush_opt(&options).map_err(storage)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything written durable.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.since_flush.store(0, Ordering::Relaxed);
+        self.db.flush().map_err(storage)
+    }
+
+    /// Where the fold of a partition stands.
+    pub fn anchor(&self, partition: u32) -> Result<Option<Head>, StoreError> {
+        let row: Option<AnchorRow> = self.row(&key::anchor(partition))?;
+        Ok(row.map(|row| Head { partition, next_seq: row.next_seq, hash: row.hash }))
+    }
+
+    /// The digest of all rows (I1), and how many there are.
+    pub fn digest(&self) -> Result<([u8; 32], u64), StoreError> {
+        let mut digest = Digest::default();
+        let mut rows = 0;
+        for table in Table::ALL {
+            self.scan(*table, &[], &[], &mut |key, value| {
+                digest.row(*table, key, value);
+                rows += 1;
+                true
+            })?;
+        }
+        Ok((digest.finish(), rows))
+    }
+}
+
+impl Read for Views {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get(place(table, key)).map_err(storage)
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        let start = place(table, if from > prefix { from } else { prefix });
+        let prefix = place(table, prefix);
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(rocksdb::PrefixRange(prefix.as_slice()));
+        for item in self.db.iterator_opt(IteratorMode::From(&start, Direction::Forward), options) {
+            let (key, value) = item.map_err(storage)?;
+            let Some(rest) = key.get(1..).filter(|_| key.starts_with(&prefix)) else { break };
+            if !visit(rest, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
