@@ -125,9 +125,9 @@ impl Engine {
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
             Command::AdoptPolicy(_) | Command::ExpireLeases => 0,
             Command::Lease(command) => of_source(&command.source),
-            Command::Permit { source, .. } | Command::ReturnPermits { source, .. } | Command::Heartbeat { source, .. } => {
-                of_source(source)
-            }
+            Command::Permit { source, .. }
+            | Command::ReturnPermits { source, .. }
+            | Command::Heartbeat { source, .. } => of_source(source),
             Command::Complete(command) => of_source(&command.source),
             Command::Fail(command) => of_source(&command.source),
         }
@@ -190,6 +190,8 @@ impl Engine {
     pub async fn wait_for(&self, position: Position, patience: Duration) -> bool {
         let Some(folded) = self.0.folded.get(position.partition as usize) else { return false };
         let mut folded = folded.subscribe();
-        tokio::time::timeout(patience, folded.wait_for(|shown| *shown > position.seq)).await.is_ok_and(|seen| seen.is_ok())
+        tokio::time::timeout(patience, folded.wait_for(|shown| *shown > position.seq))
+            .await
+            .is_ok_and(|seen| seen.is_ok())
     }
 }

@@ -12,7 +12,7 @@ use crate::core::job::RiskMemo;
 use crate::core::policy::Policy;
 use crate::core::react::concerns;
 use crate::core::vault::Vault;
-use mirano_replay::apply::{self, At, ApplyError};
+use mirano_replay::apply::{self, ApplyError, At};
 use mirano_replay::overlay::{Changes, Overlay, scan_merged};
 use mirano_replay::rows::{AnchorRow, PolicyRow, key};
 use mirano_replay::store::{Read, ReadExt, StoreError, Table, Visit};
@@ -345,7 +345,12 @@ impl Partition {
 }
 
 /// Folds a commit that somebody else decided into changes.
-pub fn fold(views: &dyn Read, position: Position, hash: CommitHash, body: &codec::CommitBody) -> Result<Changes, ApplyError> {
+pub fn fold(
+    views: &dyn Read,
+    position: Position,
+    hash: CommitHash,
+    body: &codec::CommitBody,
+) -> Result<Changes, ApplyError> {
     let mut overlay = Overlay::new(views);
     apply::commit(&mut overlay, position, hash, body)?;
     Ok(overlay.into_changes())

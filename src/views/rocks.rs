@@ -68,7 +68,7 @@ impl Views {
         }
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(&batch, &options).map_err(storage)?;
+        self.db.write_opt(batch, &options).map_err(storage)?;
         if self.since_flush.fetch_add(commits as u64, Ordering::Relaxed) + commits as u64 >= FLUSH_COMMITS {
             self.since_flush.store(0, Ordering::Relaxed);
             let mut options = rocksdb::FlushOptions::default();

@@ -1,9 +1,8 @@
 //! The policy in force, ready to decide with.
 
-use super::{FactSpec, NeedSpec, PolicyDocument, SourceSpec};
-use super::{LevelSpec, Points, RiskSpec, RuleSpec, Severity, Words};
-use crate::core::risk::{self, FactInput, Rules};
-use mirano_schemas::{Fact, FactId, PolicyAdopted, RiskState};
+use super::{FactSpec, LevelSpec, NeedSpec, PolicyDocument, RiskSpec, SourceSpec};
+use crate::core::risk::{self, Rules};
+use mirano_schemas::{Fact, PolicyAdopted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A policy document with its rules compiled.
@@ -16,18 +15,20 @@ pub struct Policy {
     pub connectors: BTreeMap<String, u32>,
     /// The risk rules.
     pub rules: Rules,
-    selectors: BTreeMap<String, Selector>,
+    selectors: BTreeMap<String, risk::FactFilter>,
 }
 
 impl Policy {
     /// Compiles a document; the text of every problem when it can't be.
     pub fn compile(version: u64, document: PolicyDocument, connectors: BTreeMap<String, u32>) -> Result<Self, String> {
-        let rules = risk::compile(&document.risk, &volatile(&document))
+        let volatile = volatile(&document);
+        let rules = risk::compile(&document.risk, &volatile)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let mut selectors = BTreeMap::new();
         for text in document.profiles.values().flat_map(|profile| &profile.needs).filter_map(|need| need.only.as_ref())
         {
-            let selector = Selector::compile(text).map_err(|error| format!("where {text:?}: {error}"))?;
+            let selector = risk::FactFilter::compile(text, &volatile)
+                .map_err(|problems| format!("where {text:?}: {}", problems.join("; ")))?;
             selectors.insert(text.clone(), selector);
         }
         Ok(Self { version, document, connectors, rules, selectors })
@@ -49,39 +50,7 @@ impl Policy {
     /// Whether a `for_each` need wants this fact.
     pub fn selects(&self, spec: &NeedSpec, fact: &Fact) -> bool {
         let selector = spec.only.as_ref().and_then(|text| self.selectors.get(text));
-        selector.is_none_or(|selector| selector.matches(fact))
-    }
-}
-
-/// The `where` of a `for_each` need: a condition in the language of the risk rules, and so run as a rule of one point.
-struct Selector(Rules);
-
-impl Selector {
-    fn compile(text: &str) -> Result<Self, String> {
-        let words = || Words { ru: String::new(), en: String::new() };
-        let rule = RuleSpec {
-            id: "where".to_owned(),
-            when: text.to_owned(),
-            points: Points::Fixed(1),
-            cap: None,
-            severity: Severity::Info,
-            stop: false,
-            needs: Vec::new(),
-            allow_name_match: true,
-            title: words(),
-        };
-        let level = LevelSpec { id: "any".to_owned(), from: 0, title: None };
-        let spec = RiskSpec { ruleset: "where".to_owned(), rules: vec![rule], levels: vec![level] };
-        let rules = risk::compile(&spec, &BTreeSet::new())
-            .map_err(|problems| problems.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join("; "))?;
-        Ok(Self(rules))
-    }
-
-    fn matches(&self, fact: &Fact) -> bool {
-        let mut state = RiskState::default();
-        let input = FactInput { fact_id: FactId([0; 32]), fact };
-        self.0.update(&mut state, "1970-01-01", &[], &[input], &|| vec![input]);
-        state.rules.values().any(|found| !found.matched.is_empty())
+        selector.is_none_or(|selector| selector.lets_through(fact).unwrap_or(false))
     }
 }
 
