@@ -3,6 +3,7 @@
 pub mod core;
 pub mod demo;
 pub mod engine;
+pub mod node;
 pub mod sequencer;
 pub mod sources;
 pub mod vault;

@@ -1,5 +1,7 @@
-//! What does the asking: requests to sources, and the evidence of their answers.
+//! What does the asking: workers, requests to sources, and the evidence of their answers.
 
+mod attempt;
 pub mod evidence;
 pub mod fetch;
+pub mod pool;
 pub mod tls;

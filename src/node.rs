@@ -1,0 +1,154 @@
+//! One node, put together: log, views, keys, evidence, engine, workers, and the policy that its files say.
+
+use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
+use crate::core::policy::PolicyDocument;
+use crate::core::policy::digest::canonical_json;
+use crate::engine::{Engine, EngineError, Options, SystemClock};
+use crate::sequencer::Sequencer;
+use crate::sequencer::embedded::{self, EmbeddedLog};
+use crate::sources::config::ProxySecrets;
+use crate::vault::FileVault;
+use crate::views::Views;
+use crate::work::evidence::EvidenceStore;
+use crate::work::fetch::{FetchOptions, Fetcher};
+use crate::work::pool::{self, Tools};
+use anyhow::{Context, Result, bail};
+use mirano_replay::apply::in_force;
+use mirano_replay::rows::{PolicyRow, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::PolicyOrigin;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Where the views are in a data folder.
+pub const VIEWS: &str = "views";
+const KEYS: &str = "keys";
+const EVIDENCE: &str = "evidence";
+
+/// How to open a node.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Partitions of a new log.
+    pub partitions: u32,
+    /// Where evidence is kept; none: in the data folder.
+    pub evidence: Option<String>,
+    /// What this node is called.
+    pub name: String,
+}
+
+/// A node that decides, without workers yet.
+pub struct Node {
+    /// The engine.
+    pub engine: Engine,
+    /// The evidence store.
+    pub evidence: EvidenceStore,
+    options: NodeOptions,
+}
+
+/// Workers that can be stopped.
+pub struct Workers {
+    stop: CancellationToken,
+    pool: JoinHandle<()>,
+}
+
+impl Node {
+    /// Opens the data folder: log, keys, evidence, views; catches up, and begins to decide.
+    pub async fn open(options: NodeOptions) -> Result<Self> {
+        let opened = embedded::Options { partitions: options.partitions, ..embedded::Options::default() };
+        let log = EmbeddedLog::open(&options.data, opened).context("the log can't be opened")?;
+        for cut in log.cut_tails() {
+            tracing::warn!(?cut, "a torn tail was cut: nothing in it was ever acknowledged");
+        }
+        let vault = FileVault::open(options.data.join(KEYS)).context("the key store can't be opened")?;
+        let evidence = match &options.evidence {
+            Some(place) => EvidenceStore::open(place),
+            None => EvidenceStore::open_folder(&options.data.join(EVIDENCE)),
+        }
+        .context("the evidence store can't be opened")?;
+        let views = fitting_views(&options.data.join(VIEWS), &log)?;
+        let engine = Engine::open(Options {
+            log: Arc::new(log),
+            views: Arc::new(views),
+            vault: Arc::new(vault),
+            clock: Arc::new(SystemClock),
+        })
+        .await?;
+        Ok(Self { engine, evidence, options })
+    }
+
+    /// Adopts the files' policy if it is another than the last one adopted from files.
+    ///
+    /// Refuses when `PUT /policy` has changed the policy since, unless `replace`: nobody's change is lost in silence.
+    pub async fn adopt(&self, document: &PolicyDocument, replace: bool) -> Result<u64> {
+        let text = canonical_json(document)?;
+        let digest = *blake3::hash(text.as_bytes()).as_bytes();
+        let now: Option<PolicyRow> = match in_force(&**self.engine.views(), 0)? {
+            Some(version) => self.engine.views().row(&key::policy(version))?,
+            None => None,
+        };
+        if let Some(now) = &now {
+            if now.files_digest == Some(digest) && !replace {
+                return Ok(now.adopted.version);
+            }
+            if now.adopted.origin == PolicyOrigin::Api && !replace {
+                bail!(
+                    "the files say another policy than the last one adopted from files, and PUT /policy changed it since \
+                     (version {}).\nTo keep what is in force: bring it into the files with `mirano policy show`.\n\
+                     To let the files win: start once with --replace-policy.",
+                    now.adopted.version
+                );
+            }
+        }
+        let adopt = AdoptPolicy { document: text, origin: PolicyOrigin::Files, expected: None };
+        match self.engine.submit(Command::AdoptPolicy(adopt)).await {
+            Ok(answer) => match answer.reply {
+                Reply::Policy(version) => Ok(version),
+                other => bail!("unexpected reply {other:?}"),
+            },
+            Err(EngineError::Rejected(Rejection::PolicyInvalid(why))) => bail!("the policy is not valid: {why}"),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Starts workers in this process.
+    pub fn work(&self, proxies: ProxySecrets) -> Workers {
+        let stop = CancellationToken::new();
+        let fetcher = Fetcher::new(FetchOptions::default());
+        let worker = format!("{}/in-process", self.options.name);
+        let tools = Arc::new(Tools::new(self.engine.clone(), self.evidence.clone(), fetcher, proxies, worker));
+        Workers { pool: tokio::spawn(pool::run(tools, stop.clone())), stop }
+    }
+
+    /// Makes the views durable, so that the next start folds little.
+    pub fn flush(&self) -> Result<()> {
+        Ok(self.engine.views().flush()?)
+    }
+}
+
+impl Workers {
+    /// Takes no further task and waits for those under way.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.pool.await;
+    }
+}
+
+/// Opens the views; those that do not fit the log are deleted, to be folded again from the start.
+fn fitting_views(path: &Path, log: &dyn Sequencer) -> Result<Views> {
+    let views = Views::open(path)?;
+    for partition in 0..log.partitions() {
+        let Some(anchor) = views.anchor(partition)? else { continue };
+        if let Err(error) = log.check_anchor(&anchor) {
+            // Views are never ahead of a log that is whole: such a log has lost its end, or is another one.
+            bail!(
+                "the views and the log do not fit: {error}.\nIf this log is the right one, `mirano rebuild` makes the views \
+                 anew from it; if its end is missing, restore it from a backup first."
+            );
+        }
+    }
+    Ok(views)
+}
