@@ -2,8 +2,6 @@
 //!
 //! A log joins by implementing [`Factory`] and naming it in [`suite!`], which makes one test of each check.
 
-#![expect(clippy::indexing_slicing, reason = "a test that indexes wrongly should fail")]
-
 use super::*;
 use mirano_schemas::envelope::MAX_BODY_LEN;
 use std::sync::Arc;

@@ -301,7 +301,6 @@ impl Sequencer for MemoryLog {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test that indexes wrongly should fail")]
 mod tests {
     use super::super::conformance::{self, Factory, bodies, predict, record};
     use super::*;

@@ -195,7 +195,6 @@ impl<'a> Frame<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test that indexes wrongly should fail")]
 mod tests {
     use super::*;
     use expect_test::expect;

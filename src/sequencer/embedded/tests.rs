@@ -1,5 +1,4 @@
 //! The embedded log against the conformance suite, and what only files can suffer.
-#![expect(clippy::indexing_slicing, reason = "a test that indexes wrongly should fail")]
 
 use super::super::conformance::{self, Factory, append, bodies, predict, record};
 use super::faulty::FaultyDisk;
