@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain } <- node <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -21,13 +21,28 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sources", &["core"]),
     ("work", &["core", "vault", "views", "engine", "sources"]),
     ("explain", &["core", "views", "engine"]),
+    ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work"]), // puts one process together
     ("demo", &[]), // a stranger, reached over HTTP only
     ("ui", &["core", "views", "engine", "explain"]),
-    ("http", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "ui"]),
+    ("http", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "node", "ui"]),
     ("mcp", &["core", "views", "engine", "explain", "http"]),
     (
         "cli",
-        &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "demo", "ui", "http", "mcp"],
+        &[
+            "core",
+            "vault",
+            "sequencer",
+            "views",
+            "engine",
+            "sources",
+            "work",
+            "explain",
+            "node",
+            "demo",
+            "ui",
+            "http",
+            "mcp",
+        ],
     ),
     ("main", &["cli"]),
 ];

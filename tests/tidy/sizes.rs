@@ -7,7 +7,10 @@ use super::tree::Tree;
 const LIMIT: usize = 400;
 
 /// Files above the limit, with the lines that each may have. Lower a number after a file shrank; add none lightly.
-const LARGE: &[(&str, usize)] = &[("src/core/policy/spec.rs", 484)];
+const LARGE: &[(&str, usize)] = &[
+    ("replay/src/rows.rs", 516),      // the shapes of all rows, with no logic
+    ("src/core/policy/spec.rs", 484), // the shapes of all configuration, with hardly any
+];
 
 pub fn check(tree: &Tree) -> Vec<String> {
     let mut complaints: Vec<String> = tree
