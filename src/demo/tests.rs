@@ -1,5 +1,7 @@
 //! The demo over real HTTP on loopback: pages, encodings, limits, faults, the clock, folders of files.
 
+mod connectors;
+
 use super::world::{Place, World};
 use super::{Options, Running, Showcase, config, config_at_speed, start};
 use crate::core::policy::spec::{ProfileSpec, SourceSpec};
