@@ -137,6 +137,9 @@ impl Document {
                 if !answer.unclosed && lower.contains("<html") && !lower.contains("</html") {
                     return Err(Trouble::new("truncated", "the page has <html> but no </html>: cut off".to_owned()));
                 }
+                if markup::is_too_deep(text) {
+                    return Err(Trouble::new("too_deep", "elements are nested too deeply".to_owned()));
+                }
                 Ok(Self::Html(Html::parse_document(text)))
             }
             Format::Xml => Tree::parse(text).map(Self::Xml),
