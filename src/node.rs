@@ -106,12 +106,27 @@ impl Node {
         let adopt = AdoptPolicy { document: text, origin: PolicyOrigin::Files, expected: None };
         match self.engine.submit(Command::AdoptPolicy(adopt)).await {
             Ok(answer) => match answer.reply {
-                Reply::Policy(version) => Ok(version),
+                Reply::Policy(version) => {
+                    self.everywhere(version).await?;
+                    Ok(version)
+                }
                 other => bail!("unexpected reply {other:?}"),
             },
             Err(EngineError::Rejected(Rejection::PolicyInvalid(why))) => bail!("the policy is not valid: {why}"),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Waits until every partition decides by this policy: until then a job there would not find its profile.
+    async fn everywhere(&self, version: u64) -> Result<()> {
+        let mut folded = self.engine.subscribe();
+        for partition in 0..self.engine.partitions() {
+            while in_force(&**self.engine.views(), partition)? != Some(version) {
+                // Whatever was folded, or missed: look again.
+                let _ = folded.recv().await;
+            }
+        }
+        Ok(())
     }
 
     /// Starts workers in this process.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 /// A command; each is decided by one partition.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one command at a time is held; a box would only add an allocation")]
 pub enum Command {
     /// Start a check.
     CreateJob(CreateJob),

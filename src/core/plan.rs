@@ -83,67 +83,69 @@ fn need_id(job: JobId, entry: u32, query: Option<QueryKey>) -> NeedId {
     NeedId::of(&[job.as_bytes(), &entry.to_le_bytes(), &query])
 }
 
-/// A need with its parameters, sealed and keyed when it is about a person.
-pub fn need(
-    vault: &dyn Vault,
-    job: JobId,
-    entry: u32,
-    spec: &NeedSpec,
-    source: &SourceSpec,
-    address: &AddressRecord,
-    params: Params,
-    parent: Option<NeedId>,
-) -> Result<Need, DecideError> {
-    let personal = source.level == Level::Person
-        || (source.level == Level::Developer && params.get("inn").is_some_and(|inn| persons::is_personal_inn(inn)));
-    let (subject, query, params) = if personal {
-        let keys = vault.person(&persons::identity(&params))?;
-        let query = persons::keyed_query_key(&keys, &spec.source, &params);
-        (keys.subject().clone(), query, persons::seal(&keys, &params)?)
-    } else {
-        let subject = match source.level {
-            Level::Property if spec.params.values().any(|template| template.contains("address.building")) => {
-                address.building_subject.clone()
-            }
-            Level::Property => address.subject.clone(),
-            Level::Developer | Level::Person => {
-                let number = params.get("inn").or_else(|| params.get("ogrn")).or_else(|| params.values().next());
-                Subject(format!("company:{}", number.map_or("unknown", String::as_str)))
-            }
-            Level::Source => Subject(format!("source:{}", source.id)),
-        };
-        (subject, persons::query_key(&spec.source, &params), Sealable::Plain(params))
-    };
-    Ok(Need {
-        need_id: need_id(job, entry, Some(query)),
-        source: spec.source.clone(),
-        level: subject.level(),
-        subject,
-        query: Some(query),
-        params,
-        parent,
-        entry,
-    })
+/// An entry of a profile, as one job asks it.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// The job.
+    pub job: JobId,
+    /// Where the entry stands in the profile.
+    pub entry: u32,
+    /// What it says.
+    pub spec: &'a NeedSpec,
+    /// The source that it asks.
+    pub source: &'a SourceSpec,
+    /// The job's address.
+    pub address: &'a AddressRecord,
 }
 
-/// A need without a query: its subject is not known yet, or never will be.
-pub fn open_need(
-    job: JobId,
-    entry: u32,
-    spec: &NeedSpec,
-    level: Level,
-    subject: Subject,
-    parent: Option<NeedId>,
-) -> Need {
-    Need {
-        need_id: need_id(job, entry, None),
-        source: spec.source.clone(),
-        level,
-        subject,
-        query: None,
-        params: Sealable::Plain(Params::new()),
-        parent,
-        entry,
+impl Entry<'_> {
+    /// The need with its parameters, sealed and keyed when it is about a person.
+    pub fn need(self, vault: &dyn Vault, params: Params, parent: Option<NeedId>) -> Result<Need, DecideError> {
+        let Self { job, entry, spec, source, address } = self;
+        let personal = source.level == Level::Person
+            || (source.level == Level::Developer && params.get("inn").is_some_and(|inn| persons::is_personal_inn(inn)));
+        let (subject, query, params) = if personal {
+            let keys = vault.person(&persons::identity(&params))?;
+            let query = persons::keyed_query_key(&keys, &spec.source, &params);
+            (keys.subject().clone(), query, persons::seal(&keys, &params)?)
+        } else {
+            let subject = match source.level {
+                Level::Property if spec.params.values().any(|template| template.contains("address.building")) => {
+                    address.building_subject.clone()
+                }
+                Level::Property => address.subject.clone(),
+                Level::Developer | Level::Person => {
+                    let number = params.get("inn").or_else(|| params.get("ogrn")).or_else(|| params.values().next());
+                    Subject(format!("company:{}", number.map_or("unknown", String::as_str)))
+                }
+                Level::Source => Subject(format!("source:{}", source.id)),
+            };
+            (subject, persons::query_key(&spec.source, &params), Sealable::Plain(params))
+        };
+        Ok(Need {
+            need_id: need_id(job, entry, Some(query)),
+            source: spec.source.clone(),
+            level: subject.level(),
+            subject,
+            query: Some(query),
+            params,
+            parent,
+            entry,
+        })
+    }
+
+    /// The need without a query: its subject is not known yet, or never will be.
+    pub fn open(self, parent: Option<NeedId>) -> Need {
+        Need {
+            need_id: need_id(self.job, self.entry, None),
+            source: self.spec.source.clone(),
+            level: self.source.level,
+            subject: self.address.subject.clone(),
+            query: None,
+            params: Sealable::Plain(Params::new()),
+            parent,
+            entry: self.entry,
+        }
     }
 }
 

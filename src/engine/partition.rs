@@ -50,6 +50,9 @@ pub struct Settled {
     pub answers: Vec<(Ticket, Result<Reply, DecideError>)>,
 }
 
+/// For each changed row, the seq that changed it last, and what it is.
+type Pending = BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>;
+
 struct InFlight {
     head: Head,
     position: Position,
@@ -66,8 +69,7 @@ pub struct Partition {
     head: Head,
     recorded_at: Timestamp,
     in_flight: VecDeque<InFlight>,
-    /// For each changed row: the seq that changed it last, and what it is.
-    overlay: BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>,
+    overlay: Pending,
     cursors: BTreeMap<u32, u64>,
     policy: Arc<Policy>,
     memo: RiskMemo,
@@ -75,7 +77,7 @@ pub struct Partition {
 
 /// The views with what is in flight on top.
 struct State<'a> {
-    overlay: &'a BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>,
+    overlay: &'a Pending,
     views: &'a dyn Read,
 }
 
@@ -357,5 +359,4 @@ pub fn fold(
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
 mod tests;

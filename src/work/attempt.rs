@@ -42,10 +42,7 @@ pub(super) async fn run(tools: Arc<Tools>, task: LeasedTask) {
     let span = tracing::info_span!("attempt", source = %task.source, task = %task.task, n = task.attempt);
     async {
         let started = tools.engine.now();
-        let outcome = match attempt(&tools, &task).await {
-            Ok(told) => told,
-            Err(Silent::Lost) => "lease_lost",
-        };
+        let outcome = attempt(&tools, &task).await.unwrap_or("lease_lost");
         let took = tools.engine.now().since_ms(started);
         tracing::info!(outcome, took_ms = took, "attempt ended");
         metrics::counter!("mirano_attempts_total", "source" => task.source.clone(), "outcome" => outcome).increment(1);

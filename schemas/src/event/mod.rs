@@ -24,7 +24,6 @@ macro_rules! events {
     ($($(#[$doc:meta])* $number:literal v $version:literal $name:ident),* $(,)?) => {
         /// One thing that happened.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[expect(clippy::large_enum_variant, reason = "events live in short vectors; boxing would cost more than it saves")]
         pub enum Event {
             $($(#[$doc])* $name($name)),*
         }

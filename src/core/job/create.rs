@@ -4,7 +4,7 @@ use super::{answer, settle};
 use crate::core::command::{CreateJob, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
-use crate::core::plan::{self, Values};
+use crate::core::plan::{self, Entry, Values};
 use crate::core::policy::{InputType, ProfileSpec};
 use mirano_replay::rows::JobRow;
 use mirano_schemas::*;
@@ -31,19 +31,18 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
         let Some(source) = ctx.policy.document.sources.get(&spec.source) else {
             return Err(Rejection::SourceUnknown(spec.source.clone()).into());
         };
-        let open =
-            |parent| plan::open_need(command.job, entry, spec, source.level, command.address.subject.clone(), parent);
+        let asked = Entry { job: command.job, entry, spec, source, address: &command.address };
         let need = if spec.for_each.is_some() {
             let parent = plan::parent_entry(ctx, profile, spec).and_then(|(parent, _)| entries.get(&parent).copied());
             if parent.is_none() {
-                refused.push((open(None).need_id, NotApplicable::NoneFound));
+                refused.push((asked.open(None).need_id, NotApplicable::NoneFound));
             }
-            open(parent)
+            asked.open(parent)
         } else {
             match values.fill(spec) {
-                Ok(params) => plan::need(ctx.vault, command.job, entry, spec, source, &command.address, params, None)?,
+                Ok(params) => asked.need(ctx.vault, params, None)?,
                 Err(plan::Unfilled(name)) => {
-                    let need = open(None);
+                    let need = asked.open(None);
                     refused.push((need.need_id, NotApplicable::InputMissing(name)));
                     need
                 }

@@ -3,7 +3,7 @@
 use super::answer;
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
-use crate::core::plan::{self, Values};
+use crate::core::plan::{self, Entry, Values};
 use mirano_replay::facts;
 use mirano_replay::rows::{FactRow, JobRow};
 use mirano_replay::store::ReadExt;
@@ -61,17 +61,18 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         }
         let max = spec.max.unwrap_or(DEFAULT_MAX) as usize;
         let excess = u32::try_from(found.len().saturating_sub(max)).unwrap_or(u32::MAX);
+        let asked = Entry { job, entry: child, spec, source, address: &row.created.address };
         let mut any = false;
         for (params, fact) in found.into_iter().take(max) {
             any = true;
-            let need = plan::need(ctx.vault, job, child, spec, source, &row.created.address, params, Some(parent))?;
+            let need = asked.need(ctx.vault, params, Some(parent))?;
             if row.needs.iter().any(|row| row.need.need_id == need.need_id) {
                 continue;
             }
             decision.emit(NeedDiscovered { job, need: need.clone(), fact })?;
             answer::from_known(decision, job, &need)?;
         }
-        let open = plan::open_need(job, child, spec, source.level, row.created.address.subject.clone(), Some(parent));
+        let open = asked.open(Some(parent));
         let waits = row.needs.iter().any(|row| row.need.need_id == open.need_id);
         if excess > 0 && !waits_for_excess(&row, child) {
             decision.emit(NeedDiscovered { job, need: open.clone(), fact: FactId([0; 32]) })?;
