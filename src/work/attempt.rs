@@ -11,7 +11,7 @@ use crate::core::command::{AnsweredFact, Command, Complete, FailAttempt, LeasedT
 use crate::core::persons;
 use crate::core::vault::PersonKeys;
 use crate::engine::EngineError;
-use crate::sources::connector::{Answer, AskContext, Assembly, Connector, ExtractedFact, PreparedRequest, RawPage};
+use crate::sources::connector::{Answer, AskContext, Assembly, Connector, ExtractedFact, PageResult, PreparedRequest, RawPage};
 use mirano_schemas::canonical::{fact_id, keyed_fact_id};
 use mirano_schemas::*;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ async fn attempt(tools: &Tools, task: &LeasedTask) -> Result<&'static str, Silen
         let params = persons::open(&**tools.engine.vault(), &task.params)
             .ok_or_else(|| refused("erased: the person's key is gone"))?;
         let keys = person(tools, &task.subject);
-        let asker = Asker { tools, task, connector: &connector, keys: keys.as_ref() };
+        let asker = Asker { tools, task, connector, keys: keys.as_ref() };
         asker.ask(&params, &mut gathered).await
     }
     .await;
@@ -90,7 +90,7 @@ fn person(tools: &Tools, subject: &Subject) -> Option<PersonKeys> {
 struct Asker<'a> {
     tools: &'a Tools,
     task: &'a LeasedTask,
-    connector: &'a Connector,
+    connector: Arc<Connector>,
     keys: Option<&'a PersonKeys>,
 }
 
@@ -98,17 +98,33 @@ impl Asker<'_> {
     async fn ask(&self, params: &Params, gathered: &mut Gathered) -> Result<Answer, Ended> {
         let context = AskContext { params: params.clone(), subject: self.task.subject.0.clone() };
         let mut request = self.connector.first(params).map_err(|error| refused(&error.to_string()))?;
-        let mut assembly = Assembly::new(self.connector);
+        let mut assembly = Assembly::new(&self.connector);
         let mut permit = Some(self.task.permit);
         loop {
             let number = assembly.pages();
             let page = self.page(&request, &mut permit, gathered).await?;
-            let read = self.connector.read(&context, number, &request, &page);
+            let read = self.read(&context, number, &request, page).await?;
             match assembly.add(read) {
                 Some(next) => request = next,
                 None => return Ok(assembly.finish()),
             }
         }
+    }
+
+    /// Reads a page, on a thread that may take its time: the worst page costs seconds.
+    async fn read(
+        &self,
+        context: &AskContext,
+        number: u32,
+        request: &PreparedRequest,
+        page: RawPage,
+    ) -> Result<PageResult, Ended> {
+        let (connector, context, request) = (Arc::clone(&self.connector), context.clone(), request.clone());
+        tokio::task::spawn_blocking(move || connector.read(&context, number, &request, &page)).await.map_err(|error| {
+            tracing::error!(%error, "reading a page panicked");
+            let cause = "reader_failed: the page could not be read".to_owned();
+            Ended::Failed(Box::new(Answer::failed(Outcome::Unparsable, cause)))
+        })
     }
 
     /// Sends the request for one page, its redirects included, and keeps what came.

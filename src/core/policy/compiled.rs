@@ -3,7 +3,7 @@
 use super::{FactSpec, LevelSpec, NeedSpec, PolicyDocument, RiskSpec, SourceSpec};
 use crate::core::risk::{self, Rules};
 use mirano_schemas::{Fact, PolicyAdopted};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A policy document with its rules compiled.
 pub struct Policy {
@@ -21,7 +21,7 @@ pub struct Policy {
 impl Policy {
     /// Compiles a document; the text of every problem when it can't be.
     pub fn compile(version: u64, document: PolicyDocument, connectors: BTreeMap<String, u32>) -> Result<Self, String> {
-        let volatile = volatile(&document);
+        let volatile = super::validate::volatile(&document);
         let rules = risk::compile(&document.risk, &volatile)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let mut selectors = BTreeMap::new();
@@ -52,21 +52,6 @@ impl Policy {
         let selector = spec.only.as_ref().and_then(|text| self.selectors.get(text));
         selector.is_none_or(|selector| selector.lets_through(fact).unwrap_or(false))
     }
-}
-
-/// Attributes that are volatile wherever they occur for a kind: rules may not read them.
-pub fn volatile(document: &PolicyDocument) -> BTreeSet<(String, String)> {
-    let facts = || document.sources.values().flat_map(|source| &source.facts);
-    let attrs = |volatile: bool| {
-        facts().flat_map(move |fact| {
-            fact.attrs
-                .iter()
-                .filter(move |(_, spec)| spec.volatile == volatile)
-                .map(move |(name, _)| (fact.kind.clone(), name.clone()))
-        })
-    };
-    let material: BTreeSet<_> = attrs(false).collect();
-    attrs(true).filter(|attr| !material.contains(attr)).collect()
 }
 
 /// The version of each connector: one more than before where request, pages, answer or facts changed.

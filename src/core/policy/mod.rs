@@ -11,6 +11,6 @@ pub mod validate;
 
 pub use adopt::adopt;
 pub use answer::*;
-pub use compiled::{Policy, connector_versions, volatile};
+pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use spec::*;
