@@ -4,15 +4,25 @@ mod support;
 
 use mirano::demo;
 use mirano_schemas::{JobStatus, Origin};
-use support::{configuration, create, node, until_final};
+use support::{configuration, create, node_of, until_final};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_is_answered_by_live_sources_and_the_next_one_is_reused() {
+    on(1).await;
+}
+
+/// Jobs and sources stand in different partitions then, and each step crosses from one to another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_over_seven_partitions() {
+    on(7).await;
+}
+
+async fn on(partitions: u32) {
     let speed = 40.0;
     let sources = demo::start(demo::Options { speed, faults: false, ..demo::Options::default() }).await.expect("demo");
     let configuration = configuration(&sources, None, speed);
     let folder = tempfile::tempdir().expect("temp");
-    let (node, workers) = node(folder.path(), &configuration).await;
+    let (node, workers) = node_of(folder.path(), &configuration, partitions).await;
     let first = create(&node, 1, "г. Москва, ул. Тверская, д. 7, кв. 12", "standard").await;
     let row = until_final(&node, first).await;
     for need in &row.needs {

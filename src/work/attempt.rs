@@ -11,7 +11,9 @@ use crate::core::command::{AnsweredFact, Command, Complete, FailAttempt, LeasedT
 use crate::core::persons;
 use crate::core::vault::PersonKeys;
 use crate::engine::EngineError;
-use crate::sources::connector::{Answer, AskContext, Assembly, Connector, ExtractedFact, PageResult, PreparedRequest, RawPage};
+use crate::sources::connector::{
+    Answer, AskContext, Assembly, Connector, ExtractedFact, PageResult, PreparedRequest, RawPage,
+};
 use mirano_schemas::canonical::{fact_id, keyed_fact_id};
 use mirano_schemas::*;
 use std::sync::Arc;

@@ -41,7 +41,12 @@ pub fn configuration(sources: &demo::Running, data: Option<&Path>, speed: f64) -
 
 /// Opens a node in `data` and starts its workers.
 pub async fn node(data: &Path, configuration: &LoadedConfig) -> (Node, Workers) {
-    let options = NodeOptions { data: data.to_owned(), partitions: 1, evidence: None, name: "test".to_owned() };
+    node_of(data, configuration, 1).await
+}
+
+/// The same with a log of several partitions.
+pub async fn node_of(data: &Path, configuration: &LoadedConfig, partitions: u32) -> (Node, Workers) {
+    let options = NodeOptions { data: data.to_owned(), partitions, evidence: None, name: "test".to_owned() };
     let node = Node::open(options).await.expect("opens");
     node.adopt(&configuration.document, false).await.expect("adopts");
     let workers = node.work(configuration.proxies.clone());
@@ -50,13 +55,18 @@ pub async fn node(data: &Path, configuration: &LoadedConfig) -> (Node, Workers) 
 
 /// Creates a job.
 pub async fn create(node: &Node, id: u8, text: &str, profile: &str) -> JobId {
+    create_with(node, id, text, profile, &[]).await
+}
+
+/// Creates a job with further inputs.
+pub async fn create_with(node: &Node, id: u8, text: &str, profile: &str, inputs: &[(&str, &str)]) -> JobId {
     let job = JobId([id; 16]);
     let command = CreateJob {
         job,
         tenant: "test".to_owned(),
         profile: profile.to_owned(),
         address: address(text),
-        inputs: BTreeMap::new(),
+        inputs: inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         priority: 3,
         max_age_ms: BTreeMap::new(),
         request_digest: [id; 32],
