@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The pinned bincode configuration: stored.
 pub const CONFIG: bincode::config::Configuration = bincode::config::standard();
+/// The most that one value may hold when it is read: bincode allocates what a length says before it looks whether the
+/// bytes are there, so a damaged length would abort the process.
+const MOST_DECODED: usize = 256 * 1024 * 1024;
 /// The body format that is written.
 pub const BODY_FORMAT: u16 = 1;
 /// The schema version that snapshots name: the body format with all events at the versions of today.
@@ -141,7 +144,7 @@ impl<'a> Reader<'a> {
 
 /// Decodes bincode that must use every byte.
 pub fn decode_exact<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    match bincode::serde::decode_from_slice(bytes, CONFIG) {
+    match bincode::serde::decode_from_slice(bytes, CONFIG.with_limit::<MOST_DECODED>()) {
         Ok((value, used)) if used == bytes.len() => Ok(value),
         Ok((_, used)) => Err(DecodeError::Malformed(format!("{} bytes too many", bytes.len() - used))),
         Err(error) => Err(DecodeError::Malformed(error.to_string())),
