@@ -3,7 +3,7 @@
 use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
 use crate::core::policy::PolicyDocument;
 use crate::core::policy::digest::canonical_json;
-use crate::engine::{Engine, EngineError, Options, SystemClock};
+use crate::engine::{Clock, Engine, EngineError, Options, SystemClock};
 use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self, EmbeddedLog};
 use crate::sources::config::ProxySecrets;
@@ -58,6 +58,11 @@ pub struct Workers {
 impl Node {
     /// Opens the data folder: log, keys, evidence, views; catches up, and begins to decide.
     pub async fn open(options: NodeOptions) -> Result<Self> {
+        Self::open_with_clock(options, Arc::new(SystemClock)).await
+    }
+
+    /// The same under another clock.
+    pub async fn open_with_clock(options: NodeOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let opened = embedded::Options { partitions: options.partitions, ..embedded::Options::default() };
         let log = EmbeddedLog::open(&options.data, opened).context("the log can't be opened")?;
         for cut in log.cut_tails() {
@@ -70,13 +75,8 @@ impl Node {
         }
         .context("the evidence store can't be opened")?;
         let views = fitting_views(&options.data.join(VIEWS), &log)?;
-        let engine = Engine::open(Options {
-            log: Arc::new(log),
-            views: Arc::new(views),
-            vault: Arc::new(vault),
-            clock: Arc::new(SystemClock),
-        })
-        .await?;
+        let engine =
+            Engine::open(Options { log: Arc::new(log), views: Arc::new(views), vault: Arc::new(vault), clock }).await?;
         Ok(Self { engine, evidence, options })
     }
 

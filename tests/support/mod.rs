@@ -5,14 +5,17 @@
 use mirano::core::command::{Command, CreateJob, Reply};
 use mirano::core::risk::DEFAULT_RISK_TOML;
 use mirano::demo;
+use mirano::engine::{Clock, SystemClock};
 use mirano::node::{Node, NodeOptions, Workers};
 use mirano::sources::address;
 use mirano::sources::config::{self, LoadedConfig};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{AddressRecord, JobId};
+use mirano_schemas::{AddressRecord, JobId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// An address as jobs hold it.
@@ -53,6 +56,38 @@ pub async fn node_of(data: &Path, configuration: &LoadedConfig, partitions: u32)
     (node, workers)
 }
 
+/// Opens a node with so many partitions under a clock that a test moves, and starts its workers.
+pub async fn node_at(
+    data: &Path,
+    configuration: &LoadedConfig,
+    partitions: u32,
+    clock: &Arc<MovedClock>,
+) -> (Node, Workers) {
+    let options = NodeOptions { data: data.to_owned(), partitions, evidence: None, name: "test".to_owned() };
+    let clock: Arc<dyn Clock> = Arc::<MovedClock>::clone(clock);
+    let node = Node::open_with_clock(options, clock).await.expect("opens");
+    node.adopt(&configuration.document, false).await.expect("adopts");
+    let workers = node.work(configuration.proxies.clone());
+    (node, workers)
+}
+
+/// The machine's clock, and as much later as a test says. Move it only while nothing is under way.
+#[derive(Debug, Default)]
+pub struct MovedClock(AtomicI64);
+
+impl MovedClock {
+    /// Moves it on.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).expect("not for ever"), Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// Creates a job.
 pub async fn create(node: &Node, id: u8, text: &str, profile: &str) -> JobId {
     create_with(node, id, text, profile, &[]).await
@@ -60,7 +95,11 @@ pub async fn create(node: &Node, id: u8, text: &str, profile: &str) -> JobId {
 
 /// Creates a job with further inputs.
 pub async fn create_with(node: &Node, id: u8, text: &str, profile: &str, inputs: &[(&str, &str)]) -> JobId {
-    let job = JobId([id; 16]);
+    create_as(node, JobId([id; 16]), text, profile, inputs).await
+}
+
+/// Creates a job of this id.
+pub async fn create_as(node: &Node, job: JobId, text: &str, profile: &str, inputs: &[(&str, &str)]) -> JobId {
     let command = CreateJob {
         job,
         tenant: "test".to_owned(),
@@ -69,7 +108,7 @@ pub async fn create_with(node: &Node, id: u8, text: &str, profile: &str, inputs:
         inputs: inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         priority: 3,
         max_age_ms: BTreeMap::new(),
-        request_digest: [id; 32],
+        request_digest: *blake3::hash(job.as_bytes()).as_bytes(),
     };
     let answer = node.engine.submit(Command::CreateJob(command)).await.expect("created");
     assert_eq!(answer.reply, Reply::Job(job, true));
@@ -94,8 +133,31 @@ pub async fn until_final(node: &Node, id: JobId) -> JobRow {
             let _ = folded.recv().await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(60), ends).await {
+    match tokio::time::timeout(Duration::from_secs(240), ends).await {
         Ok(row) => row,
         Err(_) => panic!("not final: {:#?}", job(node, id)),
     }
+}
+
+/// A client of the demo's controls.
+pub fn client() -> reqwest::Client {
+    mirano::work::tls::install();
+    reqwest::Client::builder().no_proxy().build().expect("client")
+}
+
+/// What the sources were asked, as they count it.
+pub async fn counted(base_url: &str) -> Counted {
+    let answer = client().get(format!("{base_url}/control/requests")).send().await.expect("answers");
+    answer.json().await.expect("counters")
+}
+
+/// Counters of the demo: a part of what `GET /control/requests` shows.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Counted {
+    /// Requests in all.
+    pub total: u64,
+    /// Requests that came too quickly.
+    pub over_limit: u64,
+    /// By source, path and query.
+    pub by_key: BTreeMap<String, u64>,
 }
