@@ -199,14 +199,28 @@ impl Partition {
         wall: Timestamp,
         entropy: u64,
     ) -> Result<Vec<Vec<u8>>, DecideError> {
+        self.look_by(views, vault, cause, body, &mut || wall, entropy)
+    }
+
+    /// The same, asking for the time again before each page of a reaction: what a later page reads of the views may be
+    /// newer than the moment at which the first began, and no receipt may be older than the observation that it names.
+    pub fn look_by(
+        &mut self,
+        views: &dyn Read,
+        vault: &dyn Vault,
+        cause: Position,
+        body: &codec::CommitBody,
+        wall: &mut dyn FnMut() -> Timestamp,
+        entropy: u64,
+    ) -> Result<Vec<Vec<u8>>, DecideError> {
         let next = self.cursor(cause.partition);
         if cause.seq < next {
             return Ok(Vec::new());
         }
         let mut records = Vec::new();
         if body.events.iter().any(|event| concerns(event, cause.partition, self.id, self.partitions)) {
-            let wall = wall.max(body.head.recorded_at);
             loop {
+                let wall = wall().max(body.head.recorded_at);
                 let (done, decided) =
                     self.with_context(views, vault, wall, entropy, |ctx| decide::react(ctx, cause, &body.events))?;
                 if decided.events > 0 {

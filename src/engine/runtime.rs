@@ -257,12 +257,12 @@ impl Loop {
                     let options = &self.inner.options;
                     let records = self
                         .state
-                        .look(
+                        .look_by(
                             &*options.views,
                             &*options.vault,
                             seen.position,
                             &seen.body,
-                            options.clock.now(),
+                            &mut || options.clock.now(),
                             rand::random(),
                         )
                         .map_err(|error| EngineError::Stopped {

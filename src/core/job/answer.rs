@@ -96,7 +96,8 @@ fn receipt(
     parts: ReuseParts,
 ) -> Receipt {
     let (ttl_ms, serve_stale_ms) = ttl_ms(decision, &need.source);
-    let taken_at = decision.ctx.now();
+    // Another partition may have recorded it since this decision asked for the time.
+    let taken_at = decision.ctx.now().max(known.observed_at);
     let place = decision.ctx.at.position;
     let receipt_id = ReceiptId::of(&[
         job.created.job.as_bytes(),
