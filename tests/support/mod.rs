@@ -13,7 +13,7 @@ use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{AddressRecord, JobId, Timestamp};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -37,7 +37,18 @@ pub fn address(text: &str) -> AddressRecord {
 
 /// The configuration for demo sources.
 pub fn configuration(sources: &demo::Running, data: Option<&Path>, speed: f64) -> LoadedConfig {
+    configuration_with(sources, data, speed, "")
+}
+
+/// The same with further profiles.
+pub fn configuration_with(
+    sources: &demo::Running,
+    data: Option<&Path>,
+    speed: f64,
+    further_profiles: &str,
+) -> LoadedConfig {
     let mut files = demo::config_at_speed(&sources.base_url(), data, speed).expect("config");
+    files.get_mut("profiles.toml").expect("profiles").push_str(further_profiles);
     files.insert("risk.toml".to_owned(), DEFAULT_RISK_TOML.to_owned());
     config::load(&files).expect("the demo's configuration is valid")
 }
@@ -160,4 +171,15 @@ pub struct Counted {
     pub over_limit: u64,
     /// By source, path and query.
     pub by_key: BTreeMap<String, u64>,
+}
+
+/// The real public data, where it is at hand. Says loudly what is left out where it is not.
+pub fn real_data(left_out: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("MIRANO_DATA").map_or_else(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("LEFT OUT: {left_out}: there is no {}; set MIRANO_DATA to the folder of the real data", folder.display());
+    None
 }
