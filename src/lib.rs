@@ -6,6 +6,7 @@ pub mod engine;
 pub mod node;
 pub mod sequencer;
 pub mod sources;
+pub mod ui;
 pub mod vault;
 pub mod views;
 pub mod work;

@@ -1,0 +1,97 @@
+//! What the page asks of the rest of the server. Values are the JSON of `/v1`, in the shapes promised there.
+
+use super::Lang;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Who looks at the page. Made only by [`PageData::access`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// The tenant whose checks are shown.
+    pub tenant: String,
+    /// The key's id, where keys are asked for; none with auth off.
+    pub key_id: Option<String>,
+}
+
+/// Whether a key opens the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Yes, as this visitor.
+    Granted(Visitor),
+    /// A key is needed, and this is none.
+    KeyNeeded,
+}
+
+/// A new check, as the form gave it. Nothing is judged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewCheck {
+    /// The address, as typed.
+    pub address: String,
+    /// The profile's name.
+    pub profile: String,
+    /// Inputs of that profile that were filled in, by name.
+    pub inputs: BTreeMap<String, String>,
+    /// Ask every source even where earlier data are fresh: `max_age: {"*": "0s"}`.
+    pub ask_anew: bool,
+    /// The same for every sending of one form, so that a double click makes one check.
+    pub idempotency_key: Option<String>,
+}
+
+/// A problem as `/v1` gives it (RFC 9457): `status`, `code`, `title`, `detail`, `fix`, `errors: [{at, detail}]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem(pub Value);
+
+impl Problem {
+    /// The HTTP status, 500 where the problem names none.
+    pub fn status(&self) -> u16 {
+        self.0.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(500)
+    }
+}
+
+/// An address with a story, offered on the start page of a demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Showcase {
+    /// The address.
+    pub address: String,
+    /// What to see there, in Russian.
+    pub ru: String,
+    /// What to see there, in English.
+    pub en: String,
+}
+
+/// The server behind the page.
+///
+/// Reads give what the views hold now. A job of another tenant is none at all. Problems carry words in `lang`.
+#[async_trait]
+pub trait PageData: Send + Sync + 'static {
+    /// Who looks, by the key in the cookie. Without keys (auth off on loopback) everyone is granted.
+    async fn access(&self, key: Option<&str>) -> Access;
+
+    /// A job in the shape of `GET /v1/jobs/{id}`.
+    async fn job(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
+
+    /// A report in the shape of `GET /v1/jobs/{id}/report`: the job, and `facts` by need.
+    async fn report(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
+
+    /// The visitor's last jobs, newest first, each in the shape of a job.
+    async fn recent(&self, visitor: &Visitor, lang: Lang, limit: usize) -> Result<Vec<Value>, Problem>;
+
+    /// `{"items": [{"profile", "title": {ru, en}, "inputs": {name: {"type", "required", "title"}}, "sources": [id]}]}`,
+    /// as of `GET /v1/profiles`.
+    async fn profiles(&self) -> Result<Value, Problem>;
+
+    /// Names for people from the policy: `{"sources": {id: {ru, en}}, "rules": {id: {ru, en}}, "levels": {id: {ru, en}}}`.
+    async fn titles(&self) -> Result<Value, Problem>;
+
+    /// Makes a job; gives its id. Durable on return. The same idempotency key gives the same job.
+    async fn create(&self, visitor: &Visitor, check: NewCheck, lang: Lang) -> Result<String, Problem>;
+
+    /// Asks again for every need of a job, even for what is fresh. Durable on return.
+    async fn recheck(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// With demo sources: addresses worth a look; the page then says that everything is invented. None without a demo.
+    fn demo(&self) -> Option<Vec<Showcase>> {
+        None
+    }
+}

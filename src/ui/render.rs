@@ -1,0 +1,94 @@
+//! Templates to HTML. One environment a language, so that a template only names words.
+
+use super::format;
+use super::words::{WordError, Words};
+use super::{Lang, assets};
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
+use std::sync::LazyLock;
+
+/// A template is broken, or asks for a word that is not there: a mistake in the program.
+pub(super) type RenderError = minijinja::Error;
+
+const TEMPLATES: &[(&str, &str)] = &[
+    ("base.html", include_str!("templates/base.html")),
+    ("macros.html", include_str!("templates/macros.html")),
+    ("start.html", include_str!("templates/start.html")),
+    ("check.html", include_str!("templates/check.html")),
+    ("check_body.html", include_str!("templates/check_body.html")),
+    ("source.html", include_str!("templates/source.html")),
+    ("risk.html", include_str!("templates/risk.html")),
+    ("report.html", include_str!("templates/report.html")),
+    ("problem.html", include_str!("templates/problem.html")),
+    ("sign_in.html", include_str!("templates/sign_in.html")),
+];
+
+static RU: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Lang::Ru));
+static EN: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Lang::En));
+
+/// Renders a template; `context` is what it names.
+pub(super) fn render(lang: Lang, template: &str, context: &serde_json::Value) -> Result<String, RenderError> {
+    let environment = match lang {
+        Lang::Ru => &RU,
+        Lang::En => &EN,
+    };
+    environment.get_template(template)?.render(context)
+}
+
+fn environment(lang: Lang) -> Environment<'static> {
+    let mut environment = Environment::new();
+    // A job may lack any part; an empty place is right there. Words are another matter: a missing one is an error.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    for (name, source) in TEMPLATES {
+        if let Err(error) = environment.add_template(name, source) {
+            // The tests render every template, so this is seen before it is shipped.
+            tracing::error!(%name, %error, "a template of the page does not parse");
+        }
+    }
+    environment.add_global("lang", lang.code());
+    environment.add_function("t", move |key: &str, rest: Rest<Value>, kwargs: Kwargs| t(lang, key, &rest, &kwargs));
+    environment.add_function("asset", |name: &str| {
+        assets::path(name)
+            .map(Value::from_safe_string)
+            .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
+    });
+    environment.add_filter("day", move |text: &str| format::day(lang, text).map_err(word_error));
+    environment.add_filter("urlquery", |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    });
+    environment.add_filter("moment", move |text: &str| format::moment(lang, text).map_err(word_error));
+    environment
+}
+
+/// `t("key")` or `t("key", n=3, name="x")`.
+fn t(lang: Lang, key: &str, rest: &Rest<Value>, kwargs: &Kwargs) -> Result<String, RenderError> {
+    if !rest.is_empty() {
+        return Err(minijinja::Error::new(ErrorKind::TooManyArguments, "words take named values only"));
+    }
+    let mut args = Vec::new();
+    for name in kwargs.args() {
+        args.push((name, kwargs.get::<Value>(name)?.to_string()));
+    }
+    Words::of(lang).say(key, &args).map_err(word_error)
+}
+
+fn word_error(error: WordError) -> RenderError {
+    minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EN, TEMPLATES, environment};
+    use crate::ui::Lang;
+
+    #[test]
+    fn every_template_parses() {
+        for (name, source) in TEMPLATES {
+            EN.template_from_named_str(name, source).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        }
+        assert_eq!(environment(Lang::Ru).templates().count(), TEMPLATES.len());
+    }
+}

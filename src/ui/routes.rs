@@ -1,0 +1,331 @@
+//! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
+
+use super::render::{RenderError, render};
+use super::view::{self, Context};
+use super::words::WordError;
+use super::{Access, Lang, NewCheck, PageData, Problem, Visitor, assets, headers, session};
+use axum::Router;
+use axum::extract::{Form, FromRequestParts, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many recent checks the start page shows.
+const RECENT: usize = 12;
+
+/// What the page's handlers share.
+type Data = Arc<dyn PageData>;
+
+/// The page: `/`, `/jobs/…`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+pub fn router(data: Arc<dyn PageData>) -> Router {
+    Router::new()
+        .route("/", get(start))
+        .route("/jobs", post(create))
+        .route("/jobs/{id}", get(check))
+        .route("/jobs/{id}/fragment", get(fragment))
+        .route("/jobs/{id}/recheck", post(recheck))
+        .route("/jobs/{id}/report", get(report))
+        .route("/sign-in", get(sign_in).post(take_key))
+        .route("/sign-out", post(sign_out))
+        .route("/assets/{file}", get(assets::serve))
+        .layer(map_response(headers::add))
+        .with_state(data)
+}
+
+/// Language, path and cookies of a request.
+struct Reader {
+    lang: Lang,
+    /// Chosen by this very request; worth remembering.
+    chosen: bool,
+    path: String,
+    headers: HeaderMap,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let query =
+            Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).map(|query| query.0).unwrap_or_default();
+        let asked = query.get("lang").and_then(|tag| Lang::from_tag(tag));
+        let accept = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let lang = asked.unwrap_or_else(|| Lang::choose(None, session::cookie(&parts.headers, session::LANG), accept));
+        Ok(Self { lang, chosen: asked.is_some(), path: parts.uri.path().to_owned(), headers: parts.headers.clone() })
+    }
+}
+
+/// What ends a request of the page early.
+enum Stop {
+    /// The page needs a key.
+    SignIn { next: String },
+    /// The server behind the page refused.
+    Problem { lang: Lang, problem: Problem },
+    /// The page itself is broken.
+    Broken(String),
+}
+
+impl From<RenderError> for Stop {
+    fn from(error: RenderError) -> Self {
+        Self::Broken(format!("{error:#}"))
+    }
+}
+
+impl From<WordError> for Stop {
+    fn from(error: WordError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignIn { next } => {
+                let next = percent_encoding::utf8_percent_encode(&next, percent_encoding::NON_ALPHANUMERIC);
+                Redirect::to(&format!("/sign-in?next={next}")).into_response()
+            }
+            Self::Problem { lang, problem } => {
+                let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let context = json!({"problem": problem.0, "path": "/", "demo": false, "signed_in": false});
+                match render(lang, "problem.html", &context) {
+                    Ok(html) => (status, Html(html)).into_response(),
+                    Err(error) => Self::from(error).into_response(),
+                }
+            }
+            Self::Broken(detail) => {
+                tracing::error!(%detail, "a page could not be rendered");
+                (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made; the server's log says why")
+                    .into_response()
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn problem(&self) -> impl Fn(Problem) -> Stop + use<> {
+        let lang = self.lang;
+        move |problem| Stop::Problem { lang, problem }
+    }
+
+    fn not_found(&self) -> Stop {
+        self.problem()(Problem(json!({"status": 404, "code": "not_found"})))
+    }
+
+    async fn visitor(&self, data: &Data) -> Result<Visitor, Stop> {
+        match data.access(session::cookie(&self.headers, session::KEY)).await {
+            Access::Granted(visitor) => Ok(visitor),
+            Access::KeyNeeded => Err(Stop::SignIn { next: self.path.clone() }),
+        }
+    }
+
+    /// A page, and the language remembered if it was just chosen.
+    fn page(
+        &self,
+        template: &str,
+        data: &Data,
+        visitor: Option<&Visitor>,
+        mut context: Value,
+    ) -> Result<Response, Stop> {
+        if let Some(context) = context.as_object_mut() {
+            context.insert("path".into(), json!(self.path));
+            context.insert("demo".into(), json!(data.demo().is_some()));
+            context.insert("signed_in".into(), json!(visitor.is_some_and(|visitor| visitor.key_id.is_some())));
+        }
+        let mut response = Html(render(self.lang, template, &context)?).into_response();
+        if let Some(cookie) = self.chosen.then(|| session::keep_lang(self.lang)).flatten() {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(self.lang.code()));
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+        Ok(response)
+    }
+}
+
+async fn start(
+    State(data): State<Data>,
+    reader: Reader,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    let typed = json!({"address": query.get("address").cloned().unwrap_or_default()});
+    start_page(&data, &reader, &visitor, typed, Value::Null).await
+}
+
+/// The start page, with what was typed and what was wrong with it.
+async fn start_page(
+    data: &Data,
+    reader: &Reader,
+    visitor: &Visitor,
+    typed: Value,
+    problem: Value,
+) -> Result<Response, Stop> {
+    let refused = reader.problem();
+    let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
+    let jobs = data.recent(visitor, reader.lang, RECENT).await.map_err(&refused)?;
+    let context = Context { lang: reader.lang, titles: &titles };
+    let recent: Vec<Value> = jobs.iter().map(|job| view::job_line(context, job)).collect::<Result<_, _>>()?;
+    let showcase: Vec<Value> = data
+        .demo()
+        .unwrap_or_default()
+        .iter()
+        .map(
+            |case| json!({"address": case.address, "story": if reader.lang == Lang::Ru { &case.ru } else { &case.en }}),
+        )
+        .collect();
+    let page = json!({
+        "profiles": view::profiles(context, &profiles)?,
+        "recent": recent,
+        "updating": view::updating(context, &jobs)?,
+        "showcase": showcase,
+        "typed": typed,
+        "form_key": format!("page-{:032x}", rand::random::<u128>()),
+        "errors": field_errors(&problem),
+        "problem": problem,
+    });
+    reader.page("start.html", data, Some(visitor), page)
+}
+
+/// A problem's errors by the field of the form: `address`, `profile`, `inputs.<name>`. What names no field is at the form.
+fn field_errors(problem: &Value) -> BTreeMap<String, String> {
+    let mut by_field = BTreeMap::new();
+    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let at = error.get("at").and_then(Value::as_str).unwrap_or_default();
+        let at = at.trim_start_matches(['$', '/', '.', '#']).replace('/', ".");
+        if let Some(detail) = error.get("detail").and_then(Value::as_str) {
+            by_field.entry(at).or_insert_with(|| detail.to_owned());
+        }
+    }
+    let code = problem.get("code").and_then(Value::as_str).unwrap_or_default();
+    let field = if code.starts_with("address") {
+        "address"
+    } else if code.starts_with("profile") {
+        "profile"
+    } else {
+        ""
+    };
+    if by_field.is_empty() && !field.is_empty() {
+        let detail = ["detail", "title"].into_iter().find_map(|key| problem.get(key)?.as_str()).unwrap_or_default();
+        by_field.insert(field.to_owned(), detail.to_owned());
+    }
+    by_field
+}
+
+async fn create(
+    State(data): State<Data>,
+    reader: Reader,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    reader.same_site()?;
+    let of = |name: &str| form.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let profile = of("profile");
+    // Profiles may share the name of an input, so each input carries its profile's name.
+    let prefix = format!("inputs.{profile}.");
+    let inputs = form
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?.to_owned(), value.trim().to_owned())))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let check = NewCheck {
+        address: of("address"),
+        profile,
+        inputs,
+        ask_anew: form.contains_key("anew"),
+        idempotency_key: Some(of("form_key")).filter(|key| !key.is_empty()),
+    };
+    match data.create(&visitor, check, reader.lang).await {
+        Ok(id) => Ok(see_other(&id)),
+        Err(problem) if problem.status() < 500 => {
+            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            let page = start_page(&data, &reader, &visitor, json!(form), problem.0).await?;
+            Ok((status, page).into_response())
+        }
+        Err(problem) => Err(reader.problem()(problem)),
+    }
+}
+
+impl Reader {
+    fn same_site(&self) -> Result<(), Stop> {
+        if session::same_site(&self.headers) {
+            return Ok(());
+        }
+        Err(self.problem()(Problem(json!({"status": 403, "code": "cross_site"}))))
+    }
+}
+
+fn see_other(id: &str) -> Response {
+    let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
+    Redirect::to(&format!("/jobs/{id}")).into_response()
+}
+
+/// The view of a check, with its facts; none where there is no such check for this visitor.
+async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Value), Stop> {
+    let visitor = reader.visitor(data).await?;
+    let refused = reader.problem();
+    let report = data.report(&visitor, id, reader.lang).await.map_err(&refused)?.ok_or_else(|| reader.not_found())?;
+    let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
+    let check = view::check(Context { lang: reader.lang, titles: &titles }, &report, &profiles)?;
+    Ok((visitor, check))
+}
+
+async fn check(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
+    let (visitor, check) = view_of(&data, &reader, &id).await?;
+    reader.page("check.html", &data, Some(&visitor), json!({"check": check}))
+}
+
+/// The changing part of a check, for the script. Without a key it is `401`: a script cannot follow to a sign-in page.
+async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
+    match view_of(&data, &reader, &id).await {
+        Ok((visitor, check)) => reader.page("check_body.html", &data, Some(&visitor), json!({"check": check})),
+        Err(Stop::SignIn { .. }) => Ok(StatusCode::UNAUTHORIZED.into_response()),
+        Err(stop) => Err(stop),
+    }
+}
+
+async fn report(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
+    let (visitor, check) = view_of(&data, &reader, &id).await?;
+    reader.page("report.html", &data, Some(&visitor), json!({"check": check}))
+}
+
+async fn recheck(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    reader.same_site()?;
+    data.recheck(&visitor, &id, reader.lang).await.map_err(reader.problem())?;
+    Ok(see_other(&id))
+}
+
+async fn sign_in(
+    State(data): State<Data>,
+    reader: Reader,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    let next = session::safe_next(query.get("next").map(String::as_str));
+    reader.page("sign_in.html", &data, None, json!({"next": next, "wrong": false}))
+}
+
+async fn take_key(
+    State(data): State<Data>,
+    reader: Reader,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    reader.same_site()?;
+    let key = form.get("key").map(|key| key.trim()).unwrap_or_default();
+    let next = session::safe_next(form.get("next").map(String::as_str)).to_owned();
+    let https = reader.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let granted = matches!(data.access(Some(key)).await, Access::Granted(_));
+    match session::keep_key(key, https).filter(|_| granted) {
+        Some(cookie) => Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response()),
+        None => {
+            let page = reader.page("sign_in.html", &data, None, json!({"next": next, "wrong": true}))?;
+            Ok((StatusCode::UNAUTHORIZED, page).into_response())
+        }
+    }
+}
+
+async fn sign_out(reader: Reader) -> Result<Response, Stop> {
+    reader.same_site()?;
+    Ok(([(header::SET_COOKIE, session::FORGET_KEY)], Redirect::to("/")).into_response())
+}

@@ -1,0 +1,154 @@
+//! A whole check: its address, where it stands in words, its rows, risk and snapshots.
+
+use super::{Context, both, flag, list, number, risk, some_text, source, text};
+use crate::ui::words::WordError;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What the check's page shows. `report` is a job, with `facts` by need.
+pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Value) -> Result<Value, WordError> {
+    let rows = list(report, "sources");
+    let mut sources = Vec::new();
+    for row in rows {
+        let facts = source::facts_of(report, text(row, "need_id"));
+        sources.push(source::row(context, row, facts, rows)?);
+    }
+    let mut facts = BTreeMap::new();
+    for row in rows {
+        let of = source::facts_of(report, text(row, "need_id"));
+        facts.extend(of.iter().map(|fact| (text(fact, "fact_id"), fact)));
+    }
+    let snapshots: Vec<Value> = list(report, "snapshots")
+        .iter()
+        .rev()
+        .map(|snapshot| snapshot_line(context, snapshot))
+        .collect::<Result<_, _>>()?;
+    Ok(json!({
+        "id": text(report, "job_id"),
+        "address": address(context, report)?,
+        "profile": profile_title(context, profiles, text(report, "profile")),
+        "created_at": some_text(report, "created_at"),
+        "status": status(context, report)?,
+        "tone": status_tone(report),
+        "final": flag(report, "final"),
+        "progress": progress(context, report)?,
+        "honesty": list(report, "honesty").iter().filter_map(|line| line.as_str().map(str::to_owned).or_else(|| some_text(line, "text").map(str::to_owned))).collect::<Vec<_>>(),
+        "sources": sources,
+        "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts)?,
+        "snapshots": snapshots,
+        "not_checked": not_checked(context, report)?,
+        "at": some_text(report, "at"),
+        "snapshot_id": some_text(report, "snapshot_id"),
+        "position": some_text(report, "position"),
+    }))
+}
+
+/// How the address was understood, and how sure that is.
+fn address(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
+    let address = job.get("address").unwrap_or(&Value::Null);
+    let input = text(address, "input");
+    let canonical = some_text(address, "canonical").unwrap_or(input);
+    let confidence = some_text(address, "confidence").unwrap_or("unknown");
+    let warnings: Vec<String> = list(address, "warnings")
+        .iter()
+        .map(|warning| match warning.as_str() {
+            Some(text) => text.to_owned(),
+            None => both(warning, context.lang),
+        })
+        .filter(|warning| !warning.is_empty())
+        .collect();
+    Ok(json!({
+        "shown": canonical,
+        "typed": if input.trim() == canonical || input.is_empty() { Value::Null } else { json!(context.say("check.typed", &[("input", input.to_owned())])?) },
+        "confidence": context.known_or("confidence", confidence)?,
+        "sure": matches!(confidence, "exact" | "high"),
+        "weak": matches!(confidence, "low" | "unknown"),
+        "warnings": warnings,
+    }))
+}
+
+/// The status in words that do not promise more than happened.
+pub(super) fn status(context: Context<'_>, job: &Value) -> Result<String, WordError> {
+    let progress = job.get("progress").unwrap_or(&Value::Null);
+    let (reused, total) = (number(progress, "reused"), number(progress, "total"));
+    context.plain(match text(job, "status") {
+        "CREATED" => "status.created",
+        "IN_PROGRESS" => "status.in_progress",
+        "PARTIAL" if flag(job, "final") => "status.partial_final",
+        "PARTIAL" => "status.partial_updating",
+        "COMPLETED" if reused > 0 && reused >= total => "status.completed_all_reused",
+        "COMPLETED" if reused > 0 => "status.completed_reused",
+        "COMPLETED" => "status.completed",
+        "FAILED" => "status.failed",
+        other => return Ok(other.to_owned()),
+    })
+}
+
+pub(super) fn status_tone(job: &Value) -> &'static str {
+    match (text(job, "status"), flag(job, "final")) {
+        ("COMPLETED", _) => "ok",
+        ("FAILED", _) => "bad",
+        ("PARTIAL", true) => "stale",
+        _ => "busy",
+    }
+}
+
+/// Answers counted, in words and as a row of parts, one for each need that applies.
+fn progress(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
+    let progress = job.get("progress").unwrap_or(&Value::Null);
+    let mut also = Vec::new();
+    for (key, name) in [("progress.updating", "updating"), ("progress.stale", "stale"), ("progress.failed", "failed")] {
+        if number(progress, name) > 0 {
+            also.push(context.counted(key, number(progress, name))?);
+        }
+    }
+    let parts: Vec<Value> = list(job, "sources")
+        .iter()
+        .filter(|row| text(row, "state") != "not_applicable")
+        .map(|row| Ok(json!({"tone": source::tone(row), "title": format!("{}: {}", context.title("sources", text(row, "source")), context.known_or("state", text(row, "state"))?)})))
+        .collect::<Result<_, WordError>>()?;
+    Ok(json!({"said": said(context, progress)?, "also": also, "parts": parts}))
+}
+
+/// «Есть ответ: 4 из 6, из них 3 из предыдущих проверок».
+pub(super) fn said(context: Context<'_>, progress: &Value) -> Result<String, WordError> {
+    let part = |name| (name, number(progress, name).to_string());
+    let key = if number(progress, "reused") > 0 { "progress.answered_reused" } else { "progress.answered" };
+    context.say(key, &[part("answered"), part("total"), part("reused")])
+}
+
+fn profile_title(context: Context<'_>, profiles: &Value, id: &str) -> String {
+    let profile = list(profiles, "items").iter().find(|profile| super::start::profile_id(profile) == id);
+    let title = profile.and_then(|profile| profile.get("title")).map(|title| both(title, context.lang));
+    title.filter(|title| !title.is_empty()).unwrap_or_else(|| id.to_owned())
+}
+
+fn snapshot_line(context: Context<'_>, snapshot: &Value) -> Result<Value, WordError> {
+    let (status, tone) = match text(snapshot, "status") {
+        "COMPLETED" => (context.plain("snapshot.completed")?, "ok"),
+        "PARTIAL" => (context.plain("snapshot.partial")?, "stale"),
+        other => (other.to_owned(), "none"),
+    };
+    Ok(json!({
+        "id": text(snapshot, "snapshot_id"),
+        "root": text(snapshot, "facts_root"),
+        "status": status,
+        "tone": tone,
+        "sealed_at": some_text(snapshot, "sealed_at"),
+    }))
+}
+
+/// What the report says it does not cover: texts, or objects that name a source and a reason.
+fn not_checked(context: Context<'_>, report: &Value) -> Result<Vec<String>, WordError> {
+    list(report, "not_checked")
+        .iter()
+        .map(|item| {
+            if let Some(text) = item.as_str() {
+                return Ok(text.to_owned());
+            }
+            let source = context.title("sources", text(item, "source"));
+            let reason = ["text", "reason", "cause"].into_iter().find_map(|key| some_text(item, key));
+            Ok(reason.map_or_else(|| source.clone(), |reason| format!("{source}: {reason}")))
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! One fact as a line: what it is called, its attributes with their names, and whether it is only a namesake perhaps.
+
+use super::{Context, text};
+use crate::ui::format;
+use crate::ui::words::WordError;
+use serde_json::{Value, json};
+
+/// Attributes that hold sums of roubles.
+const SUMS: &[&str] = &["price", "sum", "left", "value", "capital", "tax_debt"];
+/// Attributes that hold other measured numbers; all other texts of digits are names (tax numbers) and stay as they are.
+const MEASURES: &[&str] = &["area"];
+/// Attributes that name a thing well, best first.
+const NAMES: &[&str] = &["title", "name", "number", "id"];
+/// Attributes that are too long for the line of a list come last.
+const LONG: &[&str] = &["text"];
+
+/// `{id, kind, name, attrs: [{label, value}], possible}`
+pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordError> {
+    let name = name(fact);
+    let mut attrs = Vec::new();
+    for (key, value) in fact.get("attrs").and_then(Value::as_object).into_iter().flatten() {
+        let shown = attribute(context, key, value)?;
+        if Some(shown.as_str()) != name.as_deref() && !shown.is_empty() && key != "id" {
+            attrs.push((LONG.contains(&key.as_str()), context.known_or("attr", key)?, shown));
+        }
+    }
+    attrs.sort_by_key(|(long, _, _)| *long);
+    let attrs: Vec<Value> =
+        attrs.into_iter().map(|(_, label, value)| json!({"label": label, "value": value})).collect();
+    Ok(json!({
+        "id": text(fact, "fact_id"),
+        "kind": context.known_or("kind", text(fact, "kind"))?,
+        "name": name,
+        "attrs": attrs,
+        "possible": text(fact, "match") == "name",
+    }))
+}
+
+/// What a fact is called: an attribute that is a name, else its whole identity.
+pub(super) fn name(fact: &Value) -> Option<String> {
+    let of = |part: &str, key: &str| fact.get(part)?.get(key)?.as_str().map(str::to_owned);
+    NAMES.iter().find_map(|key| of("attrs", key).or_else(|| of("identity", key))).or_else(|| {
+        let identity = fact.get("identity")?.as_object()?;
+        let parts: Vec<&str> = identity.values().filter_map(Value::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" · "))
+    })
+}
+
+/// A value by the type that its attribute has in the words of people. What is not understood is shown as it is.
+fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
+    Ok(match value {
+        Value::Bool(true) => context.plain("fact.yes")?,
+        Value::Bool(false) => context.plain("fact.no")?,
+        Value::String(text) if SUMS.contains(&key) => format::money(context.lang, text),
+        Value::String(text) if MEASURES.contains(&key) => format::decimal(context.lang, text),
+        Value::String(text) if is_date(text) => format::day(context.lang, text)?,
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        Value::Null | Value::Object(_) => String::new(),
+    })
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use crate::ui::Lang;
+    use crate::ui::view::Context;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn numbers_that_are_names_stay_whole() {
+        let fact = json!({"fact_id": "f", "kind": "cadastre.developer", "match": "name",
+            "identity": {"inn": "7707083893"}, "attrs": {"inn": "7707083893", "sum": "1234567.5", "filed": "2026-03-15"}});
+        let shown = line(Context { lang: Lang::Ru, titles: &Value::Null }, &fact).expect("known words");
+        assert_eq!(shown["name"], "7707083893");
+        assert_eq!(shown["kind"], "Застройщик");
+        assert_eq!(shown["possible"], true);
+        let values: Vec<_> =
+            shown["attrs"].as_array().expect("a list").iter().map(|attr| attr["value"].clone()).collect();
+        assert_eq!(values, ["15\u{a0}марта 2026", "1\u{202f}234\u{202f}567,5\u{a0}₽"]);
+    }
+}

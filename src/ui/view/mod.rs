@@ -1,0 +1,80 @@
+//! From the JSON of a job to what a template shows. All judgement about words, badges and bars is here, so that it can be
+//! tested without HTML; templates only place it.
+
+mod check;
+mod fact;
+mod risk;
+mod source;
+mod start;
+
+pub(super) use check::check;
+pub(super) use start::{job_line, profiles, updating};
+
+use super::Lang;
+use super::words::{WordError, Words};
+use serde_json::Value;
+
+/// What every view needs beside its own JSON.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// The reader's language.
+    pub(super) lang: Lang,
+    /// Names of sources, rules and levels, as of [`super::PageData::titles`].
+    pub(super) titles: &'a Value,
+}
+
+impl Context<'_> {
+    fn plain(&self, key: &str) -> Result<String, WordError> {
+        Words::of(self.lang).plain(key)
+    }
+
+    fn say(&self, key: &str, args: &[(&str, String)]) -> Result<String, WordError> {
+        Words::of(self.lang).say(key, args)
+    }
+
+    fn counted(&self, key: &str, n: i64) -> Result<String, WordError> {
+        self.say(key, &[("n", n.to_string())])
+    }
+
+    /// A word where the catalogue has one, else the code itself: an unknown code is shown, never swallowed.
+    fn known_or(&self, key: &str, code: &str) -> Result<String, WordError> {
+        let full = format!("{key}.{code}");
+        if Words::of(self.lang).has(&full) { self.plain(&full) } else { Ok(code.to_owned()) }
+    }
+
+    /// The title of a source, rule or level by the policy, else its id.
+    fn title(&self, what: &str, id: &str) -> String {
+        let title = self.titles.get(what).and_then(|of| of.get(id)).map(|title| both(title, self.lang));
+        title.filter(|title| !title.is_empty()).unwrap_or_else(|| id.to_owned())
+    }
+}
+
+/// The reader's half of `{ru, en}`; a plain text is itself.
+fn both(words: &Value, lang: Lang) -> String {
+    words.as_str().or_else(|| words.get(lang.code()).and_then(Value::as_str)).unwrap_or_default().to_owned()
+}
+
+/// A text of an object; empty where there is none.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A text of an object, none where it is null or empty.
+fn some_text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    Some(text(value, key)).filter(|text| !text.is_empty())
+}
+
+/// A number of an object; 0 where there is none.
+fn number(value: &Value, key: &str) -> i64 {
+    value.get(key).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// A flag of an object; false where there is none.
+fn flag(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool).unwrap_or_default()
+}
+
+/// The items of a list; none where it is absent or null.
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

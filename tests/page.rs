@@ -1,0 +1,305 @@
+//! The web page, rendered from fixtures and looked at: as HTML over its router, and in a headless Chromium.
+//!
+//! What it holds the page to: words that are never rosier than the data, one badge only for what was reused, no other
+//! host and no inline code, both languages, forms that work without JavaScript, a weight below 150 KB. Without
+//! a `chromium` the browser's part says loudly that it was left out.
+
+#![expect(clippy::indexing_slicing, reason = "a fixture without the part that a test names is a failed test")]
+
+mod page {
+    pub mod browser;
+    pub mod fixtures;
+    pub mod server;
+}
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode, header};
+use page::server::{Fixtures, app};
+use page::{browser, fixtures};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+async fn send(fixtures: &Arc<Fixtures>, request: Request<Body>) -> (Response<()>, String) {
+    let (parts, body) = app(fixtures).oneshot(request).await.expect("the router never fails").into_parts();
+    let body = to_bytes(body, 1 << 20).await.expect("a whole body");
+    (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).expect("the page is UTF-8"))
+}
+
+async fn get(fixtures: &Arc<Fixtures>, path: &str) -> (Response<()>, String) {
+    send(fixtures, Request::get(path).body(Body::empty()).expect("a request")).await
+}
+
+async fn post(fixtures: &Arc<Fixtures>, path: &str, form: &str) -> (Response<()>, String) {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    send(fixtures, request.body(Body::from(form.to_owned())).expect("a request")).await
+}
+
+fn header_of(response: &Response<()>, name: header::HeaderName) -> &str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The HTML of one row.
+fn row<'a>(html: &'a str, need: &str) -> &'a str {
+    let start = html.find(&format!("id=\"need-{need}\"")).expect("the row is on the page");
+    let rest = &html[start..];
+    rest.split("\n<li class=\"source").next().unwrap_or(rest)
+}
+
+#[tokio::test]
+async fn every_page_renders_in_both_languages_with_its_headers() {
+    let fixtures = Fixtures::new(None);
+    for lang in ["ru", "en"] {
+        for path in [
+            "/",
+            "/sign-in",
+            "/jobs/job-partial",
+            "/jobs/job-done",
+            "/jobs/job-new",
+            "/jobs/job-failed",
+            "/jobs/job-partial/report",
+        ] {
+            let (response, html) = get(&fixtures, &format!("{path}?lang={lang}")).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}: {html}");
+            assert!(html.contains(&format!("<html lang=\"{lang}\">")), "{path}");
+            assert_eq!(header_of(&response, header::CONTENT_SECURITY_POLICY), mirano::ui::CONTENT_SECURITY_POLICY);
+            assert!(header_of(&response, header::SET_COOKIE).starts_with(&format!("mirano_lang={lang};")), "{path}");
+            for forbidden in ["<script>", "<style", " style=\"", " onclick", "javascript:", "http://", "https://"] {
+                assert!(!html.contains(forbidden), "{path} contains {forbidden}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_policy_allows_no_inline_code_and_no_other_host() {
+    let policy = mirano::ui::CONTENT_SECURITY_POLICY;
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    for forbidden in ["unsafe", "http", "*", "data:"] {
+        assert!(!policy.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_never_rosier_than_the_data() {
+    let fixtures = Fixtures::new(None);
+    let (_, ru) = get(&fixtures, "/jobs/job-partial?lang=ru").await;
+    assert!(ru.contains("Есть ответ: 4 из 7, из них 1 из предыдущих проверок"), "{ru}");
+    assert!(ru.contains("Есть часть результата, остальное обновляется"));
+    for html in
+        [&ru, &get(&fixtures, "/jobs/job-done?lang=ru").await.1, &get(&fixtures, "/jobs/job-failed?lang=ru").await.1]
+    {
+        let lower = html.to_lowercase();
+        for lie in ["проверено", "чисто", "только что"] {
+            assert!(!lower.contains(lie), "{lie}");
+        }
+    }
+    let (_, en) = get(&fixtures, "/jobs/job-partial?lang=en").await;
+    assert!(en.contains("Answered: 4 of 7, 1 of them from earlier checks"));
+    for lie in ["just checked", "clean", "verified 4"] {
+        assert!(!en.to_lowercase().contains(lie), "{lie}");
+    }
+}
+
+#[tokio::test]
+async fn each_row_says_what_is_known_of_its_source() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/jobs/job-partial?lang=ru").await;
+    let badge = "<span class=\"badge reused\">данные использованы из предыдущей проверки</span>";
+    let expected = [
+        ("n1", vec![badge, "20\u{a0}ноября 2026", "возраст 26 часов из 14 дней", "найдено 2 записи"]),
+        (
+            "n2",
+            vec![
+                "устаревшие данные из предыдущей проверки",
+                "срок 1 день истёк",
+                "пауза перед повтором",
+                "ещё примерно 24 секунды",
+                "captcha page with status 200",
+            ],
+        ),
+        ("n3", vec!["источник ответил: записей не найдено", "источник не указал"]),
+        ("n4", vec!["ИНН\u{a0}9900000013", "список неполный", "возможное совпадение"]),
+        ("n5", vec!["запрашивается"]),
+        ("n6", vec!["впереди 13 запросов", "сколько ещё ждать, неизвестно", "проверка присоединилась к нему"]),
+        ("n7", vec!["источник недоступен", "HTTP 503"]),
+        ("n8", vec!["не применимо"]),
+    ];
+    for (need, words) in expected {
+        for word in words {
+            assert!(row(&html, need).contains(word), "{need}: no {word:?} in\n{}", row(&html, need));
+        }
+    }
+    let badged: Vec<&str> = ["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"]
+        .into_iter()
+        .filter(|need| row(&html, need).contains("предыдущей проверки</span>"))
+        .collect();
+    assert_eq!(badged, ["n1", "n2"], "the badge is for reused and served_stale only");
+    let (_, failed) = get(&fixtures, "/jobs/job-failed?lang=ru").await;
+    assert!(!failed.contains("предыдущей проверки"), "what is expired is not shown, so nothing is reused");
+    assert!(row(&failed, "n4").contains("не ответил источник «Кадастр»"));
+}
+
+#[tokio::test]
+async fn done_says_how_much_was_not_asked_again() {
+    let fixtures = Fixtures::new(None);
+    for (reused, words) in [
+        (0, "Готово<"),
+        (1, "Готово; часть данных не запрашивалась заново<"),
+        (2, "Готово; данные не запрашивались заново<"),
+    ] {
+        fixtures.put(fixtures::completed(reused));
+        let (_, html) = get(&fixtures, "/jobs/job-done?lang=ru").await;
+        assert!(html.contains(words), "{reused}");
+    }
+}
+
+#[tokio::test]
+async fn risk_is_a_picture_with_words() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/jobs/job-partial?lang=en").await;
+    for words in [
+        "at least 65 of 100",
+        "aria-label=\"Risk 65 of 100. Insolvency proceedings are open: +40; Mortgage or pledge: +20; Defendant in a pending case: +5\"",
+        "Enforcement proceedings: the source did not answer",
+        "1 possible match, no points",
+        "href=\"#fact-k1\"",
+        "<h3>Stop factors</h3>",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    let (_, html) = get(&fixtures, "/jobs/job-new?lang=en").await;
+    assert!(html.contains("The risk is scored when the first facts are here."));
+}
+
+#[tokio::test]
+async fn what_people_typed_never_becomes_html() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/jobs/job-new?lang=en").await;
+    assert!(html.contains("&lt;script&gt;alert(1)"));
+    assert!(html.contains("address understood with low confidence") && html.contains("no city found"));
+    let (_, html) = get(&fixtures, "/?address=%22%3E%3Cscript%3E").await;
+    assert!(!html.contains("\"><script>"));
+}
+
+#[tokio::test]
+async fn the_form_makes_a_check_without_javascript() {
+    let fixtures = Fixtures::new(None);
+    let form = "form_key=page-1&address=+Some+street+1+&profile=standard&inputs.standard.seller_name=X&inputs.quick.seller_name=Y&anew=1";
+    let (response, _) = post(&fixtures, "/jobs", form).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header_of(&response, header::LOCATION), "/jobs/job%2Dpartial");
+    let made = fixtures.created.lock().expect("no test panics with it")[0].clone();
+    assert_eq!((made.address.as_str(), made.profile.as_str(), made.ask_anew), ("Some street 1", "standard", true));
+    assert_eq!(made.inputs.into_iter().collect::<Vec<_>>(), [("seller_name".to_owned(), "X".to_owned())]);
+    assert_eq!(made.idempotency_key.as_deref(), Some("page-1"));
+    let (response, _) = post(&fixtures, "/jobs/job-partial/recheck", "").await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(*fixtures.rechecked.lock().expect("no test panics with it"), ["job-partial"]);
+}
+
+#[tokio::test]
+async fn an_error_stands_at_its_field_with_what_to_do() {
+    let fixtures = Fixtures::new(None);
+    let (response, html) = post(&fixtures, "/jobs?lang=ru", "address=&profile=quick").await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        html.contains("<p class=\"error\" id=\"address-error\">Ошибка: здесь ничего нет</p>")
+            && html.contains("Напишите улицу и дом.")
+    );
+    assert!(html.contains("value=\"quick\" required checked"), "what was chosen stays chosen");
+    let form = "address=x&profile=standard&inputs.standard.seller_birth_date=yesterday";
+    let (_, html) = post(&fixtures, "/jobs?lang=en", form).await;
+    assert!(
+        html.contains("id=\"inputs.standard.seller_birth_date-error\">Error: not a date<")
+            && html.contains("value=\"yesterday\"")
+    );
+}
+
+#[tokio::test]
+async fn another_site_starts_nothing() {
+    let fixtures = Fixtures::new(None);
+    let request = Request::post("/jobs")
+        .header("sec-fetch-site", "cross-site")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let (response, _) = send(&fixtures, request.body(Body::from("address=x&profile=quick")).expect("a request")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(fixtures.created.lock().expect("no test panics with it").is_empty());
+}
+
+#[tokio::test]
+async fn a_key_opens_the_page_and_only_the_key() {
+    let fixtures = Fixtures::new(Some("secret"));
+    let (response, _) = get(&fixtures, "/jobs/job-partial").await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header_of(&response, header::LOCATION), "/sign-in?next=%2Fjobs%2Fjob%2Dpartial");
+    let (response, _) = get(&fixtures, "/jobs/job-partial/fragment").await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let (response, html) = post(&fixtures, "/sign-in?lang=en", "key=wrong&next=/").await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(html.contains("This key does not fit") && !html.contains("wrong\""), "a key is never repeated");
+    let (response, _) = post(&fixtures, "/sign-in", "key=secret&next=/jobs/job-partial").await;
+    let cookie = header_of(&response, header::SET_COOKIE);
+    assert!(
+        cookie.starts_with("mirano_key=secret;") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict")
+    );
+    assert_eq!(header_of(&response, header::LOCATION), "/jobs/job-partial");
+    let request = Request::get("/jobs/job-partial").header(header::COOKIE, "mirano_key=secret");
+    let (response, html) = send(&fixtures, request.body(Body::empty()).expect("a request")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(html.contains("action=\"/sign-out\""));
+}
+
+#[tokio::test]
+async fn unknown_checks_are_told_so() {
+    let (response, html) = get(&Fixtures::new(None), "/jobs/nothing?lang=en").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert!(html.contains("There is no such check"));
+}
+
+#[tokio::test]
+async fn a_page_with_all_it_loads_is_light() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/jobs/job-partial?lang=ru").await;
+    let mut weight = html.len();
+    let mut assets: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assets.sort_unstable();
+    assets.dedup();
+    assert_eq!(assets.len(), 3, "{assets:?}");
+    for asset in assets {
+        let (response, body) = get(&fixtures, asset).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(header_of(&response, header::CACHE_CONTROL).contains("immutable"));
+        assert!(!body.contains("https://"), "{asset} names another host");
+        weight += body.len();
+    }
+    eprintln!("the page of a check weighs {weight} bytes, uncompressed");
+    assert!(weight < 150_000, "{weight}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_are_taken() {
+    let Some(browser) = browser::find() else { return };
+    let fixtures = Fixtures::new(None);
+    let at = page::server::serve(&fixtures).await;
+    let folder = browser::pictures();
+    for (name, path) in [
+        ("start", "/"),
+        ("check", "/jobs/job-partial"),
+        ("done", "/jobs/job-done"),
+        ("report", "/jobs/job-partial/report"),
+    ] {
+        for lang in ["ru", "en"] {
+            for dark in [false, true] {
+                for (device, width, height) in [("desktop", 1280, 1100), ("phone", 390, 1700)] {
+                    let scheme = if dark { "dark" } else { "light" };
+                    let file = folder.join(format!("{name}-{device}-{scheme}-{lang}.png"));
+                    let url = format!("http://{at}{path}?lang={lang}");
+                    browser.picture(&url, (width, height), dark, &file).await;
+                    let size = std::fs::metadata(&file).expect("a picture").len();
+                    assert!(size > 8_000, "{} is empty: {size} bytes", file.display());
+                }
+            }
+        }
+    }
+    eprintln!("pictures are in {}", folder.display());
+}

@@ -1,0 +1,227 @@
+//! Jobs in the shapes of the interface, one for each thing that the page must say rightly. All names are invented.
+
+use serde_json::{Value, json};
+
+/// The words of people for sources and rules, as the policy gives them.
+pub fn titles() -> Value {
+    json!({
+        "sources": {
+            "cadastre": {"ru": "Кадастр", "en": "Cadastre"},
+            "listings": {"ru": "Объявления", "en": "Listings"},
+            "reviews": {"ru": "Отзывы", "en": "Reviews"},
+            "courts": {"ru": "Судебные дела", "en": "Court cases"},
+            "companies": {"ru": "Реестр компаний", "en": "Company register"},
+            "enforcement": {"ru": "Исполнительные производства", "en": "Enforcement proceedings"},
+            "enforcement_persons": {"ru": "Исполнительные производства: лица", "en": "Enforcement proceedings: persons"}
+        },
+        "rules": {
+            "court.defendant": {"ru": "Ответчик в незавершённом деле", "en": "Defendant in a pending case"},
+            "cadastre.pledge": {"ru": "Ипотека или залог", "en": "Mortgage or pledge"},
+            "insolvency.open": {"ru": "Открыта процедура банкротства", "en": "Insolvency proceedings are open"},
+            "listing.far_below": {"ru": "Предложение вдвое дешевле обычных в доме", "en": "An offer at less than half of what is usual in the house"},
+            "enforcement.open": {"ru": "Открытое исполнительное производство", "en": "Open enforcement proceedings"}
+        },
+        "levels": {"high": {"ru": "высокий", "en": "high"}}
+    })
+}
+
+/// Two profiles, one with inputs.
+pub fn profiles() -> Value {
+    json!({"items": [
+        {"profile": "standard", "title": {"ru": "Стандартная проверка", "en": "Standard check"},
+         "sources": ["cadastre", "listings", "reviews", "courts", "companies", "enforcement"],
+         "inputs": {
+            "seller_name": {"type": "text", "required": false, "title": {"ru": "Фамилия, имя и отчество продавца", "en": "The seller's full name"}},
+            "seller_birth_date": {"type": "date", "required": false, "title": {"ru": "Дата рождения продавца", "en": "The seller's date of birth"}}}},
+        {"profile": "quick", "title": {"ru": "Быстрая проверка", "en": "Quick check"}, "sources": ["cadastre", "listings"], "inputs": {}}
+    ], "next_cursor": null})
+}
+
+fn row(need: &str, source: &str, with: Value) -> Value {
+    let mut row = json!({
+        "need_id": need, "receipt_id": null, "source": source, "level": "property", "subject": "property:q2", "params": {},
+        "freshness": "none", "state": "queued", "updating": false, "joined": false, "origin": "none", "outcome": null, "cause": null,
+        "facts": 0, "complete": null, "reuse": null, "as_of": null, "observed_at": null, "age_s": null, "ttl_s": 1_209_600,
+        "fresh_until": null, "last_failure": null, "task_id": null, "attempts": 0, "blocked_on": null, "note": null
+    });
+    if let (Some(row), Some(with)) = (row.as_object_mut(), with.as_object()) {
+        row.extend(with.clone());
+    }
+    row
+}
+
+fn fact(id: &str, kind: &str, source: &str, identity: Value, attrs: Value) -> Value {
+    json!({"fact_id": id, "kind": kind, "subject": "property:q2", "source": source, "match": "id", "identity": identity,
+        "attrs": attrs, "volatile": {}, "as_of": null, "first_seen": "2026-11-10T08:00:00Z", "last_seen": "2026-11-23T08:00:00Z",
+        "gone_at": null, "valid": {"from": null, "to": null}, "observation_id": "o1", "evidence": ["e1"], "connector": "x@1"})
+}
+
+fn cadastre() -> Value {
+    row(
+        "n1",
+        "cadastre",
+        json!({"freshness": "fresh", "state": "fresh", "origin": "reused", "outcome": "found", "facts": 2, "complete": true,
+        "params": {"address": "г Небывалинск, ул Придуманная, д 13, кв 66"},
+        "as_of": "2026-11-20", "observed_at": "2026-11-23T08:15:00Z", "age_s": 93_600, "fresh_until": "2026-12-07T08:15:00Z",
+        "note": {"ru": "данные использованы из предыдущей проверки", "en": "data reused from an earlier check"}}),
+    )
+}
+
+fn listings() -> Value {
+    row(
+        "n2",
+        "listings",
+        json!({"freshness": "stale", "state": "retrying", "updating": true, "origin": "served_stale", "outcome": "found", "facts": 6,
+        "complete": true, "observed_at": "2026-11-21T07:00:00Z", "age_s": 270_000, "ttl_s": 86_400, "fresh_until": "2026-11-22T07:00:00Z",
+        "attempts": 2, "task_id": "t2", "blocked_on": {"reason": "backoff", "ahead": 0, "eta_s": 24},
+        "last_failure": {"outcome": "blocked", "cause": "captcha page with status 200", "at": "2026-11-24T10:11:00Z"}}),
+    )
+}
+
+fn courts() -> Value {
+    row(
+        "n4",
+        "courts",
+        json!({"level": "developer", "subject": "company:9900000013", "params": {"inn": "9900000013"}, "freshness": "fresh", "state": "fresh",
+        "origin": "fetched", "outcome": "found", "facts": 3, "complete": false, "observed_at": "2026-11-24T10:10:30Z", "age_s": 95,
+        "fresh_until": "2026-12-08T10:10:30Z", "attempts": 1}),
+    )
+}
+
+fn facts() -> Value {
+    let offer = |id: &str, title: &str, price: &str| {
+        fact(
+            &format!("l{id}"),
+            "listing.offer",
+            "listings",
+            json!({"id": id}),
+            json!({"id": id, "title": title, "price": price, "area": "54.3", "floor": 7, "posted": "2026-10-02"}),
+        )
+    };
+    let mut namesake = fact(
+        "k3",
+        "court.case",
+        "courts",
+        json!({"number": "2-771/2025"}),
+        json!({"number": "2-771/2025", "role": "Ответчик", "filed": "2025-12-20"}),
+    );
+    namesake["match"] = json!("name");
+    json!({
+        "n1": [
+            fact("c1", "cadastre.object", "cadastre", json!({"number": "99:01:0013013:66"}),
+                json!({"number": "99:01:0013013:66", "purpose": "квартира", "area": "54.3", "built": 2014, "value": "8412750.40", "encumbrance": "ипотека", "right_since": "2025-02-11"})),
+            fact("c2", "cadastre.developer", "cadastre", json!({"inn": "9900000013"}), json!({"inn": "9900000013", "name": "ООО «СЗ Придумстрой»"}))
+        ],
+        "n2": [offer("101", "2-комн. квартира, 54,3 м²", "9850000"), offer("102", "1-комн. квартира, 36 м²", "7100000"),
+            offer("103", "Студия, 24 м²", "2900000"), offer("104", "3-комн. квартира, 78 м²", "13900000"),
+            offer("105", "2-комн. квартира, 58 м²", "10200000"), offer("106", "1-комн. квартира, 38 м²", "7450000")],
+        "n4": [
+            fact("k1", "court.case", "courts", json!({"number": "А00-4117/2026"}),
+                json!({"number": "А00-4117/2026", "type": "Б", "role": "Должник", "status": "наблюдение", "filed": "2026-03-15"})),
+            fact("k2", "court.case", "courts", json!({"number": "А00-2290/2026"}),
+                json!({"number": "А00-2290/2026", "type": "Г", "role": "Ответчик", "sum": "1234567.5", "filed": "2026-02-01"})),
+            namesake
+        ]
+    })
+}
+
+fn address() -> Value {
+    json!({"input": "Небывалинск Придуманная 13-66", "canonical": "г Небывалинск, ул Придуманная, д 13, кв 66", "building": "г Небывалинск, ул Придуманная, д 13",
+        "flat": "66", "cadastral": null, "confidence": "high", "subject": "property:q2", "building_subject": "property:q1", "warnings": []})
+}
+
+fn job(id: &str, status: &str, last: bool, progress: [u64; 6], sources: Vec<Value>, risk: Value) -> Value {
+    let [total, answered, reused, updating, stale, failed] = progress;
+    json!({"job_id": id, "status": status, "final": last, "profile": "standard", "created_at": "2026-11-24T10:09:40Z", "completed_at": null,
+        "address": address(), "progress": {"total": total, "answered": answered, "reused": reused, "updating": updating, "stale": stale, "failed": failed},
+        "sources": sources, "risk": risk, "snapshots": [], "honesty": [], "position": "0:1234", "facts": {}, "not_checked": [],
+        "at": "2026-11-24T10:12:05Z", "snapshot_id": null})
+}
+
+/// Everything at once: reused, stale and retrying, nothing found, running, queued, waiting, failed, not applicable.
+pub fn partial() -> Value {
+    let sources = vec![
+        cadastre(),
+        listings(),
+        row(
+            "n3",
+            "reviews",
+            json!({"freshness": "fresh", "state": "fresh", "origin": "coalesced", "joined": true, "outcome": "nothing_found", "complete": true,
+            "observed_at": "2026-11-24T10:10:02Z", "age_s": 123, "fresh_until": "2026-12-08T10:10:02Z", "ttl_s": 1_209_600, "attempts": 1}),
+        ),
+        courts(),
+        row(
+            "n5",
+            "companies",
+            json!({"state": "running", "updating": true, "params": {"inn": "9900000013"}, "attempts": 1, "task_id": "t5"}),
+        ),
+        row(
+            "n6",
+            "enforcement",
+            json!({"state": "queued", "updating": true, "params": {"inn": "9900000013"}, "joined": true,
+            "blocked_on": {"reason": "rate", "ahead": 13, "eta_s": null}}),
+        ),
+        row(
+            "n7",
+            "enforcement",
+            json!({"state": "failed", "outcome": "unavailable", "cause": "HTTP 503", "params": {"inn": "9900000021"}, "attempts": 5,
+            "last_failure": {"outcome": "unavailable", "cause": "HTTP 503", "at": "2026-11-24T10:11:41Z"}}),
+        ),
+        row("n8", "enforcement_persons", json!({"state": "not_applicable"})),
+    ];
+    let risk = json!({"score": 65, "score_is": "at_least", "level": "high", "stops": ["insolvency.open"],
+        "unevaluated": [{"rule": "enforcement.open", "reason": "source_failed", "detail": "enforcement"}],
+        "basis": {"fresh": 3, "stale": 1, "missing": 3}, "ruleset": "2026-11", "at": "2026-11-24T10:12:05Z",
+        "factors": [
+            {"rule": "insolvency.open", "points": 40, "severity": "critical", "stop": true, "facts": ["k1"], "possible": []},
+            {"rule": "cadastre.pledge", "points": 20, "severity": "high", "stop": false, "facts": ["c1"], "possible": []},
+            {"rule": "court.defendant", "points": 5, "severity": "medium", "stop": false, "facts": ["k2"], "possible": ["k3"]}]});
+    let mut job = job("job-partial", "PARTIAL", false, [7, 4, 1, 3, 1, 1], sources, risk);
+    job["facts"] = facts();
+    job["honesty"] = json!([
+        "Часть данных взята из предыдущих проверок: они не запрашивались заново.",
+        "Объявления устарели: показаны данные, полученные три дня назад.",
+        "Один источник не ответил; его отсутствие не означает, что записей нет."
+    ]);
+    job["snapshots"] = json!([{"snapshot_id": "s1", "facts_root": "9f2ce1d0a7b3441e8c55", "status": "PARTIAL", "sealed_at": "2026-11-10T08:03:00Z"}]);
+    job["not_checked"] = json!([{"source": "enforcement_persons", "reason": "не указан продавец"}]);
+    job
+}
+
+/// Done, all of it or part of it from earlier checks.
+pub fn completed(reused: u64) -> Value {
+    let risk = json!({"score": 20, "score_is": "exact", "level": "low", "stops": [], "unevaluated": [], "basis": {"fresh": 2, "stale": 0, "missing": 0},
+        "ruleset": "2026-11", "at": "2026-11-24T10:12:05Z", "factors": [{"rule": "cadastre.pledge", "points": 20, "facts": ["c1"]}]});
+    let mut job = job("job-done", "COMPLETED", true, [2, 2, reused, 0, 0, 0], vec![cadastre(), courts()], risk);
+    job["facts"] = facts();
+    job["snapshots"] = json!([{"snapshot_id": "s2", "facts_root": "9f2ce1d0a7b3441e8c55", "status": "COMPLETED", "sealed_at": "2026-11-24T10:12:00Z"}]);
+    job["snapshot_id"] = json!("s2");
+    job
+}
+
+/// Nothing asked yet, an address that was hardly understood, with something in it that must not become HTML.
+pub fn created() -> Value {
+    let mut job = job(
+        "job-new",
+        "CREATED",
+        false,
+        [1, 0, 0, 1, 0, 0],
+        vec![row("n1", "cadastre", json!({"state": "waiting_for_subject"}))],
+        Value::Null,
+    );
+    job["address"] = json!({"input": "<script>alert(1)</script>", "canonical": null, "confidence": "low", "warnings": [{"ru": "город не найден", "en": "no city found"}]});
+    job
+}
+
+/// No source answered.
+pub fn failed() -> Value {
+    let sources = vec![
+        row(
+            "n1",
+            "cadastre",
+            json!({"state": "failed", "outcome": "blocked", "cause": "HTTP 403", "freshness": "expired", "origin": "reused", "attempts": 5}),
+        ),
+        row("n4", "courts", json!({"state": "failed", "cause": "depends_on:n1"})),
+    ];
+    job("job-failed", "FAILED", true, [2, 0, 0, 0, 0, 2], sources, Value::Null)
+}

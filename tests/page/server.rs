@@ -1,0 +1,139 @@
+//! A server of fixtures: the real page over jobs that a test can change, and the events that tell of a change.
+
+use super::fixtures;
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use futures::{Stream, StreamExt};
+use mirano::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// Jobs by id, what was asked of the page's data, and whether a key is needed.
+pub struct Fixtures {
+    pub jobs: Mutex<BTreeMap<String, Value>>,
+    pub created: Mutex<Vec<NewCheck>>,
+    pub rechecked: Mutex<Vec<String>>,
+    pub key: Option<&'static str>,
+    changes: watch::Sender<u64>,
+}
+
+impl Fixtures {
+    pub fn new(key: Option<&'static str>) -> Arc<Self> {
+        let jobs = [fixtures::partial(), fixtures::completed(1), fixtures::created(), fixtures::failed()];
+        let by_id = jobs.into_iter().map(|job| (job["job_id"].as_str().expect("an id").to_owned(), job)).collect();
+        Arc::new(Self {
+            jobs: Mutex::new(by_id),
+            created: Mutex::default(),
+            rechecked: Mutex::default(),
+            key,
+            changes: watch::channel(0).0,
+        })
+    }
+
+    /// Puts a job in the place of what was there, and tells everyone.
+    pub fn put(&self, job: Value) {
+        let id = job["job_id"].as_str().expect("an id").to_owned();
+        self.jobs.lock().expect("no test panics with it").insert(id, job);
+        self.changes.send_modify(|n| *n += 1);
+    }
+}
+
+#[async_trait::async_trait]
+impl PageData for Fixtures {
+    async fn access(&self, key: Option<&str>) -> Access {
+        match self.key {
+            Some(wanted) if key != Some(wanted) => Access::KeyNeeded,
+            wanted => Access::Granted(Visitor { tenant: "t".into(), key_id: wanted.map(|_| "k1".to_owned()) }),
+        }
+    }
+
+    async fn job(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        self.report(visitor, id, lang).await
+    }
+
+    async fn report(&self, _: &Visitor, id: &str, _: Lang) -> Result<Option<Value>, Problem> {
+        Ok(self.jobs.lock().expect("no test panics with it").get(id).cloned())
+    }
+
+    async fn recent(&self, _: &Visitor, _: Lang, limit: usize) -> Result<Vec<Value>, Problem> {
+        Ok(self.jobs.lock().expect("no test panics with it").values().take(limit).cloned().collect())
+    }
+
+    async fn profiles(&self) -> Result<Value, Problem> {
+        Ok(fixtures::profiles())
+    }
+
+    async fn titles(&self) -> Result<Value, Problem> {
+        Ok(fixtures::titles())
+    }
+
+    async fn create(&self, _: &Visitor, check: NewCheck, _: Lang) -> Result<String, Problem> {
+        if check.address.is_empty() {
+            return Err(Problem(
+                json!({"status": 422, "code": "address_empty", "title": "Адрес пуст", "detail": "Адрес пуст.",
+                "fix": "Напишите улицу и дом.", "errors": [{"at": "address", "detail": "здесь ничего нет"}]}),
+            ));
+        }
+        if let Some(inn) = check.inputs.get("seller_birth_date").filter(|date| !date.contains('-')) {
+            return Err(Problem(
+                json!({"status": 422, "code": "input_invalid", "title": "Bad input", "detail": format!("not a date: {inn}"),
+                "fix": "Write it as 1980-01-31.", "errors": [{"at": "/inputs/seller_birth_date", "detail": "not a date"}]}),
+            ));
+        }
+        self.created.lock().expect("no test panics with it").push(check);
+        Ok("job-partial".to_owned())
+    }
+
+    async fn recheck(&self, _: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no test panics with it").push(id.to_owned());
+        Ok(())
+    }
+
+    fn demo(&self) -> Option<Vec<Showcase>> {
+        let case =
+            |address: &str, ru: &str, en: &str| Showcase { address: address.into(), ru: ru.into(), en: en.into() };
+        Some(vec![
+            case(
+                "г Небывалинск, ул Вымышленная, д 7, кв 12",
+                "спокойный застройщик, низкий риск",
+                "a quiet developer, low risk",
+            ),
+            case(
+                "г Небывалинск, ул Придуманная, д 13, кв 66",
+                "банкротство застройщика и арест",
+                "the developer's bankruptcy and an arrest",
+            ),
+        ])
+    }
+}
+
+/// The page with its events, as the whole server would serve them.
+pub fn app(fixtures: &Arc<Fixtures>) -> axum::Router {
+    let events =
+        axum::Router::new().route("/v1/jobs/{id}/events", axum::routing::get(events)).with_state(Arc::clone(fixtures));
+    mirano::ui::router(Arc::clone(fixtures) as Arc<dyn PageData>).merge(events)
+}
+
+async fn events(State(fixtures): State<Arc<Fixtures>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let receiver = fixtures.changes.subscribe();
+    let stream = futures::stream::unfold((receiver, true), |(mut receiver, first)| async move {
+        if !first {
+            receiver.changed().await.ok()?;
+        }
+        Some((Event::default().event(if first { "job" } else { "source" }).data("{}"), (receiver, false)))
+    });
+    Sse::new(stream.map(Ok))
+}
+
+/// Serves on a port of the system's choice until the process ends.
+pub async fn serve(fixtures: &Arc<Fixtures>) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = listener.local_addr().expect("it listens");
+    let app = app(fixtures);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    at
+}
