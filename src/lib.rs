@@ -3,6 +3,8 @@
 pub mod core;
 pub mod demo;
 pub mod engine;
+pub mod explain;
+pub mod http;
 pub mod node;
 pub mod sequencer;
 pub mod sources;

@@ -1,0 +1,144 @@
+//! What a task waits for, and about how long: read from its source's row and the limits in force.
+//!
+//! Places and times are coarse, so that nobody learns from them who else waits (I9). What can't be foreseen is `None`,
+//! never 0.
+
+use super::Context;
+use super::model::BlockedOn;
+use crate::core::policy::{LimitsSpec, SourceSpec};
+use crate::core::source::limits;
+use mirano_replay::rows::{SourceRow, TaskRow, TaskState, key};
+use mirano_replay::store::{ReadExt, StoreError, Table};
+use mirano_schemas::Timestamp;
+
+/// The queue is counted no further than this.
+const MOST_COUNTED: usize = 1_000;
+/// A permit that is nearer than this holds nobody up.
+const SOON_MS: u64 = 1_000;
+
+/// What a queued or retrying task waits for.
+pub(super) fn blocked_on(ctx: &Context<'_>, task: &TaskRow) -> Result<Option<BlockedOn>, StoreError> {
+    let source = task.scheduled.source.as_str();
+    let row: SourceRow = ctx.rows.row(source.as_bytes())?.unwrap_or_default();
+    let now = ctx.now;
+    let blocked = |reason: &str, ahead: u64, eta_ms: Option<u64>| {
+        Some(BlockedOn {
+            reason: reason.to_owned(),
+            ahead: coarse(ahead),
+            eta_s: eta_ms.map(|ms| coarse(ms.div_ceil(1_000).max(1))),
+        })
+    };
+    match task.state {
+        TaskState::Retrying { at } if at > now => Ok(blocked("backoff", 0, Some(at.since_ms(now)))),
+        TaskState::Queued | TaskState::Retrying { .. } => {
+            let ahead = ahead(ctx, task)?;
+            let Some(spec) = ctx.policy.document.sources.get(source) else {
+                return Ok(blocked("queue", ahead, None));
+            };
+            let (reason, eta) = turn(ctx, spec, &row, ahead);
+            Ok(blocked(reason, ahead, eta))
+        }
+        TaskState::Running { .. } | TaskState::Done { .. } | TaskState::Failed { .. } => Ok(None),
+    }
+}
+
+/// How many tasks of the source stand before this one.
+fn ahead(ctx: &Context<'_>, task: &TaskRow) -> Result<u64, StoreError> {
+    let source = task.scheduled.source.as_str();
+    let own = key::ready(source, task.priority, task.enqueued_seq, task.scheduled.task);
+    let places = ctx.rows.keys(Table::Ready, &key::source_prefix(source), &[], MOST_COUNTED)?;
+    Ok(places.iter().take_while(|place| **place < own).count() as u64)
+}
+
+/// What holds up a task that may run, and about when its turn comes.
+fn turn(ctx: &Context<'_>, spec: &SourceSpec, row: &SourceRow, ahead: u64) -> (&'static str, Option<u64>) {
+    let now = ctx.now;
+    if let Some(rest) = row.rest_until.filter(|until| *until > now) {
+        return ("backoff", Some(rest.since_ms(now)));
+    }
+    if let Some(until) = proxies_rest(ctx, &spec.limits, row) {
+        return ("proxy", until.map(|until| until.since_ms(now)));
+    }
+    let wait = permit_wait_ms(&spec.limits, row, now, ahead);
+    let full = row.leases.len() >= spec.limits.concurrency as usize;
+    let rounds = (ahead + u64::from(full)).div_ceil(u64::from(spec.limits.concurrency.max(1)));
+    let working = (row.attempt_ms > 0).then(|| rounds * row.attempt_ms);
+    let eta = match (rounds, working) {
+        (0, _) => Some(wait),
+        (_, Some(working)) => Some(wait.max(working)),
+        (_, None) => None,
+    };
+    let reason = match () {
+        () if permit_wait_ms(&spec.limits, row, now, 0) > SOON_MS => "rate",
+        () if full => "concurrency",
+        () => "queue",
+    };
+    (reason, eta)
+}
+
+/// `Some` when no proxy of the pool may be used now: and when one may again, if that is known.
+fn proxies_rest(ctx: &Context<'_>, limits: &LimitsSpec, row: &SourceRow) -> Option<Option<Timestamp>> {
+    let name = limits.proxies.as_ref()?;
+    let pool = ctx.policy.document.proxies.get(name)?;
+    let mut first = None::<Timestamp>;
+    for proxy in &pool.proxies {
+        let health = row.proxies.get(&format!("{name}/{proxy}"));
+        let rests = health
+            .filter(|health| health.failures >= pool.failures)
+            .and_then(|health| health.rest_until)
+            .map(|at| at.plus_ms(pool.cool_down.0))
+            .filter(|until| *until > ctx.now);
+        match rests {
+            Some(until) => first = Some(first.map_or(until, |other| other.min(until))),
+            None if pool.concurrency.is_some_and(|most| health.is_some_and(|health| health.in_use >= most)) => {}
+            None => return None,
+        }
+    }
+    Some(first)
+}
+
+/// How long until the permit after `ahead` others.
+fn permit_wait_ms(limits: &LimitsSpec, row: &SourceRow, now: Timestamp, ahead: u64) -> u64 {
+    let (permit, _) = limits::next("", limits.rate, limits.burst, row.rates.get(""), now);
+    let interval = limits.rate.period.0 / u64::from(limits.rate.requests.max(1));
+    let unspaced = u64::from(limits.burst.saturating_sub(1));
+    permit.not_before.since_ms(now) + ahead.saturating_sub(unspaced) * interval
+}
+
+/// Rounds up so that single steps of others can't be watched: to fives below 50, to two digits above.
+pub fn coarse(n: u64) -> u64 {
+    let step = match n {
+        0..50 => 5,
+        50..1_000 => 10,
+        1_000..10_000 => 100,
+        _ => 1_000,
+    };
+    n.div_ceil(step) * step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::policy::{DurationMs, Rate};
+    use mirano_replay::rows::RateRow;
+
+    #[test]
+    fn numbers_are_rounded_up() {
+        for (n, want) in [(0, 0), (1, 5), (5, 5), (13, 15), (61, 70), (1_234, 1_300), (12_345, 13_000)] {
+            assert_eq!(coarse(n), want, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_used_up_budget_is_waited_for() {
+        let limits =
+            LimitsSpec { rate: Rate { requests: 1, period: DurationMs(60_000) }, burst: 1, ..LimitsSpec::default() };
+        let now = Timestamp(1_000_000);
+        let free = SourceRow::default();
+        assert_eq!(permit_wait_ms(&limits, &free, now, 0), 0);
+        assert_eq!(permit_wait_ms(&limits, &free, now, 2), 120_000);
+        let rate = RateRow { tat: now.0 + 60_000, recent: vec![now], returned: Vec::new() };
+        let used = SourceRow { rates: [(String::new(), rate)].into(), ..SourceRow::default() };
+        assert!(permit_wait_ms(&limits, &used, now, 0) >= 60_000);
+    }
+}

@@ -1,0 +1,247 @@
+//! One row of a job: a need, its receipt, its task, and the time.
+
+use super::blocked::blocked_on;
+use super::model::*;
+use super::time::{rfc3339, seconds};
+use super::words::{Both, ago};
+use super::{Context, words};
+use crate::core::freshness::Freshness;
+use crate::core::persons;
+use mirano_replay::rows::{JobRow, NeedRow, NeedTaskRow, TaskRow, TaskState, key};
+use mirano_replay::store::{ReadExt, StoreError};
+use mirano_schemas::*;
+
+/// A need with what its source's partition says of it.
+pub(super) struct Joined<'a> {
+    pub need: &'a NeedRow,
+    pub named: Option<NeedTaskRow>,
+    pub task: Option<TaskRow>,
+    pub freshness: Freshness,
+    pub state: RowState,
+}
+
+impl<'a> Joined<'a> {
+    pub fn load(ctx: &Context<'_>, job: &JobRow, need: &'a NeedRow) -> Result<Self, StoreError> {
+        let named: Option<NeedTaskRow> = ctx.rows.row(&key::need_task(job.created.job, need.need.need_id))?;
+        let task = match &named {
+            Some(named) => ctx.rows.row::<TaskRow>(named.task.as_bytes())?,
+            None => None,
+        };
+        let freshness = Freshness::of_receipt(need.receipt.as_ref(), ctx.now);
+        let state = state(need, task.as_ref(), freshness);
+        Ok(Self { need, named, task, freshness, state })
+    }
+
+    /// Whether its source was asked: by the task that this need waits for now.
+    pub fn started(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| !task.attempts.is_empty())
+    }
+
+    pub fn updating(&self) -> bool {
+        matches!(self.state, RowState::Running | RowState::Retrying | RowState::Queued)
+    }
+
+    /// The receipt, while what it names is shown.
+    pub fn shown(&self) -> Option<&'a Receipt> {
+        self.need.receipt.as_ref().filter(|_| self.need.applicable() && self.freshness.shown())
+    }
+}
+
+fn state(need: &NeedRow, task: Option<&TaskRow>, freshness: Freshness) -> RowState {
+    if !need.applicable() {
+        return RowState::NotApplicable;
+    }
+    if let Some(pending) = &need.pending {
+        return match task.map(|task| &task.state) {
+            Some(TaskState::Running { .. }) => RowState::Running,
+            Some(TaskState::Retrying { .. }) => RowState::Retrying,
+            // The answer is on its way from the source's partition to the job's.
+            Some(TaskState::Done { .. } | TaskState::Failed { .. }) if ended_since(task, pending.since) => {
+                RowState::Running
+            }
+            _ => RowState::Queued,
+        };
+    }
+    if need.waits_for_subject() {
+        return RowState::WaitingForSubject;
+    }
+    match freshness {
+        Freshness::Fresh => RowState::Fresh,
+        Freshness::Stale => RowState::Stale,
+        Freshness::Expired | Freshness::None => RowState::Failed,
+    }
+}
+
+fn ended_since(task: Option<&TaskRow>, since: Timestamp) -> bool {
+    let ended = task.and_then(|task| task.attempts.last()).and_then(|attempt| attempt.ended_at);
+    ended.is_some_and(|ended| ended >= since)
+}
+
+/// The row as it is shown.
+pub(super) fn view(
+    ctx: &Context<'_>,
+    job: &JobRow,
+    row: &Joined<'_>,
+    opened: &mut Vec<Subject>,
+) -> Result<RowView, StoreError> {
+    let need = &row.need.need;
+    let receipt = row.need.receipt.as_ref();
+    let shown = row.shown();
+    let attempt = row.task.as_ref().filter(|_| row.updating()).and_then(|task| task.attempts.last());
+    let failed_attempt = attempt.and_then(|attempt| Some((attempt.outcome?, attempt.cause.clone()?)));
+    let last_failure = row.need.last_failure.as_ref();
+    let outcome = match (shown, &failed_attempt) {
+        (Some(receipt), _) => Some(receipt.outcome),
+        (None, Some((outcome, _))) => Some(*outcome),
+        (None, None) => last_failure.and_then(|failure| failure.outcome),
+    };
+    let cause = match shown {
+        Some(_) => None,
+        None => failed_attempt.map(|(_, cause)| cause).or_else(|| last_failure.map(|failure| failure.cause.clone())),
+    };
+    if let (Sealable::Sealed(_), Level::Person) = (&need.params, need.level) {
+        opened.push(need.subject.clone());
+    }
+    let blocked = match (row.state, &row.task) {
+        (RowState::Queued | RowState::Retrying, Some(task)) => blocked_on(ctx, task)?,
+        _ => None,
+    };
+    let ttl_ms = receipt
+        .map(|receipt| receipt.ttl_ms)
+        .or_else(|| ctx.policy.document.sources.get(&need.source).map(|spec| spec.ttl.0));
+    Ok(RowView {
+        need_id: need.need_id.to_string(),
+        receipt_id: shown.map(|receipt| receipt.receipt_id.to_string()),
+        source: need.source.clone(),
+        level: level_word(need.level).to_owned(),
+        subject: need.subject.to_string(),
+        params: persons::open(ctx.vault, &need.params),
+        freshness: freshness_word(row.freshness),
+        state: row.state,
+        updating: row.updating(),
+        joined: row.updating() && row.named.as_ref().is_some_and(|named| named.joined && !named.foreign),
+        origin: shown.map_or(OriginWord::None, |receipt| origin_word(receipt.origin)),
+        outcome: outcome.map(outcome_word),
+        cause,
+        facts: shown.map_or(0, |receipt| receipt.facts),
+        complete: shown.is_some_and(|receipt| receipt.complete),
+        reuse: shown.map(reuse),
+        as_of: shown.and_then(|receipt| receipt.as_of.clone()),
+        observed_at: receipt.map(|receipt| rfc3339(receipt.observed_at)),
+        age_s: receipt.map(|receipt| seconds(ctx.now.since_ms(receipt.observed_at))),
+        ttl_s: ttl_ms.map(seconds),
+        fresh_until: receipt.map(|receipt| rfc3339(receipt.observed_at.plus_ms(receipt.ttl_ms))),
+        last_failure: last_failure.map(|failure| FailureView {
+            outcome: failure.outcome.map(outcome_word),
+            cause: failure.cause.clone(),
+            at: rfc3339(failure.at),
+        }),
+        task_id: row.named.as_ref().map(|named| named.alias.to_string()),
+        attempts: row.task.as_ref().map_or(0, |task| super::tasks::attempts_seen(job, task)),
+        blocked_on: blocked,
+        note: note(ctx, row),
+    })
+}
+
+/// What was decided when the job took the data.
+fn reuse(receipt: &Receipt) -> Reuse {
+    let ReuseParts { reused, stale, missing } = receipt.parts;
+    let all = stale == 0 && missing == 0;
+    let decision = match receipt.origin {
+        Origin::Reused if all => "reused",
+        Origin::Reused | Origin::ServedStale if reused > 0 => "combined",
+        Origin::Reused | Origin::ServedStale | Origin::Fetched | Origin::Coalesced => "fetched",
+    };
+    Reuse { decision: decision.to_owned(), reused, stale, missing }
+}
+
+fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
+    let shown = row.shown();
+    let age = shown.map(|receipt| ago(seconds(ctx.now.since_ms(receipt.observed_at))));
+    let after = |words: Both| match (&age, shown) {
+        (Some(age), Some(_)) => Both::new(
+            format!("{}; пока показаны данные, полученные {}", words.ru, age.ru),
+            format!("{}; meanwhile data observed {} is shown", words.en, age.en),
+        ),
+        _ => words,
+    };
+    match row.state {
+        RowState::Running => after(Both::new("источник опрашивается", "the source is being asked")),
+        RowState::Retrying => {
+            after(Both::new("попытка не удалась, будет следующая", "an attempt failed, another follows"))
+        }
+        RowState::Queued => after(Both::new("в очереди к источнику", "queued for the source")),
+        RowState::WaitingForSubject => Both::new(
+            "ждёт, пока другой источник назовёт, о ком спрашивать",
+            "waits for another source to name whom to ask about",
+        ),
+        RowState::NotApplicable => super::unchecked::nothing_to_ask(row.need),
+        RowState::Failed if row.need.receipt.is_some() && row.need.last_failure.is_none() => {
+            Both::new("данные слишком старые, чтобы их показывать", "the data is too old to be shown")
+        }
+        RowState::Failed => Both::new("источник не ответил", "the source gave no answer"),
+        RowState::Stale => Both::new(
+            "срок годности данных вышел, сейчас они не обновляются",
+            "the data is past its TTL and is not being updated now",
+        ),
+        RowState::Fresh => fresh_note(shown),
+    }
+}
+
+fn fresh_note(shown: Option<&Receipt>) -> Both {
+    let Some(receipt) = shown else { return Both::default() };
+    let origin = match receipt.origin {
+        Origin::Reused | Origin::ServedStale => words::REUSED,
+        Origin::Coalesced => ("запрос объединён с тем, что уже шёл", "joined a request that was under way"),
+        Origin::Fetched => ("источник опрошен для этой проверки", "the source was asked for this check"),
+    };
+    match receipt.outcome {
+        Outcome::NothingFound => Both::new(
+            format!("{}; {}", words::NOTHING_FOUND.0, origin.0),
+            format!("{}; {}", words::NOTHING_FOUND.1, origin.1),
+        ),
+        _ => Both::new(origin.0, origin.1),
+    }
+}
+
+/// The word of a level.
+pub fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Property => "property",
+        Level::Developer => "developer",
+        Level::Person => "person",
+        Level::Source => "source",
+    }
+}
+
+fn freshness_word(freshness: Freshness) -> FreshnessWord {
+    match freshness {
+        Freshness::None => FreshnessWord::None,
+        Freshness::Expired => FreshnessWord::Expired,
+        Freshness::Stale => FreshnessWord::Stale,
+        Freshness::Fresh => FreshnessWord::Fresh,
+    }
+}
+
+/// The word of an origin.
+pub(super) fn origin_word(origin: Origin) -> OriginWord {
+    match origin {
+        Origin::Fetched => OriginWord::Fetched,
+        Origin::Coalesced => OriginWord::Coalesced,
+        Origin::Reused => OriginWord::Reused,
+        Origin::ServedStale => OriginWord::ServedStale,
+    }
+}
+
+/// The word of an outcome.
+pub(super) fn outcome_word(outcome: Outcome) -> OutcomeWord {
+    match outcome {
+        Outcome::Found => OutcomeWord::Found,
+        Outcome::NothingFound => OutcomeWord::NothingFound,
+        Outcome::Unavailable => OutcomeWord::Unavailable,
+        Outcome::Blocked => OutcomeWord::Blocked,
+        Outcome::Unparsable => OutcomeWord::Unparsable,
+        Outcome::Refused => OutcomeWord::Refused,
+        Outcome::Suspicious => OutcomeWord::Suspicious,
+    }
+}

@@ -1,0 +1,75 @@
+//! What a report does not cover, and why.
+
+use super::Context;
+use super::model::{JobView, NotChecked, RowState};
+use super::words::Both;
+use mirano_replay::rows::{JobRow, NeedRow};
+use mirano_schemas::NotApplicable;
+
+/// What a need that has nothing to ask says of itself.
+pub(super) fn nothing_to_ask(need: &NeedRow) -> Both {
+    match &need.not_applicable {
+        Some(NotApplicable::InputMissing(name)) => {
+            Both::new(format!("не спрашивали: не указано {name}"), format!("not asked: {name} was not given"))
+        }
+        Some(NotApplicable::OverMax(n)) => Both::new(
+            format!("не спрашивали ещё о {n}: столько сверх предела профиля"),
+            format!("{n} more were not asked about: over the profile's limit"),
+        ),
+        Some(NotApplicable::NoneFound) | None => {
+            Both::new("спрашивать не о ком: никто не назван", "there is nobody to ask about: none was named")
+        }
+    }
+}
+
+fn reason(need: &NeedRow) -> &'static str {
+    match &need.not_applicable {
+        Some(NotApplicable::InputMissing(_)) => "input_missing",
+        Some(NotApplicable::OverMax(_)) => "over_max",
+        Some(NotApplicable::NoneFound) | None => "none_found",
+    }
+}
+
+/// Everything that the job does not cover: rows without an answer, and sources that its profile does not ask.
+pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotChecked> {
+    let mut out = Vec::new();
+    for (need, row) in job.needs.iter().zip(&view.sources) {
+        let mut add = |reason: &str, text: Both| {
+            out.push(NotChecked {
+                need_id: Some(row.need_id.clone()),
+                source: row.source.clone(),
+                reason: reason.to_owned(),
+                text,
+            });
+        };
+        match row.state {
+            RowState::NotApplicable => add(reason(need), nothing_to_ask(need)),
+            RowState::Failed if need.receipt.is_some() && need.last_failure.is_none() => {
+                add("expired", row.note.clone())
+            }
+            RowState::Failed => {
+                let cause = row.cause.clone().unwrap_or_default();
+                add("failed", Both::new(format!("{}: {cause}", row.note.ru), format!("{}: {cause}", row.note.en)));
+            }
+            RowState::Running | RowState::Retrying | RowState::Queued | RowState::WaitingForSubject
+                if row.receipt_id.is_none() =>
+            {
+                add("pending", row.note.clone());
+            }
+            _ => {}
+        }
+    }
+    let sources = &ctx.policy.document.sources;
+    for (id, spec) in sources.iter().filter(|(id, _)| !view.sources.iter().any(|row| row.source == **id)) {
+        out.push(NotChecked {
+            need_id: None,
+            source: id.clone(),
+            reason: "not_in_profile".to_owned(),
+            text: Both::new(
+                format!("профиль не спрашивает «{}»", spec.title.ru),
+                format!("the profile does not ask \"{}\"", spec.title.en),
+            ),
+        });
+    }
+    out
+}

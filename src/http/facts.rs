@@ -1,0 +1,133 @@
+//! One fact, and the raw answers behind it.
+
+use super::answer;
+use super::auth::{Caller, User};
+use super::error::{Code, Problem, Result};
+use super::query::{At, Query};
+use super::state::{AppState, log_access};
+use super::subjects::asked_about;
+use crate::core::persons;
+use crate::explain::words::Lang;
+use crate::explain::{self, FactView};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{EvidenceId, FactId, Level, ObservationId, Sealable, Subject};
+use serde::Deserialize;
+
+/// A fact's row and the observation that shows it last; of level person only for tenants that asked about the person.
+fn find(state: &AppState, caller: &Caller, id: &str) -> Result<(FactId, FactRow, ObservationRow)> {
+    let missing = || Problem::not_found("fact");
+    let id: FactId = id.parse().map_err(|_| missing())?;
+    let views = state.engine().views();
+    let row: FactRow = views.row(id.as_bytes())?.ok_or_else(missing)?;
+    let observation = shown_by(state, &row)?.ok_or_else(missing)?;
+    let observation: ObservationRow = views.row(observation.as_bytes())?.ok_or_else(missing)?;
+    if let Some(person) = person_of(&row, &observation)
+        && !asked_about(state, caller, &person)?
+    {
+        return Err(missing());
+    }
+    Ok((id, row, observation))
+}
+
+/// The last observation that showed the fact.
+fn shown_by(state: &AppState, row: &FactRow) -> Result<Option<ObservationId>> {
+    let mut last: Option<(mirano_schemas::Timestamp, ObservationId)> = None;
+    for interval in &row.intervals {
+        let seen = match &interval.to {
+            Some(_) => (interval.from.observed_at, interval.from.observation),
+            None => {
+                let query: Option<QueryRow> = state.engine().views().row(interval.query.as_bytes())?;
+                let known = query.and_then(|query| query.last);
+                known.map_or((interval.from.observed_at, interval.from.observation), |known| {
+                    (known.observed_at, known.observation)
+                })
+            }
+        };
+        last = last.max(Some(seen));
+    }
+    Ok(last.map(|(_, observation)| observation))
+}
+
+fn person_of(row: &FactRow, observation: &ObservationRow) -> Option<Subject> {
+    match &row.body {
+        Sealable::Sealed(sealed) => Some(sealed.subject.clone()),
+        Sealable::Plain(fact) if fact.subject.level() == Level::Person => Some(fact.subject.clone()),
+        Sealable::Plain(_) => {
+            Some(observation.recorded.subject.clone()).filter(|subject| subject.level() == Level::Person)
+        }
+    }
+}
+
+/// Read a fact
+#[utoipa::path(get, path = "/v1/facts/{id}", tag = "facts", params(("id" = String, Path)),
+    responses((status = 200, description = "The fact", body = FactView),
+              (status = 404, description = "`not_found`", body = super::error::ProblemBody),
+              (status = 410, description = "`erased`", body = super::error::ProblemBody)))]
+pub async fn get(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let (fact_id, row, observation) = find(&state, &caller, &id)?;
+    let policy = state.policy()?;
+    let ctx = state.context(&policy, Lang::default(), state.engine().now());
+    let volatile = explain::volatile_of(&ctx, observation.recorded.observation)?;
+    let view = explain::fact_in(&ctx, fact_id, &observation, &volatile)?
+        .ok_or_else(|| Problem::new(Code::Erased, "the person's key was destroyed"))?;
+    log_access(&caller, "fact", &id, person_of(&row, &observation).as_slice());
+    Ok(answer::json(&at, &view))
+}
+
+/// Which of several raw answers.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EvidenceQuery {
+    n: Option<usize>,
+}
+
+/// Download the evidence of a fact
+///
+/// The raw answer of the source, byte for byte; `n` counts pages from 0.
+#[utoipa::path(get, path = "/v1/facts/{id}/evidence", tag = "facts",
+    params(("id" = String, Path), ("n" = Option<usize>, Query, description = "Which page, from 0")),
+    responses((status = 200, description = "The raw response", body = Vec<u8>, content_type = "application/octet-stream"),
+              (status = 404, description = "`not_found`", body = super::error::ProblemBody),
+              (status = 410, description = "`erased`", body = super::error::ProblemBody)))]
+pub async fn evidence(
+    State(state): State<AppState>,
+    User(caller): User,
+    Query(query): Query<EvidenceQuery>,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let (_, row, observation) = find(&state, &caller, &id)?;
+    let evidence: EvidenceId =
+        *observation.recorded.evidence.get(query.n.unwrap_or(0)).ok_or_else(|| Problem::not_found("evidence"))?;
+    let person = person_of(&row, &observation);
+    let keys = person.as_ref().and_then(|person| state.engine().vault().by_subject(person));
+    if person.is_some() && keys.is_none() {
+        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+    }
+    if matches!(row.body, Sealable::Sealed(_)) && persons::open(&**state.engine().vault(), &row.body).is_none() {
+        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+    }
+    let found = state.evidence().get(&evidence, keys.as_ref()).await?;
+    log_access(&caller, "evidence", &id, person.as_slice());
+    let mut response = Body::from(found.body).into_response();
+    let headers = response.headers_mut();
+    // A stranger's page is never shown as ours: it is a download, whatever it claims to be.
+    let text = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        text(if found.content_type.is_empty() { "application/octet-stream" } else { &found.content_type }),
+    );
+    headers.insert(header::CONTENT_DISPOSITION, text(&format!("attachment; filename=\"{evidence}\"")));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert("mirano-evidence", text(&evidence.to_string()));
+    Ok(response)
+}

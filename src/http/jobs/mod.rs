@@ -1,0 +1,6 @@
+//! Jobs: asking for them, reading them, asking again.
+
+pub mod act;
+pub mod create;
+pub mod list;
+pub mod read;

@@ -1,0 +1,70 @@
+//! What stands around every call: a request id, a span, measurements, panics caught, strangers told.
+
+use super::error::{Code, Problem};
+use super::state::AppState;
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use std::any::Any;
+use std::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tracing::Instrument;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Puts the layers around a router; the last one is the outermost.
+pub fn around(router: Router<AppState>) -> Router<AppState> {
+    router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_here)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(told))
+        .layer(CompressionLayer::new())
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    Problem::new(Code::NotFound, format!("there is nothing at {}", uri.path())).fix("See `/docs` for what there is.")
+}
+
+async fn not_here(method: Method, uri: Uri) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("{method} is not done at {}", uri.path()))
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Problem::internal(format!("panic: {said}")).into_response()
+}
+
+/// Gives the request an id and a span, and measures it.
+async fn told(request: Request, next: Next) -> Response {
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| sane(id));
+    let id = given.map_or_else(fresh, str::to_owned);
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().to_string();
+    let span = tracing::info_span!("http", request_id = id, method, route, tenant = tracing::field::Empty);
+    let began = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    span.in_scope(|| tracing::debug!(status, took_ms = took.as_millis(), "answered"));
+    let labels = [("method", method), ("route", route), ("status", status.to_string())];
+    metrics::counter!("mirano_http_requests_total", &labels).increment(1);
+    metrics::histogram!("mirano_http_request_seconds", &labels).record(took.as_secs_f64());
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn sane(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn fresh() -> String {
+    let random: [u8; 10] = rand::random();
+    mirano_schemas::base32(&random)
+}

@@ -1,0 +1,239 @@
+//! `GET /v1/log`: the log itself, record by record, for auditors. Void records too.
+
+use super::answer;
+use super::auth::{Caller, Role};
+use super::error::{Code, Problem, Result};
+use super::query::{At, Page, Query, cursor, limit, place};
+use super::state::AppState;
+use crate::explain::time::rfc3339;
+use crate::sequencer::Record;
+use axum::extract::State;
+use axum::response::Response;
+use mirano_schemas::codec::CommitBody;
+use mirano_schemas::envelope::{Envelope, HEADER_LEN};
+use mirano_schemas::{Event, Position, base32};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+/// So many records are looked at for one page, however few of them fit.
+const MOST_LOOKED_AT: usize = 20_000;
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RecordView {
+    /// Where it stands, or where it would.
+    pub position: String,
+    /// Whether it counts. A record that does not is void for every reader, for ever.
+    pub counts: bool,
+    /// Its hash: what the next commit names as `prev`.
+    pub hash: Option<String>,
+    /// The hash of the commit that it was decided upon.
+    pub prev: Option<String>,
+    /// Bytes of the record.
+    pub bytes: usize,
+    /// When the log took it.
+    pub recorded_at: Option<String>,
+    /// The commit that it reacts to.
+    pub cause: Option<String>,
+    /// Why its body can't be shown.
+    pub unreadable: Option<String>,
+    /// What happened.
+    pub events: Vec<EventView>,
+}
+
+/// One event of a commit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventView {
+    /// Its name.
+    pub r#type: String,
+    /// The version of its schema.
+    pub version: u16,
+    /// The stream that it belongs to.
+    pub stream: String,
+    /// What it says; ids in their text form, sealed bytes in base32.
+    pub body: Json,
+}
+
+/// Which records.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogQuery {
+    from: Option<String>,
+    limit: Option<usize>,
+    stream: Option<String>,
+    r#type: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Read the log
+///
+/// Needs the role `auditor`.
+#[utoipa::path(get, path = "/v1/log", tag = "log",
+    params(("from" = Option<String>, Query, description = "`partition:seq`; from the start of partition 0 when left out"),
+           ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
+           ("stream" = Option<String>, Query, description = "`job/<id>`, `source/<id>` or `policy`"),
+           ("type" = Option<String>, Query, description = "An event's name, `FactObserved`")),
+    responses((status = 200, description = "A page of records", body = Page<RecordView>),
+              (status = 403, description = "`role_missing`", body = super::error::ProblemBody)))]
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    at: At,
+    Query(query): Query<LogQuery>,
+) -> Result<Response> {
+    caller.need(Role::Auditor)?;
+    let limit = limit(query.limit)?;
+    let from = start(&query)?;
+    if let Some(name) = &query.r#type
+        && !Event::CATALOGUE.iter().any(|(_, _, known)| known == name)
+    {
+        return Err(
+            Problem::new(Code::InputInvalid, format!("there is no event {name:?}")).at("type", "is not an event")
+        );
+    }
+    if from.partition >= state.engine().partitions() {
+        return Err(Problem::new(Code::BadTime, format!("there is no partition {}", from.partition))
+            .at("from", "is not in this log"));
+    }
+    let page =
+        tokio::task::spawn_blocking(move || page(&state, &query, from, limit)).await.map_err(Problem::internal)??;
+    tracing::info!(target: "access", key = caller.key, tenant = caller.tenant, from = %from, "the log was read");
+    Ok(answer::json(&at, &page))
+}
+
+const LIST: &str = "log";
+
+fn start(query: &LogQuery) -> Result<Position> {
+    let bad =
+        || Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "is not one of ours");
+    let read = |text: &str| {
+        text.parse::<Position>().map_err(|_| {
+            Problem::new(Code::BadTime, format!("{text:?} is not a position")).at("from", "is no `partition:seq`")
+        })
+    };
+    match (&query.cursor, &query.from) {
+        (Some(cursor), _) => {
+            let text = String::from_utf8(place(LIST, cursor)?).map_err(|_| bad())?;
+            text.parse().map_err(|_| bad())
+        }
+        (None, Some(from)) => read(from),
+        (None, None) => Ok(Position { partition: 0, seq: 0 }),
+    }
+}
+
+fn page(state: &AppState, query: &LogQuery, from: Position, limit: usize) -> Result<Page<RecordView>> {
+    let log = state.engine().log();
+    let (mut items, mut looked_at, mut next) = (Vec::new(), 0, from.seq);
+    loop {
+        let batch = (limit - items.len()).clamp(64, 1_024);
+        let records = log.records(from.partition, next, batch).map_err(|error| Problem::internal(error.to_string()))?;
+        if records.is_empty() {
+            return Ok(Page { items, next_cursor: None });
+        }
+        // Records judged at one head are not parted: a page ends only where the head moved.
+        for record in records {
+            if record.upon > next && (items.len() >= limit || looked_at >= MOST_LOOKED_AT) {
+                let next = Position { partition: from.partition, seq: record.upon };
+                return Ok(Page { items, next_cursor: Some(cursor(LIST, next.to_string().as_bytes())) });
+            }
+            looked_at += 1;
+            next = record.upon;
+            items.extend(Some(view(from.partition, &record)).filter(|view| fits(view, query)));
+        }
+        next += 1;
+    }
+}
+
+fn fits(view: &RecordView, query: &LogQuery) -> bool {
+    if query.stream.is_none() && query.r#type.is_none() {
+        return true;
+    }
+    view.events.iter().any(|event| {
+        query.stream.as_ref().is_none_or(|stream| event.stream == *stream)
+            && query.r#type.as_ref().is_none_or(|name| event.r#type == *name)
+    })
+}
+
+fn view(partition: u32, record: &Record) -> RecordView {
+    let envelope = Envelope::parse(&record.record).ok();
+    let position = Position { partition, seq: record.upon };
+    let body = CommitBody::decode(record.record.get(HEADER_LEN..).unwrap_or_default());
+    let (head, events, unreadable) = match body {
+        Ok(body) => (Some(body.head), body.events, None),
+        Err(error) => (None, Vec::new(), Some(error.to_string())),
+    };
+    RecordView {
+        position: position.to_string(),
+        counts: record.counts.is_some(),
+        hash: record.counts.map(|hash| hash.to_string()),
+        prev: envelope.map(|envelope| envelope.prev.to_string()),
+        bytes: record.record.len(),
+        recorded_at: head.as_ref().map(|head| rfc3339(head.recorded_at)),
+        cause: head.and_then(|head| head.cause).map(|cause| cause.to_string()),
+        unreadable,
+        events: events.iter().map(event_view).collect(),
+    }
+}
+
+fn event_view(event: &Event) -> EventView {
+    let body = match serde_json::to_value(event) {
+        Ok(Json::Object(map)) => map.into_iter().next().map_or(Json::Null, |(_, body)| readable(body)),
+        _ => Json::Null,
+    };
+    EventView { r#type: event.name().to_owned(), version: event.version(), stream: stream(event), body }
+}
+
+/// The stream of an event: `job/<id>`, `source/<id>`, `policy` or `node`.
+fn stream(event: &Event) -> String {
+    let job = |id: &mirano_schemas::JobId| format!("job/{id}");
+    let source = |id: &str| format!("source/{id}");
+    match event {
+        Event::JobCreated(event) => job(&event.job),
+        Event::NeedDiscovered(event) => job(&event.job),
+        Event::NeedNotApplicable(event) => job(&event.job),
+        Event::FactsReused(event) => job(&event.job),
+        Event::TaskWanted(event) => job(&event.job),
+        Event::NeedAnswered(event) => job(&event.job),
+        Event::NeedFailed(event) => job(&event.job),
+        Event::JobStatusChanged(event) => job(&event.job),
+        Event::RiskRecomputed(event) => job(&event.job),
+        Event::SnapshotSealed(event) => job(&event.body.job),
+        Event::RecheckPlanned(event) => job(&event.job),
+        Event::TaskScheduled(event) => source(&event.source),
+        Event::TaskJoined(event) => source(&event.source),
+        Event::WantSatisfied(event) => source(&event.source),
+        Event::WantRefused(event) => source(&event.source),
+        Event::TaskStarted(event) => source(&event.source),
+        Event::PermitsGranted(event) => source(&event.source),
+        Event::PermitsReturned(event) => source(&event.source),
+        Event::LeaseExtended(event) => source(&event.source),
+        Event::TaskAttemptFailed(event) => source(&event.source),
+        Event::TaskFailed(event) => source(&event.source),
+        Event::TaskCompleted(event) => source(&event.source),
+        Event::ObservationChunk(event) => source(&event.source),
+        Event::ObservationRecorded(event) => source(&event.source),
+        Event::FactObserved(event) => match &event.fact.body {
+            mirano_schemas::Sealable::Plain(fact) => source(&fact.source),
+            mirano_schemas::Sealable::Sealed(_) => format!("query/{}", event.query),
+        },
+        Event::FactVanished(event) => format!("query/{}", event.query),
+        Event::PolicyAdopted(_) => "policy".to_owned(),
+        Event::DeciderChanged(_) | Event::ReactionRefused(_) => "node".to_owned(),
+    }
+}
+
+/// Bytes in their text form. An id is 16 or 32 bytes; no event has lists of small numbers of these lengths otherwise.
+fn readable(value: Json) -> Json {
+    match value {
+        Json::Array(items) => match bytes(&items) {
+            Some(bytes) if matches!(bytes.len(), 16 | 32) || bytes.len() > 39 => Json::String(base32(&bytes)),
+            _ => Json::Array(items.into_iter().map(readable).collect()),
+        },
+        Json::Object(map) => Json::Object(map.into_iter().map(|(name, value)| (name, readable(value))).collect()),
+        other => other,
+    }
+}
+
+fn bytes(items: &[Json]) -> Option<Vec<u8>> {
+    items.iter().map(|item| item.as_u64().and_then(|number| u8::try_from(number).ok())).collect()
+}

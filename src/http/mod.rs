@@ -1,0 +1,84 @@
+//! The HTTP interface, under `/v1`. Names of paths and fields are a promise; `docs/api.md` says where to read them.
+//!
+//! Handlers read views and submit commands; they decide nothing. An answer to a command leaves only after its commit
+//! counts and the views show it. Status codes, and the words of errors, are said in `error` alone.
+
+mod answer;
+pub mod auth;
+mod body;
+mod docs;
+pub mod error;
+pub mod events;
+mod explanation;
+mod facts;
+mod health;
+pub mod jobs;
+mod layers;
+mod log;
+mod policy;
+mod query;
+mod report;
+mod serve;
+mod snapshots;
+mod sources;
+mod state;
+mod subjects;
+mod tasks;
+
+pub use auth::Auth;
+pub use body::MAX_JSON;
+pub use serve::serve;
+pub use state::AppState;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The interface's router. The web page is merged into it by whoever puts the server together.
+pub fn router(state: AppState) -> Router {
+    let (router, api) = described().split_for_parts();
+    let text = api.to_pretty_json().unwrap_or_default();
+    let openapi = move || {
+        let text = text.clone();
+        async move { docs::openapi(text) }
+    };
+    let alike = Router::new()
+        .route("/openapi.json", get(openapi))
+        .route("/docs", get(docs::page))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics));
+    let router = router.merge(alike.clone()).nest("/v1", alike);
+    layers::around(router).with_state(state)
+}
+
+/// The description of the interface, as `/openapi.json` gives it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(docs::Api::openapi())
+        .routes(routes!(jobs::create::post, jobs::list::get))
+        .routes(routes!(jobs::read::get))
+        .routes(routes!(events::get))
+        .routes(routes!(tasks::of_job))
+        .routes(routes!(tasks::get))
+        .routes(routes!(report::get))
+        .routes(routes!(explanation::get))
+        .routes(routes!(jobs::act::recheck))
+        .routes(routes!(jobs::act::seal))
+        .routes(routes!(snapshots::of_job))
+        .routes(routes!(snapshots::get))
+        .routes(routes!(snapshots::facts_of))
+        .routes(routes!(subjects::search))
+        .routes(routes!(subjects::facts_of))
+        .routes(routes!(facts::get))
+        .routes(routes!(facts::evidence))
+        .routes(routes!(sources::profiles))
+        .routes(routes!(sources::list))
+        .routes(routes!(log::get))
+        .routes(routes!(policy::get, policy::put))
+}

@@ -1,0 +1,115 @@
+//! `GET /v1/jobs/{id}/report`: the job, its facts, and what it does not cover; as JSON or as a page.
+
+use super::answer;
+use super::auth::User;
+use super::error::{Problem, Result};
+use super::query::At;
+use super::state::{AppState, log_access};
+use crate::explain::model::{JobView, NotChecked};
+use crate::explain::words::{Both, Lang};
+use crate::explain::{self, FactView};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Response};
+use mirano_schemas::Level;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+const NOTICE: (&str, &str) = (
+    "Отчёт охватывает только перечисленные источники и не является юридической консультацией.",
+    "This report covers only the sources listed; it is not legal advice.",
+);
+const PAGE: &str = include_str!("report.html");
+
+/// A report.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReportView {
+    /// What it is not.
+    pub notice: String,
+    /// The time of the read.
+    pub at: String,
+    /// The latest sealed snapshot, if there is one.
+    pub snapshot_id: Option<String>,
+    /// The job.
+    #[serde(flatten)]
+    pub job: JobView,
+    /// The facts shown, by need.
+    pub facts: BTreeMap<String, Vec<FactView>>,
+    /// What it does not cover, and why.
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// Read the report
+///
+/// JSON, or a page when `Accept` prefers `text/html`.
+#[utoipa::path(get, path = "/v1/jobs/{id}/report", tag = "jobs",
+    params(("id" = String, Path), ("lang" = Option<String>, Query, description = "`ru` or `en`")),
+    responses((status = 200, description = "The job, facts by need, and what was not checked",
+               content((ReportView = "application/json"), (String = "text/html")))))]
+pub async fn get(
+    State(state): State<AppState>,
+    User(caller): User,
+    lang: Lang,
+    at: At,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let job = state.job(&caller, &id)?;
+    let html = wants_html(&headers);
+    let response = tokio::task::spawn_blocking(move || -> Result<Response> {
+        let policy = state.policy()?;
+        let ctx = state.context(&policy, lang, state.engine().now());
+        let shown = explain::job(&ctx, &job)?;
+        let mut persons = shown.opened;
+        let mut facts = BTreeMap::new();
+        for need in job.needs.iter().filter(|need| need.need.level == Level::Person && need.receipt.is_some()) {
+            persons.push(need.need.subject.clone());
+        }
+        for (need, row) in job.needs.iter().zip(&shown.view.sources) {
+            if let (Some(receipt), Some(_)) = (&need.receipt, &row.receipt_id) {
+                facts.insert(row.need_id.clone(), explain::facts_of_receipt(&ctx, receipt)?);
+            }
+        }
+        log_access(&caller, "report", &id, &persons);
+        let report = ReportView {
+            notice: Both::new(NOTICE.0, NOTICE.1).get(lang).to_owned(),
+            at: explain::time::rfc3339(ctx.now),
+            snapshot_id: shown.view.snapshots.last().map(|last| last.snapshot_id.clone()),
+            facts,
+            not_checked: explain::not_checked(&ctx, &job, &shown.view),
+            job: shown.view,
+        };
+        if html {
+            let titles: BTreeMap<&str, &str> = policy
+                .document
+                .sources
+                .iter()
+                .map(|(id, spec)| (id.as_str(), if lang == Lang::Ru { spec.title.ru.as_str() } else { &spec.title.en }))
+                .collect();
+            return Ok(Html(page(&report, &titles, lang)?).into_response());
+        }
+        Ok(axum::Json(report).into_response())
+    })
+    .await
+    .map_err(Problem::internal)??;
+    Ok(answer::positioned(&at.cut, response))
+}
+
+fn page(report: &ReportView, titles: &BTreeMap<&str, &str>, lang: Lang) -> Result<String> {
+    let mut env = minijinja::Environment::new();
+    env.add_template("report.html", PAGE).map_err(Problem::internal)?;
+    let template = env.get_template("report.html").map_err(Problem::internal)?;
+    let context = minijinja::context! { r => report, titles, lang => lang.code(), ru => lang == Lang::Ru };
+    template.render(context).map_err(Problem::internal)
+}
+
+/// Whether `Accept` names a page before JSON.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let place = |kind: &str| accept.split(',').position(|part| part.trim().starts_with(kind));
+    match (place("text/html"), place("application/json")) {
+        (Some(html), Some(json)) => html < json,
+        (html, _) => html.is_some(),
+    }
+}

@@ -1,0 +1,246 @@
+//! `GET /v1/sources` and `/profiles`: whom can be asked what, and how the sources are.
+
+use super::answer;
+use super::auth::{Caller, Role};
+use super::error::Result;
+use super::query::{At, Page};
+use super::state::AppState;
+use crate::core::policy::{InputType, Policy, SourceSpec};
+use crate::core::source::limits;
+use crate::explain::coarse;
+use crate::explain::time::{rfc3339, seconds};
+use crate::explain::words::Both;
+use axum::extract::State;
+use axum::response::Response;
+use mirano_replay::rows::{RateRow, SourceRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{Outcome, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Failures in a row from which a source counts as down.
+const DOWN_AFTER: u32 = 5;
+
+/// A source and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SourceView {
+    /// Its id.
+    pub source: String,
+    /// Its name for people.
+    pub title: Both,
+    /// The level of reuse by default.
+    pub level: String,
+    /// How long its answers are fresh, in seconds.
+    pub ttl_s: u64,
+    /// How long past that they may be shown, in seconds.
+    pub serve_stale_s: u64,
+    /// `ok`, `failing`, `down`, `resting` or `unknown`.
+    pub health: String,
+    /// Tasks that wait; about, unless the caller is an operator.
+    pub queue: u64,
+    /// Tasks that wait for their next attempt; about, unless the caller is an operator.
+    pub delayed: u64,
+    /// Tasks that run.
+    pub running: u64,
+    /// How many may run at once.
+    pub concurrency: u32,
+    /// The source's limit, `30/m`.
+    pub rate: String,
+    /// HTTP requests that may start now.
+    pub permits_left: u32,
+    /// It asked to be left alone until then.
+    pub rest_until: Option<String>,
+    /// Its proxies, by pool and name.
+    pub proxies: Vec<ProxyView>,
+    /// What came of the last attempt.
+    pub last_outcome: Option<LastOutcome>,
+    /// When it last answered.
+    pub last_answer_at: Option<String>,
+    /// Attempts that failed since.
+    pub failures: u32,
+    /// The connector's version.
+    pub connector: String,
+}
+
+/// A proxy, as one source sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProxyView {
+    /// Pool and name; never an address.
+    pub proxy: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Tasks that go through it now.
+    pub in_use: u32,
+    /// Not used before.
+    pub rest_until: Option<String>,
+}
+
+/// What came of the last attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LastOutcome {
+    /// The outcome.
+    pub outcome: String,
+    /// When.
+    pub at: String,
+    /// Why, where it failed.
+    pub cause: Option<String>,
+}
+
+/// Sources and their health
+#[utoipa::path(get, path = "/v1/sources", tag = "sources",
+    responses((status = 200, description = "All sources of the policy", body = Page<SourceView>)))]
+pub async fn list(State(state): State<AppState>, caller: Caller, at: At) -> Result<Response> {
+    let policy = state.policy()?;
+    let exact = caller.roles.contains(&Role::Operator);
+    let mut items = Vec::new();
+    for (id, spec) in &policy.document.sources {
+        let row: SourceRow = state.engine().views().row(id.as_bytes())?.unwrap_or_default();
+        items.push(view(&policy, spec, &row, state.engine().now(), exact));
+    }
+    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+}
+
+fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exact: bool) -> SourceView {
+    let number = |n: u64| if exact { n } else { coarse(n) };
+    let rest_until = row.rest_until.filter(|until| *until > now);
+    SourceView {
+        source: spec.id.clone(),
+        title: Both::from(&spec.title),
+        level: word(&spec.level),
+        ttl_s: seconds(spec.ttl.0),
+        serve_stale_s: seconds(spec.serve_stale.0),
+        health: health(row, rest_until).to_owned(),
+        queue: number(row.queued),
+        delayed: number(row.delayed),
+        running: row.leases.len() as u64,
+        concurrency: spec.limits.concurrency,
+        rate: word(&spec.limits.rate),
+        permits_left: permits_left(spec, row, now),
+        rest_until: rest_until.map(rfc3339),
+        proxies: proxies(policy, spec, row, now),
+        last_outcome: row.last_outcome.as_ref().map(|(outcome, at, cause)| LastOutcome {
+            outcome: word(outcome),
+            at: rfc3339(*at),
+            cause: Some(cause.clone()).filter(|cause| !cause.is_empty()),
+        }),
+        last_answer_at: row.last_answer.map(rfc3339),
+        failures: row.failures,
+        connector: format!("{}@{}", spec.id, policy.connectors.get(&spec.id).copied().unwrap_or(0)),
+    }
+}
+
+/// The word that serde gives a value.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn health(row: &SourceRow, rest_until: Option<Timestamp>) -> &'static str {
+    match (&row.last_outcome, row.failures) {
+        _ if rest_until.is_some() => "resting",
+        (None, _) => "unknown",
+        (_, failures) if failures >= DOWN_AFTER => "down",
+        (Some((outcome, ..)), failures) if failures > 0 && *outcome != Outcome::Found => "failing",
+        _ => "ok",
+    }
+}
+
+/// How many requests may start at this moment.
+fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
+    let mut rate = row.rates.get("").cloned().unwrap_or(RateRow { tat: i64::MIN / 2, ..RateRow::default() });
+    let mut left = 0;
+    while left < spec.limits.rate.requests.min(spec.limits.burst.max(1)) {
+        let (permit, charge) = limits::next("", spec.limits.rate, spec.limits.burst, Some(&rate), now);
+        if permit.not_before > now {
+            break;
+        }
+        if charge.reused {
+            rate.returned.retain(|returned| *returned != permit);
+        } else {
+            rate.tat = charge.tat;
+            rate.recent.push(permit.not_before);
+            let excess = rate.recent.len().saturating_sub(charge.keep as usize);
+            rate.recent.drain(..excess);
+        }
+        left += 1;
+    }
+    left
+}
+
+fn proxies(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> Vec<ProxyView> {
+    let Some(name) = &spec.limits.proxies else { return Vec::new() };
+    let Some(pool) = policy.document.proxies.get(name) else { return Vec::new() };
+    let view = |proxy: &String| {
+        let proxy = format!("{name}/{proxy}");
+        let health = row.proxies.get(&proxy).cloned().unwrap_or_default();
+        let rests = health.rest_until.filter(|_| health.failures >= pool.failures);
+        ProxyView {
+            failures: health.failures,
+            in_use: health.in_use,
+            rest_until: rests.map(|at| at.plus_ms(pool.cool_down.0)).filter(|until| *until > now).map(rfc3339),
+            proxy,
+        }
+    };
+    pool.proxies.iter().map(view).collect()
+}
+
+/// A report profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProfileView {
+    /// Its name.
+    pub profile: String,
+    /// Its name for people.
+    pub title: Both,
+    /// The sources that it asks, in order.
+    pub sources: Vec<String>,
+    /// What the caller may give besides the address.
+    pub inputs: BTreeMap<String, InputView>,
+}
+
+/// One input of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InputView {
+    /// `text`, `inn`, `date` or `cadastral`.
+    pub r#type: String,
+    /// Without it there is no check; else its needs are left out.
+    pub required: bool,
+    /// Its name for people.
+    pub title: Option<Both>,
+}
+
+/// Profiles and their inputs
+#[utoipa::path(get, path = "/v1/profiles", tag = "sources",
+    responses((status = 200, description = "All profiles of the policy", body = Page<ProfileView>)))]
+pub async fn profiles(State(state): State<AppState>, _caller: Caller, at: At) -> Result<Response> {
+    let policy = state.policy()?;
+    let input = |spec: &crate::core::policy::InputSpec| InputView {
+        r#type: match spec.kind {
+            InputType::Text => "text",
+            InputType::Inn => "inn",
+            InputType::Date => "date",
+            InputType::Cadastral => "cadastral",
+        }
+        .to_owned(),
+        required: spec.required,
+        title: spec.title.as_ref().map(Both::from),
+    };
+    let mut items = Vec::new();
+    for (name, spec) in &policy.document.profiles {
+        let mut sources: Vec<String> = Vec::new();
+        for need in &spec.needs {
+            if !sources.contains(&need.source) {
+                sources.push(need.source.clone());
+            }
+        }
+        items.push(ProfileView {
+            profile: name.clone(),
+            title: Both::from(&spec.title),
+            sources,
+            inputs: spec.inputs.iter().map(|(name, spec)| (name.clone(), input(spec))).collect(),
+        });
+    }
+    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+}

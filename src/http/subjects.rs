@@ -1,0 +1,225 @@
+//! Subjects that the tenant has asked about, and what is known of one.
+//!
+//! A search looks through the tenant's own jobs only: what others asked about is nobody's business (I9).
+
+use super::answer;
+use super::auth::{Caller, User};
+use super::error::{Code, Problem, Result};
+use super::query::{At, Page, Query, cursor, limit, place};
+use super::state::{AppState, log_access};
+use crate::explain::words::Lang;
+use crate::explain::{self, FactView};
+use axum::extract::{Path, State};
+use axum::response::Response;
+use mirano_replay::facts;
+use mirano_replay::rows::{FactRow, JobRow, ObservationRow, QueryRow, key};
+use mirano_replay::store::{Key, ReadExt, Table};
+use mirano_schemas::{FactId, JobId, Level, QueryKey, Sealable, Subject};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// So many of the tenant's latest jobs are looked through.
+const MOST_JOBS: usize = 5_000;
+
+/// A subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SubjectView {
+    /// Its name in paths; percent-encode it.
+    pub subject: String,
+    /// `property`, `developer`, `person` or `source`.
+    pub level: String,
+    /// What people call it.
+    pub label: Option<String>,
+    /// The tenant's latest job that asked about it.
+    pub job_id: String,
+}
+
+/// Visits the tenant's latest jobs, newest first, until `visit` is satisfied.
+fn latest_jobs(state: &AppState, caller: &Caller, mut visit: impl FnMut(&JobRow) -> bool) -> Result<()> {
+    let views = state.engine().views();
+    let prefix = Key::new().text(&caller.tenant).done();
+    for place in views.keys(Table::JobByTenant, &prefix, &prefix, MOST_JOBS)? {
+        let Some(id) = key::tail(&place).map(JobId) else { continue };
+        if let Some(row) = views.row::<JobRow>(id.as_bytes())?
+            && !visit(&row)
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a job of the tenant asked about the subject.
+pub fn asked_about(state: &AppState, caller: &Caller, subject: &Subject) -> Result<bool> {
+    let mut found = false;
+    latest_jobs(state, caller, |job| {
+        found = job.needs.iter().any(|need| need.need.subject == *subject);
+        !found
+    })?;
+    Ok(found)
+}
+
+/// The words of a text: lower case, letters and digits, ё as е.
+fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase().replace('ё', "е");
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// What is searched for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SearchQuery {
+    q: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Search subjects
+///
+/// Among those that the tenant's latest jobs asked about; every word has to occur.
+#[utoipa::path(get, path = "/v1/subjects", tag = "facts",
+    params(("q" = Option<String>, Query, description = "Words of an address, or a number"), ("limit" = Option<usize>, Query)),
+    responses((status = 200, description = "Subjects", body = Page<SubjectView>)))]
+pub async fn search(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Query(query): Query<SearchQuery>,
+) -> Result<Response> {
+    let limit = limit(query.limit)?;
+    let wanted = words(query.q.as_deref().unwrap_or_default());
+    let items = tokio::task::spawn_blocking(move || -> Result<Vec<SubjectView>> {
+        let mut found: BTreeMap<String, SubjectView> = BTreeMap::new();
+        let mut order: Vec<String> = Vec::new();
+        latest_jobs(&state, &caller, |job| {
+            for (subject, label) in subjects_of(job) {
+                let have = words(&format!("{} {subject}", label.as_deref().unwrap_or_default()));
+                let fits = wanted.iter().all(|wanted| have.iter().any(|word| word.starts_with(wanted.as_str())));
+                if fits && !found.contains_key(&subject.0) && found.len() < limit {
+                    let view = SubjectView {
+                        subject: subject.0.clone(),
+                        level: explain::level_word(subject.level()).to_owned(),
+                        label,
+                        job_id: job.created.job.to_string(),
+                    };
+                    order.push(subject.0.clone());
+                    found.insert(subject.0, view);
+                }
+            }
+            found.len() < limit
+        })?;
+        Ok(order.iter().filter_map(|subject| found.remove(subject)).collect())
+    })
+    .await
+    .map_err(Problem::internal)??;
+    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+}
+
+/// The subjects of a job, with what people call them.
+fn subjects_of(job: &JobRow) -> Vec<(Subject, Option<String>)> {
+    let address = &job.created.address;
+    let mut out = vec![
+        (address.subject.clone(), Some(address.canonical.clone())),
+        (address.building_subject.clone(), Some(address.building.clone())),
+    ];
+    for need in job.needs.iter().filter(|need| need.need.query.is_some()) {
+        if need.need.level != Level::Source && !out.iter().any(|(subject, _)| *subject == need.need.subject) {
+            out.push((need.need.subject.clone(), None));
+        }
+    }
+    out
+}
+
+/// Which facts.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FactsQuery {
+    kind: Option<String>,
+    as_of: Option<String>,
+    valid_at: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Facts about a subject
+///
+/// What its sources show now, in the order of fact ids.
+#[utoipa::path(get, path = "/v1/subjects/{subject}/facts", tag = "facts",
+    params(("subject" = String, Path, description = "Percent-encoded"), ("kind" = Option<String>, Query),
+           ("valid_at" = Option<String>, Query, description = "A date: only what held in the world then"),
+           ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
+    responses((status = 200, description = "A page", body = Page<FactView>)))]
+pub async fn facts_of(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Query(query): Query<FactsQuery>,
+    Path(subject): Path<String>,
+) -> Result<Response> {
+    let limit = limit(query.limit)?;
+    let subject = Subject(subject);
+    if query.as_of.is_some() {
+        return Err(Problem::new(Code::NotComparable, "facts of an earlier time are not listed by subject")
+            .at("as_of", "is not answered here")
+            .fix("Read a snapshot sealed at that time: `GET /v1/snapshots/{id}/facts`."));
+    }
+    if query.valid_at.as_deref().is_some_and(|date| chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_err()) {
+        return Err(Problem::new(Code::BadTime, "`valid_at` is not a date YYYY-MM-DD").at("valid_at", "can't be read"));
+    }
+    let list = format!("facts about {subject}");
+    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
+        if subject.level() == Level::Person && !asked_about(&state, &caller, &subject)? {
+            return Err(Problem::not_found("subject"));
+        }
+        let policy = state.policy()?;
+        let ctx = state.context(&policy, Lang::default(), state.engine().now());
+        let shown = shown_about(&state, &subject)?;
+        let mut rest =
+            shown.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| id.0.as_slice() > after.as_slice()));
+        let (mut items, mut last) = (Vec::new(), None);
+        while items.len() < limit
+            && let Some((id, observation)) = rest.next()
+        {
+            last = Some(*id);
+            let volatile = explain::volatile_of(&ctx, observation.recorded.observation)?;
+            let fact = explain::fact_in(&ctx, *id, observation, &volatile)?;
+            items.extend(fact.filter(|fact| wanted(fact, &query)));
+        }
+        if subject.level() == Level::Person {
+            log_access(&caller, "subject_facts", &subject.0, std::slice::from_ref(&subject));
+        }
+        let next_cursor = rest.next().and(last).map(|last| cursor(&list, &last.0));
+        Ok(Page { items, next_cursor })
+    })
+    .await
+    .map_err(Problem::internal)??;
+    Ok(answer::json(&at, &page))
+}
+
+/// Facts about the subject that its queries show now, each with the observation that shows it.
+fn shown_about(state: &AppState, subject: &Subject) -> Result<BTreeMap<FactId, std::sync::Arc<ObservationRow>>> {
+    let views = state.engine().views();
+    let mut shown = BTreeMap::new();
+    for place in views.keys(Table::SubjectQuery, &key::subject_query(subject, None), &[], usize::MAX)? {
+        let Some(query) = key::tail(&place).map(QueryKey) else { continue };
+        let Some(known) = views.row::<QueryRow>(query.as_bytes())?.and_then(|query| query.last) else { continue };
+        let Some(observation) = views.row::<ObservationRow>(known.observation.as_bytes())? else { continue };
+        let observation = std::sync::Arc::new(observation);
+        for id in facts::set(&**views, known.facts_root)? {
+            let about = views.row::<FactRow>(id.as_bytes())?.is_some_and(|row| match &row.body {
+                Sealable::Plain(fact) => fact.subject == *subject,
+                Sealable::Sealed(sealed) => sealed.subject == *subject,
+            });
+            if about {
+                shown.entry(id).or_insert_with(|| std::sync::Arc::clone(&observation));
+            }
+        }
+    }
+    Ok(shown)
+}
+
+fn wanted(fact: &FactView, query: &FactsQuery) -> bool {
+    let held = |date: &String| {
+        fact.valid.from.as_ref().is_none_or(|from| from <= date) && fact.valid.to.as_ref().is_none_or(|to| date <= to)
+    };
+    query.kind.as_ref().is_none_or(|kind| *kind == fact.kind) && query.valid_at.as_ref().is_none_or(held)
+}
