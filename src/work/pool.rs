@@ -11,8 +11,9 @@ use crate::core::policy::Policy;
 use crate::engine::{Engine, EngineError, Folded};
 use crate::sources::config::ProxySecrets;
 use crate::sources::connector::Connector;
+use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::{Event, LeaseToken, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
@@ -74,14 +75,12 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
     let mut sources: BTreeMap<String, Arc<Notify>> = BTreeMap::new();
     let mut running = JoinSet::new();
     loop {
-        if let Ok(policy) = tools.engine.policy() {
-            for source in policy.document.sources.keys() {
-                sources.entry(source.clone()).or_insert_with(|| {
-                    let kick = Arc::new(Notify::new());
-                    running.spawn(source_loop(Arc::clone(&tools), source.clone(), Arc::clone(&kick), stop.clone()));
-                    kick
-                });
-            }
+        for source in known_sources(&tools.engine) {
+            sources.entry(source.clone()).or_insert_with(|| {
+                let kick = Arc::new(Notify::new());
+                running.spawn(source_loop(Arc::clone(&tools), source, Arc::clone(&kick), stop.clone()));
+                kick
+            });
         }
         // Until something may have given a new source work, pass the word on.
         loop {
@@ -102,14 +101,24 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
                     }
                 }
                 Err(broadcast::error::RecvError::Lagged(_)) => sources.values().for_each(|kick| kick.notify_one()),
-                Err(broadcast::error::RecvError::Closed) => break,
+                Err(broadcast::error::RecvError::Closed) => return,
             }
         }
-        if stop.is_cancelled() || running.is_empty() && tools.engine.policy().is_err() {
+        if stop.is_cancelled() {
             break;
         }
     }
     while running.join_next().await.is_some() {}
+}
+
+/// Sources of the policy, and those that ever had a task: one that was removed may still have a queue to end.
+fn known_sources(engine: &Engine) -> BTreeSet<String> {
+    let mut sources: BTreeSet<String> =
+        engine.policy().map(|policy| policy.document.sources.keys().cloned().collect()).unwrap_or_default();
+    if let Ok(keys) = engine.views().keys(Table::Source, &[], &[], usize::MAX) {
+        sources.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()));
+    }
+    sources
 }
 
 /// The source that may have work after an event.

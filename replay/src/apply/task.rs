@@ -248,14 +248,27 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
     Ok(store.put_row(event.task.as_bytes(), &row)?)
 }
 
+/// Takes a task that ends without another attempt out of its queue.
+fn unqueue(store: &mut impl Write, row: &TaskRow) -> Result<(), ApplyError> {
+    let TaskScheduled { source: name, task, .. } = &row.scheduled;
+    let mut source = source_row(store, name)?;
+    match row.state {
+        TaskState::Queued => {
+            store.delete(Table::Ready, &key::ready(name, row.priority, row.enqueued_seq, *task));
+            source.queued = source.queued.saturating_sub(1);
+        }
+        TaskState::Retrying { at } => {
+            store.delete(Table::Delayed, &key::delayed(name, at, *task));
+            source.delayed = source.delayed.saturating_sub(1);
+        }
+        _ => return Ok(()),
+    }
+    Ok(store.put_row(name.as_bytes(), &source)?)
+}
+
 pub(super) fn failed(store: &mut impl Write, at: At, event: &TaskFailed) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskFailed", event.task)?;
-    if row.state == TaskState::Queued {
-        store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
-        let mut source = source_row(store, &event.source)?;
-        source.queued = source.queued.saturating_sub(1);
-        store.put_row(event.source.as_bytes(), &source)?;
-    }
+    unqueue(store, &row)?;
     row.state = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
     store.put_row(event.task.as_bytes(), &row)?;
     if let Some(mut query) = store.row::<QueryRow>(event.query.as_bytes())? {

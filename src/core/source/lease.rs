@@ -10,10 +10,12 @@ use mirano_schemas::*;
 
 /// A permit further ahead than this is not reserved yet: the queue may look otherwise by then.
 const LEAD_MS: u64 = 500;
+/// Tasks of a removed source that one commit ends.
+const REMOVED_AT_ONCE: usize = 128;
 
 /// Decides `Lease`.
 pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply, DecideError> {
-    let spec = spec(decision, &command.source)?;
+    let Ok(spec) = spec(decision, &command.source) else { return end_removed(decision, &command.source) };
     let mut leased = Leased::default();
     for token in &command.tokens {
         match next(decision, spec)? {
@@ -28,6 +30,25 @@ pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply,
         }
     }
     Ok(Reply::Leased(leased))
+}
+
+/// Ends the queue of a source that is in the policy no more: its jobs are told, instead of waiting for ever.
+fn end_removed(decision: &mut Decision<'_>, source: &str) -> Result<Reply, DecideError> {
+    let prefix = key::source_prefix(source);
+    let mut queued = decision.rows.keys(Table::Ready, &prefix, &[], REMOVED_AT_ONCE)?;
+    queued.extend(decision.rows.keys(Table::Delayed, &prefix, &[], REMOVED_AT_ONCE)?);
+    for task in queued.iter().filter_map(|place| key::tail(place).map(TaskId)) {
+        let Some(row) = decision.task(task)? else { continue };
+        decision.emit(TaskFailed {
+            task,
+            source: source.to_owned(),
+            query: row.scheduled.query,
+            outcome: Outcome::Refused,
+            cause: "source_removed: the source is not in the policy any more".to_owned(),
+        })?;
+    }
+    let next_at = (queued.len() >= REMOVED_AT_ONCE).then(|| decision.ctx.now());
+    Ok(Reply::Leased(Leased { tasks: Vec::new(), next_at }))
 }
 
 enum Next {

@@ -409,3 +409,23 @@ fn replay_of_the_log_gives_the_same_rows() {
     }
     assert_eq!(replayed.digest(), world.store.digest());
 }
+
+#[test]
+fn the_queue_of_a_removed_source_ends() {
+    let mut world = World::new();
+    let job = world.create(1);
+    let other = world.create(2);
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("json");
+    policy["sources"].as_object_mut().expect("sources").remove("cadastre");
+    policy["profiles"] = serde_json::json!({});
+    let adopt = AdoptPolicy { document: policy.to_string(), origin: PolicyOrigin::Api, expected: Some(0) };
+    world.run(Command::AdoptPolicy(adopt)).expect("adopted");
+    assert!(world.lease("cadastre").is_none());
+    for job in [job, other] {
+        let row = world.job(job);
+        assert_eq!((row.status, row.is_final), (JobStatus::Failed, true));
+        assert!(row.needs[0].last_failure.as_ref().is_some_and(|failure| failure.cause.starts_with("source_removed")));
+    }
+    let source: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
+    assert_eq!((source.queued, source.delayed), (0, 0));
+}
