@@ -1,2 +1,7 @@
-//! Mirano.
-fn main() {}
+//! The `mirano` binary; see `mirano --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mirano::cli::main()
+}

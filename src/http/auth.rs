@@ -5,6 +5,7 @@
 use super::error::{Code, Problem, Result};
 use super::state::AppState;
 use axum::extract::FromRequestParts;
+use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -109,6 +110,21 @@ impl Auth {
     }
 
     fn caller(&self, parts: &Parts) -> Result<Caller> {
+        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = given.and_then(|given| {
+            let (scheme, key) = given.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        });
+        // The page's own streams can't send a header. Its cookie is HttpOnly and SameSite=Strict, and opens reads only.
+        let page = parts.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let page = page
+            .flat_map(|value| value.split(';'))
+            .find_map(|pair| pair.trim().strip_prefix("mirano_key")?.strip_prefix('='));
+        self.by_key(bearer.or(page.filter(|_| parts.method == Method::GET)))
+    }
+
+    /// Who holds a key.
+    pub(super) fn by_key(&self, key: Option<&str>) -> Result<Caller> {
         let keys = match self {
             Self::Off => {
                 return Ok(Caller {
@@ -119,11 +135,6 @@ impl Auth {
             }
             Self::Keys(keys) => keys,
         };
-        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let key = given.and_then(|given| {
-            let (scheme, key) = given.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-        });
         let Some(key) = key else { return Err(Problem::new(Code::NoKey, "there is no key")) };
         // The hash is looked up, not the key: how long that takes tells nothing of the keys that are there.
         let hash = blake3::hash(key.as_bytes());
@@ -146,7 +157,9 @@ impl Caller {
 impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let caller = state.auth().caller(parts)?;
+        // The page asks on behalf of a visitor whom it knows already; from outside no extension can come.
+        let known = parts.extensions.get::<Caller>().cloned();
+        let caller = known.map_or_else(|| state.auth().caller(parts), Ok)?;
         tracing::Span::current().record("tenant", caller.tenant.as_str());
         Ok(caller)
     }

@@ -15,6 +15,7 @@ mod health;
 pub mod jobs;
 mod layers;
 mod log;
+mod page;
 mod policy;
 mod query;
 mod report;
@@ -27,6 +28,7 @@ mod tasks;
 
 pub use auth::Auth;
 pub use body::MAX_JSON;
+pub use page::Pages;
 pub use serve::serve;
 pub use state::AppState;
 

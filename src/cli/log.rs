@@ -1,0 +1,93 @@
+//! `mirano log`: the commits of a log, read from its files.
+
+use super::{DataFolder, Misused};
+use crate::sequencer::Sequencer;
+use crate::sequencer::embedded::EmbeddedLog;
+use anyhow::{Context, Result};
+use mirano_schemas::codec::CommitBody;
+use mirano_schemas::{Position, Timestamp};
+use std::io::Write;
+
+/// Show the commits of a log
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// From this position on (`partition:seq`)
+    #[arg(long, default_value = "0:0")]
+    from: String,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Only commits with an event of this type, such as SnapshotSealed
+    #[arg(long = "type", value_name = "EVENT")]
+    kind: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let from: Position = args.from.parse().map_err(|error| Misused(format!("--from: {error}")))?;
+    let log = EmbeddedLog::open_read_only(&args.folder.data).context("the log can't be read")?;
+    if from.partition >= log.partitions() {
+        return Err(Misused(format!("this log has {} partitions", log.partitions())).into());
+    }
+    let mut out = std::io::stdout().lock();
+    let (mut next, mut shown) = (from.seq, 0);
+    'all: loop {
+        let commits = log.read(from.partition, next, 1024 * 1024)?;
+        if commits.is_empty() {
+            return Ok(());
+        }
+        for commit in commits {
+            next = commit.position.seq + 1;
+            let body = CommitBody::decode(commit.body()).with_context(|| format!("commit {}", commit.position))?;
+            if args.kind.as_ref().is_some_and(|kind| !body.events.iter().any(|event| event.name() == kind)) {
+                continue;
+            }
+            // A reader that went away, such as `head`, ends the listing.
+            if print(&mut out, args.json, &commit, &body).is_err() {
+                return Ok(());
+            }
+            shown += 1;
+            if shown >= args.limit {
+                break 'all;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print(
+    out: &mut impl Write,
+    json: bool,
+    commit: &crate::sequencer::Committed,
+    body: &CommitBody,
+) -> std::io::Result<()> {
+    let at = time(body.head.recorded_at);
+    if json {
+        let line = serde_json::json!({
+            "position": commit.position.to_string(),
+            "hash": commit.hash.to_string(),
+            "prev": commit.envelope.prev.to_string(),
+            "recorded_at": at,
+            "cause": body.head.cause.map(|cause| cause.to_string()),
+            "events": body.events,
+        });
+        return writeln!(out, "{line}");
+    }
+    let cause = body.head.cause.map(|cause| format!("  because of {cause}")).unwrap_or_default();
+    let hash: String = commit.hash.to_string().chars().take(12).collect();
+    writeln!(out, "{}  {at}  {hash}…{cause}", commit.position)?;
+    for event in &body.events {
+        writeln!(out, "    {}", event.name())?;
+    }
+    Ok(())
+}
+
+/// A moment as RFC 3339.
+pub(super) fn time(at: Timestamp) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default();
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

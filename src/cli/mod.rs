@@ -1,0 +1,174 @@
+//! The command line. Exit codes: 0 fine, 1 found something wrong, 2 used wrongly.
+
+mod check;
+mod demo;
+mod log;
+mod policy;
+mod rebuild;
+mod serve;
+mod sources;
+mod verify;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Found something wrong: not an error of the program.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Wrong(String);
+
+/// Used wrongly.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misused(String);
+
+/// Mirano checks an address against slow, limited, unreliable sources, reuses what is still fresh, scores the risk as
+/// facts arrive, and seals reports that anyone can reproduce from the log years later.
+#[derive(Parser)]
+#[command(
+    name = "mirano",
+    version,
+    after_help = "A first try, with invented sources on this machine:\n  mirano serve --demo\n  mirano check \"г. Москва, ул. Тверская, д. 7\"\n\nExit codes: 0 fine, 1 found something wrong, 2 used wrongly."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API and the page, decide, and work
+    Serve(serve::Args),
+    /// Check an address on a running server: progress by source, then the report
+    Check(check::Args),
+    /// Show the commits of a log, void ones too (no server needed)
+    Log(log::Args),
+    /// Check a log: every frame, hash and chain, and that the views fit it (no server needed)
+    Verify(verify::Args),
+    /// Make the views anew from the log (the server must be stopped)
+    Rebuild(rebuild::Args),
+    /// Work on files of sources
+    Sources(sources::Args),
+    /// Show or change the policy of a running server
+    Policy(policy::Args),
+    /// Serve invented sources, or a folder of dated files, over HTTP on this machine
+    DemoSources(demo::Args),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// A data folder, wherever one is read.
+#[derive(clap::Args, Clone)]
+struct DataFolder {
+    /// The data folder
+    #[arg(long = "data", value_name = "DIR", default_value = "mirano-data", env = "MIRANO_HOME")]
+    data: PathBuf,
+}
+
+/// A running server.
+#[derive(clap::Args, Clone)]
+struct Server {
+    /// Where the server is
+    #[arg(long, default_value = "http://127.0.0.1:8700", env = "MIRANO_SERVER")]
+    server: String,
+    /// The key to use, where the server asks for one
+    #[arg(long, env = "MIRANO_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+impl Server {
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        crate::work::tls::install();
+        let url = format!("{}{path}", self.server.trim_end_matches('/'));
+        // A server on this machine is never behind a proxy.
+        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
+        let request = client.request(method, url);
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// Sends a request and reads the JSON; a problem becomes its words.
+    async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
+        let answer = request.send().await.map_err(|error| {
+            Wrong(format!("no answer from {}: {error}\nIs it running? `mirano serve` starts it.", self.server))
+        })?;
+        let ok = answer.status().is_success();
+        let body: serde_json::Value = answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?;
+        if ok { Ok(body) } else { Err(Wrong(problem(&body)).into()) }
+    }
+}
+
+/// A problem (RFC 9457) in words.
+fn problem(body: &serde_json::Value) -> String {
+    let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+    let mut words = text("detail").or(text("title")).unwrap_or("the server refused").to_owned();
+    for error in body.get("errors").and_then(serde_json::Value::as_array).into_iter().flatten() {
+        let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
+        words.push_str(&format!("\n  {}: {}", part("at"), part("detail")));
+    }
+    if let Some(fix) = text("fix") {
+        words.push_str(&format!("\n{fix}"));
+    }
+    words
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("MIRANO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    use std::io::IsTerminal;
+    let ansi = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);
+    if std::env::var("MIRANO_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        lines.json().init();
+    } else {
+        lines.init();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("mirano: {error:#}");
+    ExitCode::from(if error.is::<Misused>() { 2 } else { 1 })
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Log(args) => log::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Rebuild(args) => rebuild::run(&args),
+        Command::Sources(args) => sources::run(args).await,
+        Command::Policy(args) => policy::run(args).await,
+        Command::DemoSources(args) => demo::run(args).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "mirano", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+    }
+}

@@ -1,0 +1,181 @@
+//! `mirano serve`
+
+use super::{DataFolder, Misused};
+use crate::core::risk::DEFAULT_RISK_TOML;
+use crate::demo;
+use crate::http;
+use crate::node::{Node, NodeOptions};
+use crate::sources::config::{self, LoadedConfig};
+use crate::ui;
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Serve the API and the page, decide, and work
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// The configuration folder: sources/*.toml, profiles.toml, risk.toml, proxies.toml, keys.toml
+    #[arg(long, value_name = "DIR", env = "MIRANO_CONFIG", conflicts_with = "demo")]
+    config: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8700", env = "MIRANO_LISTEN")]
+    listen: SocketAddr,
+    /// Which log
+    #[arg(long, default_value = "embedded", value_parser = ["embedded"])]
+    log: String,
+    /// Partitions of a new log
+    #[arg(long, default_value_t = 1)]
+    partitions: u32,
+    /// What this node is called
+    #[arg(long, default_value = "local")]
+    node: String,
+    /// Where evidence is kept: a folder or an s3:// address; else in the data folder
+    #[arg(long, value_name = "PLACE", env = "MIRANO_EVIDENCE")]
+    evidence: Option<String>,
+    /// `keys`: callers need a key of keys.toml; `off`: nobody does, on loopback only
+    #[arg(long, value_parser = ["keys", "off"])]
+    auth: Option<String>,
+    /// Let the files win over a policy that PUT /policy set
+    #[arg(long)]
+    replace_policy: bool,
+    /// Decide, but start no workers in this process
+    #[arg(long)]
+    no_workers: bool,
+    /// Serve invented sources beside it, and check against them
+    #[arg(long)]
+    demo: bool,
+    /// Where the demo's sources listen
+    #[arg(long, default_value = "127.0.0.1:8701")]
+    demo_listen: SocketAddr,
+    /// A folder of dated files that the demo serves beside its invented world
+    #[arg(long, value_name = "DIR", requires = "demo")]
+    demo_data: Option<PathBuf>,
+    /// How much faster than real sources the demo is
+    #[arg(long, default_value_t = 1.0, requires = "demo")]
+    demo_speed: f64,
+}
+
+/// Reads a configuration folder; all its problems at once.
+pub(super) fn load(folder: &Path) -> Result<LoadedConfig> {
+    config::load_folder(folder).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Misused(format!("the configuration in {} has problems:\n{}", folder.display(), lines.join("\n"))).into()
+    })
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let auth = auth(&args)?;
+    // Before anything counts.
+    let metrics = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
+    let (loaded, demo) = configuration(&args).await?;
+    // Taken before anything is opened: a port in use is told at once, and nothing is left half started.
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
+    let node = Node::open(NodeOptions {
+        data: args.folder.data.clone(),
+        partitions: args.partitions,
+        evidence: args.evidence.clone(),
+        name: args.node.clone(),
+    })
+    .await?;
+    let version = node.adopt(&loaded.document, args.replace_policy).await?;
+    tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
+    let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
+    let state =
+        http::AppState::new(node.engine.clone(), node.evidence.clone(), auth, Some(metrics), CancellationToken::new());
+    let api = http::router(state.clone());
+    let showcases = demo.is_some().then(showcases);
+    let pages = http::Pages::new(state.clone(), api.clone(), showcases);
+    let router = api.merge(ui::router(Arc::new(pages)));
+    let address = listener.local_addr()?;
+    println!("Mirano is ready.  Page: http://{address}/   API: http://{address}/docs");
+    if let Some(demo) = &demo {
+        println!("Demo sources: {}/   (invented companies, persons and addresses)", demo.base_url());
+    }
+    println!("A first check:  mirano check \"г. Москва, ул. Тверская, д. 7\"   Stop: Ctrl-C");
+    http::serve(listener, router, state, stop_signal()).await?;
+    if let Some(workers) = workers {
+        workers.stop().await;
+    }
+    if let Some(demo) = demo {
+        demo.stop().await;
+    }
+    node.flush()
+}
+
+/// Addresses of the demo that are worth a look.
+fn showcases() -> Vec<ui::Showcase> {
+    let of = |case: demo::Showcase| {
+        let (ru, en) = case.story();
+        ui::Showcase { address: case.address().to_owned(), ru: ru.to_owned(), en: en.to_owned() }
+    };
+    demo::Showcase::ALL.into_iter().map(of).collect()
+}
+
+fn auth(args: &Args) -> Result<http::Auth> {
+    let file = args.config.as_ref().map(|folder| folder.join("keys.toml")).filter(|path| path.exists());
+    let off = args.auth.as_deref() == Some("off") || (args.auth.is_none() && file.is_none());
+    if off && !args.listen.ip().is_loopback() {
+        return Err(Misused(format!(
+            "listening on {} needs keys: put keys.toml into the configuration folder, or listen on 127.0.0.1",
+            args.listen
+        ))
+        .into());
+    }
+    match file {
+        _ if off => Ok(http::Auth::Off),
+        Some(path) => {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))?;
+            Ok(http::Auth::from_toml(&text).map_err(|error| Misused(error.to_string()))?)
+        }
+        None => Err(Misused("--auth keys needs a keys.toml in the configuration folder".to_owned()).into()),
+    }
+}
+
+async fn configuration(args: &Args) -> Result<(LoadedConfig, Option<demo::Running>)> {
+    if let Some(folder) = &args.config {
+        return Ok((load(folder)?, None));
+    }
+    if !args.demo {
+        return Err(Misused(
+            "which sources? --config DIR names a configuration folder, --demo serves invented ones".to_owned(),
+        )
+        .into());
+    }
+    let options = demo::Options {
+        listen: args.demo_listen,
+        data: args.demo_data.clone(),
+        speed: args.demo_speed,
+        ..demo::Options::default()
+    };
+    let running = demo::start(options).await?;
+    let mut files = demo::config_at_speed(&running.base_url(), args.demo_data.as_deref(), args.demo_speed)?;
+    files.insert("risk.toml".to_owned(), DEFAULT_RISK_TOML.to_owned());
+    let loaded = config::load(&files).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Misused(format!("the demo's configuration has problems:\n{}", lines.join("\n")))
+    })?;
+    Ok((loaded, Some(running)))
+}
+
+/// Returns when the process is asked to stop.
+pub(super) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,137 @@
+//! `mirano sources test`: one file of a source, its request, and what is read from an answer.
+
+use super::{Misused, Wrong};
+use crate::sources::config::read_source;
+use crate::sources::connector::report::{TestReport, report};
+use crate::sources::connector::{PreparedRequest, RawPage};
+use crate::work::fetch::{FetchOptions, Fetched, Fetcher, Outgoing, SecretNames};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Work on files of sources
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Check a file, ask its source once (or read a saved page), and show what is found
+    Test {
+        /// The file, such as sources/courts.toml
+        file: PathBuf,
+        /// A parameter, `name=value`; `subject=…` sets the need's subject
+        #[arg(long = "params", value_name = "NAME=VALUE")]
+        params: Vec<String>,
+        /// A saved page, instead of asking the source
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
+        /// The HTTP status that the saved page came with
+        #[arg(long, default_value_t = 200)]
+        status: u16,
+        /// Only check the file and show the request
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let Command::Test { file, params, page, status, dry_run } = args.command;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
+    let name = file.display().to_string();
+    let mut given = BTreeMap::new();
+    for param in &params {
+        let (key, value) = param.split_once('=').ok_or_else(|| Misused(format!("--params {param}: not name=value")))?;
+        given.insert(key.to_owned(), value.to_owned());
+    }
+    let asked = report(&name, &text, given.clone(), None);
+    let page = match (page, &asked.request) {
+        (Some(path), _) => {
+            let body = std::fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
+            let final_url = asked.request.as_ref().map(|request| request.url.to_string()).unwrap_or_default();
+            Some(RawPage { status, headers: Vec::new(), body: body.into(), final_url })
+        }
+        (None, Some(request)) if !dry_run => Some(fetch(&name, &text, request).await?),
+        _ => None,
+    };
+    let report = report(&name, &text, given, page.as_ref());
+    show(&report);
+    if report.ok() { Ok(()) } else { Err(Wrong("the source is not usable like this".to_owned()).into()) }
+}
+
+async fn fetch(name: &str, text: &str, request: &PreparedRequest) -> Result<RawPage> {
+    let source = read_source(name, text).map_err(|problems| Wrong(lines(&problems)))?;
+    let spec = &source.spec;
+    let templates = spec.request.headers.values().chain(&spec.request.body).chain([&spec.request.url]);
+    let mut outgoing = Outgoing {
+        method: request.method.clone(),
+        url: request.url.to_string(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        secrets: SecretNames::in_templates(templates.map(String::as_str)),
+        allow_private: spec.request.allow_private,
+        timeout: Duration::from_millis(spec.limits.timeout.0),
+        max_bytes: spec.request.max_bytes,
+        proxy: None,
+    };
+    let fetcher = Fetcher::new(FetchOptions::default());
+    for _ in 0..5 {
+        let fetched: Fetched = fetcher
+            .send(&outgoing)
+            .await
+            .map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
+        match outgoing.follow(&fetched) {
+            Some(next) => outgoing = next,
+            None => {
+                return Ok(RawPage {
+                    status: fetched.status,
+                    headers: fetched.headers.clone().into_iter().collect(),
+                    body: fetched.body.clone(),
+                    final_url: fetched.url.to_string(),
+                });
+            }
+        }
+    }
+    Err(Wrong("unavailable: more than 5 redirects".to_owned()).into())
+}
+
+fn lines(problems: &[impl ToString]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn show(report: &TestReport) {
+    for problem in &report.problems {
+        println!("{problem}");
+    }
+    if let Some(request) = &report.request {
+        println!("request   {} {}", request.method, request.url);
+    }
+    if let Some(why) = &report.not_asked {
+        println!("not asked {why}");
+    }
+    let Some(page) = &report.page else { return };
+    println!("verdict   {:?}", page.verdict);
+    if let Some(cause) = &page.cause {
+        let line = page.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        println!("because   {cause}{line}");
+    }
+    println!("items     {}   attributes filled {} of {}", page.items, page.filled.0, page.filled.1);
+    for note in &page.notes {
+        println!("note      {note}");
+    }
+    for fact in &page.facts {
+        println!("fact      {} about {}", fact.kind, fact.subject);
+        let all = [("identity", &fact.identity), ("material", &fact.attrs), ("volatile", &fact.volatile)];
+        for (word, attrs) in all {
+            for (name, value) in attrs {
+                println!("            {word:<9} {name} = {value:?}");
+            }
+        }
+    }
+    if let Some(next) = &page.next {
+        println!("next      {} {}", next.method, next.url);
+    }
+}

@@ -1,0 +1,155 @@
+//! What the web page shows, taken from the interface itself: the page can do what a caller can, and nothing else.
+
+use super::auth::{Caller, Role};
+use super::state::AppState;
+use crate::explain::words::Both;
+use crate::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, header};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tower::ServiceExt;
+
+/// More than any answer that a page asks for.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// The page's way to the interface, in this process.
+pub struct Pages {
+    state: AppState,
+    api: Router,
+    demo: Option<Vec<Showcase>>,
+}
+
+impl Pages {
+    /// `api` is [`super::router`]; `demo` has the addresses to offer where sources are invented.
+    pub fn new(state: AppState, api: Router, demo: Option<Vec<Showcase>>) -> Self {
+        Self { state, api, demo }
+    }
+
+    async fn call(
+        &self,
+        visitor: &Visitor,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<String>,
+    ) -> Result<Value, Problem> {
+        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = request.body(body).map_err(|error| broken(&error.to_string()))?;
+        request.extensions_mut().insert(Caller {
+            key: visitor.key_id.clone().unwrap_or_else(|| "page".to_owned()),
+            tenant: visitor.tenant.clone(),
+            roles: [Role::User].into(),
+        });
+        let answer = match self.api.clone().oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        let ok = answer.status().is_success();
+        let bytes = to_bytes(answer.into_body(), MOST_BYTES).await.map_err(|error| broken(&error.to_string()))?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| broken(&error.to_string()))?;
+        if ok { Ok(value) } else { Err(Problem(value)) }
+    }
+
+    async fn read(&self, visitor: &Visitor, path: &str, lang: Lang) -> Result<Value, Problem> {
+        let lang = if lang == Lang::Ru { "ru" } else { "en" };
+        let join = if path.contains('?') { '&' } else { '?' };
+        self.call(visitor, Method::GET, &format!("{path}{join}lang={lang}"), None, None).await
+    }
+}
+
+fn broken(detail: &str) -> Problem {
+    Problem(json!({"status": 500, "code": "internal", "title": "Something broke inside", "detail": detail,
+        "fix": "Report it.", "errors": []}))
+}
+
+/// `None` for what is not there.
+fn there(read: Result<Value, Problem>) -> Result<Option<Value>, Problem> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(problem) if problem.status() == 404 => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn path(id: &str) -> String {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[async_trait]
+impl PageData for Pages {
+    async fn access(&self, key: Option<&str>) -> Access {
+        match self.state.auth().by_key(key) {
+            Ok(caller) if caller.need(Role::User).is_ok() => {
+                let keyed = matches!(self.state.auth(), super::Auth::Keys(_));
+                Access::Granted(Visitor { tenant: caller.tenant, key_id: keyed.then_some(caller.key) })
+            }
+            _ => Access::KeyNeeded,
+        }
+    }
+
+    async fn job(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/jobs/{}", path(id)), lang).await)
+    }
+
+    async fn report(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/jobs/{}/report", path(id)), lang).await)
+    }
+
+    async fn recent(&self, visitor: &Visitor, lang: Lang, limit: usize) -> Result<Vec<Value>, Problem> {
+        let list = self.read(visitor, &format!("/v1/jobs?limit={limit}"), lang).await?;
+        let mut jobs = Vec::new();
+        for item in list.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let id = item.get("job_id").and_then(Value::as_str).unwrap_or_default();
+            jobs.extend(self.job(visitor, id, lang).await?);
+        }
+        Ok(jobs)
+    }
+
+    async fn profiles(&self) -> Result<Value, Problem> {
+        let nobody = Visitor { tenant: String::new(), key_id: None };
+        self.call(&nobody, Method::GET, "/v1/profiles", None, None).await
+    }
+
+    async fn titles(&self) -> Result<Value, Problem> {
+        let policy = self.state.policy().map_err(|error| broken(&format!("{error:?}")))?;
+        let document = &policy.document;
+        let words = |words: &crate::core::policy::Words| Both::new(words.ru.clone(), words.en.clone());
+        let sources: BTreeMap<_, _> = document.sources.iter().map(|(id, spec)| (id, words(&spec.title))).collect();
+        let rules: BTreeMap<_, _> = document.risk.rules.iter().map(|rule| (&rule.id, words(&rule.title))).collect();
+        let levels: BTreeMap<_, _> =
+            document.risk.levels.iter().filter_map(|level| Some((&level.id, words(level.title.as_ref()?)))).collect();
+        Ok(json!({"sources": sources, "rules": rules, "levels": levels}))
+    }
+
+    async fn create(&self, visitor: &Visitor, check: NewCheck, lang: Lang) -> Result<String, Problem> {
+        let mut body = json!({"address": check.address, "profile": check.profile, "inputs": check.inputs});
+        if check.ask_anew
+            && let Some(body) = body.as_object_mut()
+        {
+            body.insert("max_age".to_owned(), json!({"*": "0s"}));
+        }
+        let path = if lang == Lang::Ru { "/v1/jobs?lang=ru" } else { "/v1/jobs?lang=en" };
+        let job = self.call(visitor, Method::POST, path, Some(body), check.idempotency_key).await?;
+        let id = job.get("job_id").and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| broken("the new job has no id"))
+    }
+
+    async fn recheck(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+        let path = format!("/v1/jobs/{}/recheck", path(id));
+        self.call(visitor, Method::POST, &path, Some(json!({"reason": "asked on the page"})), None).await.map(|_| ())
+    }
+
+    fn demo(&self) -> Option<Vec<Showcase>> {
+        self.demo.clone()
+    }
+}
