@@ -1,7 +1,8 @@
 //! The web page, rendered from fixtures and looked at: as HTML over its router, and in a headless Chromium.
 //!
 //! What it holds the page to: words that are never rosier than the data, one badge only for what was reused, no other
-//! host and no inline code, both languages, forms that work without JavaScript, a weight below 150 KB. Without
+//! host and no inline code, both languages, forms that work without JavaScript, a weight below 150 KB, that a
+//! check updates itself, and that its texts are readable on their ground. Without
 //! a `chromium` the browser's part says loudly that it was left out.
 
 #![expect(clippy::indexing_slicing, reason = "a fixture without the part that a test names is a failed test")]
@@ -14,8 +15,9 @@ mod page {
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
+use page::browser::{self, Browser, Look};
+use page::fixtures;
 use page::server::{Fixtures, app};
-use page::{browser, fixtures};
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -276,30 +278,74 @@ async fn a_page_with_all_it_loads_is_light() {
     assert!(weight < 150_000, "{weight}");
 }
 
+const DESKTOP: Look = Look { width: 1280, height: 1100, dark: false };
+const PHONE: Look = Look { width: 390, height: 1500, dark: false };
+
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_are_taken() {
-    let Some(browser) = browser::find() else { return };
+async fn a_check_updates_itself_in_a_browser() {
+    let Some(mut browser) = Browser::start().await else { return };
+    let fixtures = Fixtures::new(None);
+    fixtures.put(fixtures::created_with_id("job-live"));
+    let at = page::server::serve(&fixtures).await;
+    browser.open(&format!("http://{at}/jobs/job-live?lang=en"), DESKTOP).await;
+    browser.evaluate("document.getElementById('recheck').focus()").await;
+    let mut job = fixtures::partial();
+    job["job_id"] = "job-live".into();
+    fixtures.put(job);
+    browser.until("document.querySelector('.said').textContent.includes('Answered: 4 of 7, 1 of them from')").await;
+    let ids = "[...document.querySelectorAll('#sources > li')].map((row) => row.id).join(' ')";
+    let rows = "need-n1 need-n2 need-n3 need-n4 need-n5 need-n6 need-n7 need-n8";
+    assert_eq!(browser.evaluate(ids).await, rows, "rows that came later stand in their order");
+    let new = browser.evaluate("document.querySelectorAll('.badge.new').length").await;
+    assert_eq!(new, 11, "each fact that arrived is marked");
+    let said = browser.evaluate("document.querySelector('[aria-live]').textContent").await;
+    assert!(said.as_str().expect("text").starts_with("Part of the result is here"), "the change is announced: {said}");
+    assert_eq!(browser.evaluate("document.activeElement.id").await, "recheck", "the focus stays");
+    let times = "[...document.querySelectorAll('time[data-at]')].map((time) => time.textContent).join(' | ')";
+    let times = browser.evaluate(times).await.as_str().expect("text").to_owned();
+    assert!(times.contains("1:09") && !times.contains("UTC"), "times are in the reader's zone and form: {times}");
+
+    // A second change leaves what did not change alone, and closes nothing that the reader opened.
+    browser
+        .evaluate("document.getElementById('more-n2').open = true; window.kept = document.getElementById('need-n4')")
+        .await;
+    let mut job = fixtures::partial();
+    job["job_id"] = "job-live".into();
+    job["sources"][1]["attempts"] = 3.into();
+    fixtures.put(job);
+    browser.until("document.getElementById('need-n2').textContent.includes('3 attempts')").await;
+    assert_eq!(browser.evaluate("document.getElementById('more-n2').open").await, true);
+    assert_eq!(browser.evaluate("window.kept === document.getElementById('need-n4')").await, true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_fit_their_windows_and_pictures_are_taken() {
+    let Some(mut browser) = Browser::start().await else { return };
     let fixtures = Fixtures::new(None);
     let at = page::server::serve(&fixtures).await;
     let folder = browser::pictures();
-    for (name, path) in [
+    let pages = [
         ("start", "/"),
         ("check", "/jobs/job-partial"),
         ("done", "/jobs/job-done"),
         ("report", "/jobs/job-partial/report"),
-    ] {
+    ];
+    for (name, path) in pages {
         for lang in ["ru", "en"] {
-            for dark in [false, true] {
-                for (device, width, height) in [("desktop", 1280, 1100), ("phone", 390, 1700)] {
-                    let scheme = if dark { "dark" } else { "light" };
-                    let file = folder.join(format!("{name}-{device}-{scheme}-{lang}.png"));
-                    let url = format!("http://{at}{path}?lang={lang}");
-                    browser.picture(&url, (width, height), dark, &file).await;
-                    let size = std::fs::metadata(&file).expect("a picture").len();
-                    assert!(size > 8_000, "{} is empty: {size} bytes", file.display());
+            for (device, look) in [("desktop", DESKTOP), ("phone", PHONE)] {
+                for (scheme, dark) in [("light", false), ("dark", true)] {
+                    browser.open(&format!("http://{at}{path}?lang={lang}"), Look { dark, ..look }).await;
+                    let wide = browser.evaluate("document.documentElement.scrollWidth").await;
+                    assert_eq!(wide, look.width, "{name} {device} {lang}: the page is wider than its window");
+                    let poor = browser.evaluate(CONTRAST).await;
+                    assert_eq!(poor, serde_json::json!([]), "{name} {scheme} {lang}: texts of poor contrast");
+                    browser.picture(&folder.join(format!("{name}-{device}-{scheme}-{lang}.png"))).await;
                 }
             }
         }
     }
     eprintln!("pictures are in {}", folder.display());
 }
+
+/// Texts whose contrast with the ground under them is less than 4.5 to 1 (WCAG 2.2, 1.4.3).
+const CONTRAST: &str = include_str!("page/contrast.js");

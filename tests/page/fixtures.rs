@@ -213,6 +213,13 @@ pub fn created() -> Value {
     job
 }
 
+/// The same under another id.
+pub fn created_with_id(id: &str) -> Value {
+    let mut job = created();
+    job["job_id"] = id.into();
+    job
+}
+
 /// No source answered.
 pub fn failed() -> Value {
     let sources = vec![
