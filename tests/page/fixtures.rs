@@ -178,13 +178,17 @@ pub fn partial() -> Value {
             {"rule": "court.defendant", "points": 5, "severity": "medium", "stop": false, "facts": ["k2"], "possible": ["k3"]}]});
     let mut job = job("job-partial", "PARTIAL", false, [7, 4, 1, 3, 1, 1], sources, risk);
     job["facts"] = facts();
+    // In both languages; the server of fixtures gives the reader's.
     job["honesty"] = json!([
-        "Часть данных взята из предыдущих проверок: они не запрашивались заново.",
-        "Объявления устарели: показаны данные, полученные три дня назад.",
-        "Один источник не ответил; его отсутствие не означает, что записей нет."
+        {"ru": "Часть данных взята из предыдущих проверок: они не запрашивались заново.",
+         "en": "Part of the data comes from earlier checks: it was not asked again."},
+        {"ru": "Объявления устарели: показаны данные, полученные три дня назад.",
+         "en": "The listings are stale: data observed three days ago is shown."},
+        {"ru": "Один источник не ответил; это не означает, что записей нет.",
+         "en": "One source did not answer; that does not mean that there are no records."}
     ]);
     job["snapshots"] = json!([{"snapshot_id": "s1", "facts_root": "9f2ce1d0a7b3441e8c55", "status": "PARTIAL", "sealed_at": "2026-11-10T08:03:00Z"}]);
-    job["not_checked"] = json!([{"source": "enforcement_persons", "reason": "не указан продавец"}]);
+    job["not_checked"] = json!([{"source": "enforcement_persons", "reason": "input_missing", "text": {"ru": "не спрашивали: не указан продавец", "en": "not asked: the seller was not given"}}]);
     job
 }
 

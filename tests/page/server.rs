@@ -55,8 +55,13 @@ impl PageData for Fixtures {
         self.report(visitor, id, lang).await
     }
 
-    async fn report(&self, _: &Visitor, id: &str, _: Lang) -> Result<Option<Value>, Problem> {
-        Ok(self.jobs.lock().expect("no test panics with it").get(id).cloned())
+    async fn report(&self, _: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        let mut job = self.jobs.lock().expect("no test panics with it").get(id).cloned();
+        if let Some(job) = &mut job {
+            let honesty = job["honesty"].as_array().into_iter().flatten().map(|words| words[lang.code()].clone());
+            job["honesty"] = honesty.collect();
+        }
+        Ok(job)
     }
 
     async fn recent(&self, _: &Visitor, _: Lang, limit: usize) -> Result<Vec<Value>, Problem> {

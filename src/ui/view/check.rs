@@ -36,7 +36,7 @@ pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Valu
         "sources": sources,
         "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts)?,
         "snapshots": snapshots,
-        "not_checked": not_checked(context, report)?,
+        "not_checked": not_checked(context, report),
         "at": some_text(report, "at"),
         "snapshot_id": some_text(report, "snapshot_id"),
         "position": some_text(report, "position"),
@@ -52,11 +52,10 @@ fn address(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
     let warnings: Vec<String> = list(address, "warnings")
         .iter()
         .map(|warning| match warning.as_str() {
-            Some(text) => text.to_owned(),
-            None => both(warning, context.lang),
+            Some(code) => context.known_or("warning", code),
+            None => Ok(both(warning, context.lang)),
         })
-        .filter(|warning| !warning.is_empty())
-        .collect();
+        .collect::<Result<_, _>>()?;
     Ok(json!({
         "shown": canonical,
         "typed": if input.trim() == canonical || input.is_empty() { Value::Null } else { json!(context.say("check.typed", &[("input", input.to_owned())])?) },
@@ -138,17 +137,12 @@ fn snapshot_line(context: Context<'_>, snapshot: &Value) -> Result<Value, WordEr
     }))
 }
 
-/// What the report says it does not cover: texts, or objects that name a source and a reason.
-fn not_checked(context: Context<'_>, report: &Value) -> Result<Vec<String>, WordError> {
-    list(report, "not_checked")
-        .iter()
-        .map(|item| {
-            if let Some(text) = item.as_str() {
-                return Ok(text.to_owned());
-            }
-            let source = context.title("sources", text(item, "source"));
-            let reason = ["text", "reason", "cause"].into_iter().find_map(|key| some_text(item, key));
-            Ok(reason.map_or_else(|| source.clone(), |reason| format!("{source}: {reason}")))
-        })
-        .collect()
+/// What the report says it does not cover, each with its source.
+fn not_checked(context: Context<'_>, report: &Value) -> Vec<String> {
+    let line = |item: &Value| {
+        let source = context.title("sources", text(item, "source"));
+        let why = item.get("text").map(|text| both(text, context.lang)).unwrap_or_default();
+        if why.is_empty() { source } else { format!("{source}: {why}") }
+    };
+    list(report, "not_checked").iter().map(line).collect()
 }

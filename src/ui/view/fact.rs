@@ -11,8 +11,25 @@ const SUMS: &[&str] = &["price", "sum", "left", "value", "capital", "tax_debt"];
 const MEASURES: &[&str] = &["area"];
 /// Attributes that name a thing well, best first.
 const NAMES: &[&str] = &["title", "name", "number", "id"];
-/// Attributes that are too long for the line of a list come last.
-const LONG: &[&str] = &["text"];
+/// What a reader looks for first. Attributes that are not here follow by name, long texts last.
+const FIRST: &[&str] = &[
+    "price",
+    "status",
+    "role",
+    "sum",
+    "left",
+    "rating",
+    "encumbrance",
+    "purpose",
+    "area",
+    "rooms",
+    "floor",
+    "value",
+    "filed",
+    "opened",
+    "posted",
+];
+const LAST: &str = "text";
 
 /// `{id, kind, name, attrs: [{label, value}], possible}`
 pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordError> {
@@ -21,10 +38,11 @@ pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordErro
     for (key, value) in fact.get("attrs").and_then(Value::as_object).into_iter().flatten() {
         let shown = attribute(context, key, value)?;
         if Some(shown.as_str()) != name.as_deref() && !shown.is_empty() && key != "id" {
-            attrs.push((LONG.contains(&key.as_str()), context.known_or("attr", key)?, shown));
+            let place = FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len());
+            attrs.push((if key == LAST { usize::MAX } else { place }, context.known_or("attr", key)?, shown));
         }
     }
-    attrs.sort_by_key(|(long, _, _)| *long);
+    attrs.sort_by_key(|(place, _, _)| *place);
     let attrs: Vec<Value> =
         attrs.into_iter().map(|(_, label, value)| json!({"label": label, "value": value})).collect();
     Ok(json!({
@@ -82,6 +100,6 @@ mod tests {
         assert_eq!(shown["possible"], true);
         let values: Vec<_> =
             shown["attrs"].as_array().expect("a list").iter().map(|attr| attr["value"].clone()).collect();
-        assert_eq!(values, ["15\u{a0}марта 2026", "1\u{202f}234\u{202f}567,5\u{a0}₽"]);
+        assert_eq!(values, ["1\u{202f}234\u{202f}567,5\u{a0}₽", "15\u{a0}марта 2026"]);
     }
 }

@@ -19,12 +19,11 @@ pub(super) fn row(context: Context<'_>, row: &Value, facts: &[Value], rows: &[Va
         "title": context.title("sources", text(row, "source")),
         "about": about(context, row)?,
         "tone": tone(row),
-        "state": context.known_or("state", text(row, "state"))?,
+        "state": state(context, row)?,
         "updating": flag(row, "updating"),
         "state_long": state_long(context, row)?,
         "result": result(context, row)?,
         "badge": badge(context, row)?,
-        "note": note(context, row),
         "waits": waits(context, row)?,
         "failure": failure(context, row, rows)?,
         "bar": if shown { bar(context, row)? } else { Value::Null },
@@ -76,25 +75,35 @@ fn about(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     Ok(if parts.is_empty() { Value::Null } else { json!(parts.join(", ")) })
 }
 
-/// What the state means here, beyond its one word.
+/// The state in a word or two. "Fresh" is said with the time that it means.
+fn state(context: Context<'_>, row: &Value) -> Result<String, WordError> {
+    match text(row, "state") {
+        "fresh" => context.say("state_long.fresh", &[("ttl", format::duration(context.lang, number(row, "ttl_s"))?)]),
+        state => context.known_or("state", state),
+    }
+}
+
+/// What the state means here: the server's own note where it says more than the badge, else the page's words.
 fn state_long(context: Context<'_>, row: &Value) -> Result<Vec<String>, WordError> {
     let mut said = Vec::new();
-    let ttl = || format::duration(context.lang, number(row, "ttl_s"));
-    match text(row, "freshness") {
-        "fresh" => said.push(context.say("state_long.fresh", &[("ttl", ttl()?)])?),
-        "stale" => said.push(context.say("state_long.stale", &[("ttl", ttl()?)])?),
-        _ => {}
-    }
-    match text(row, "state") {
-        "waiting_for_subject" => said.push(context.plain("state_long.waiting_for_subject")?),
-        "not_applicable" => said.push(context.plain("state_long.not_applicable")?),
-        _ => {}
+    if text(row, "freshness") == "stale" {
+        let ttl = format::duration(context.lang, number(row, "ttl_s"))?;
+        said.push(context.say("state_long.stale", &[("ttl", ttl)])?);
     }
     if flag(row, "updating") && flag(row, "joined") {
         said.push(context.plain("state_long.joined")?);
     }
-    if shows_data(row) && flag(row, "updating") {
-        said.push(context.plain("state_long.shown_meanwhile")?);
+    let note = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
+    match text(row, "state") {
+        "fresh" => match text(row, "origin") {
+            origin @ ("fetched" | "coalesced") => said.push(context.plain(&format!("origin.{origin}"))?),
+            _ => {}
+        },
+        "stale" | "failed" => {}
+        _ if !note.is_empty() => said.push(note),
+        word @ ("waiting_for_subject" | "not_applicable") => said.push(context.plain(&format!("state_long.{word}"))?),
+        _ if shows_data(row) && flag(row, "updating") => said.push(context.plain("state_long.shown_meanwhile")?),
+        _ => {}
     }
     Ok(said)
 }
@@ -123,13 +132,6 @@ fn badge(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
         "served_stale" => json!({"kind": "stale", "text": context.plain("origin.served_stale")?}),
         _ => Value::Null,
     })
-}
-
-/// The server's own note, where the badge does not say the same already.
-fn note(context: Context<'_>, row: &Value) -> Value {
-    let words = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
-    let said = matches!(text(row, "origin"), "reused" | "served_stale") && shows_data(row);
-    if words.is_empty() || said { Value::Null } else { json!(words) }
 }
 
 /// What a pending row waits for and how long. An unknown time is said to be unknown.
@@ -170,6 +172,9 @@ fn failure(context: Context<'_>, row: &Value, rows: &[Value]) -> Result<Value, W
             None => String::new(),
         },
     };
+    // Without words of its own (data past the time they may be shown) the server's note says why.
+    let note = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
+    let words = if words.is_empty() && failed { note } else { words };
     let detail = if cause.starts_with("depends_on:") { "" } else { cause };
     Ok(json!({
         "renewal": shows_data(row),
@@ -211,17 +216,9 @@ fn dates(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     }))
 }
 
-/// The facts of a need in a report: `{need_id: [fact]}`, or a list of `{need_id, facts}`.
+/// The facts of a need in a report.
 pub(super) fn facts_of<'a>(report: &'a Value, need: &str) -> &'a [Value] {
-    match report.get("facts") {
-        Some(Value::Object(by_need)) => {
-            by_need.get(need).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-        }
-        Some(Value::Array(groups)) => {
-            groups.iter().find(|g| text(g, "need_id") == need).map_or(&[], |g| list(g, "facts"))
-        }
-        _ => &[],
-    }
+    report.get("facts").map(|by_need| list(by_need, need)).unwrap_or_default()
 }
 
 #[cfg(test)]
