@@ -95,10 +95,11 @@ fn state_long(context: Context<'_>, row: &Value) -> Result<Vec<String>, WordErro
     }
     let note = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
     match text(row, "state") {
-        "fresh" => match text(row, "origin") {
-            origin @ ("fetched" | "coalesced") => said.push(context.plain(&format!("origin.{origin}"))?),
-            _ => {}
-        },
+        "fresh" => {
+            if let origin @ ("fetched" | "coalesced") = text(row, "origin") {
+                said.push(context.plain(&format!("origin.{origin}"))?);
+            }
+        }
         "stale" | "failed" => {}
         _ if !note.is_empty() => said.push(note),
         word @ ("waiting_for_subject" | "not_applicable") => said.push(context.plain(&format!("state_long.{word}"))?),
