@@ -9,6 +9,7 @@ use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Head;
+use std::ops::ControlFlow;
 
 /// Bytes of log that are folded into one batch of writes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -29,6 +30,21 @@ pub fn catch_up(
     partition: u32,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<CatchUp, EngineError> {
+    catch_up_in(log, views, partition, BATCH_BYTES, |next, end| {
+        progress(next, end);
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same in batches of about `batch_bytes` of log (a batch holds a whole commit at least), until `progress`, which is
+/// told the next seq and the end after each batch, breaks off. A later call goes on from there.
+pub fn catch_up_in(
+    log: &dyn Sequencer,
+    views: &Views,
+    partition: u32,
+    batch_bytes: usize,
+    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<CatchUp, EngineError> {
     let anchor: Option<AnchorRow> = views.row(&key::anchor(partition))?;
     let start = match anchor {
         Some(anchor) => Head { partition, next_seq: anchor.next_seq, hash: anchor.hash },
@@ -39,7 +55,7 @@ pub fn catch_up(
     let mut next = start.next_seq;
     let end = log.head(partition).next_seq;
     while next < end {
-        let batch = log.read(partition, next, BATCH_BYTES)?;
+        let batch = log.read(partition, next, batch_bytes)?;
         let mut overlay = Overlay::new(views);
         for commit in &batch {
             let at = commit.position;
@@ -50,7 +66,9 @@ pub fn catch_up(
             next = at.seq + 1;
         }
         views.write(overlay.into_changes(), batch.len())?;
-        progress(next, end);
+        if progress(next, end).is_break() {
+            break;
+        }
     }
     Ok(done)
 }

@@ -10,7 +10,7 @@ mod handle;
 pub mod partition;
 mod runtime;
 
-pub use catch_up::{CatchUp, catch_up};
+pub use catch_up::{CatchUp, catch_up, catch_up_in};
 pub use clock::{Clock, SystemClock};
 pub use error::EngineError;
 pub use handle::{Answer, Engine, Folded, Options};
