@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             let request = server
                 .request(Method::PUT, "/v1/policy")
                 .header("if-match", format!("\"{version}\""))
-                .json(&config.document);
+                .json(&serde_json::json!({ "document": config.document }));
             let adopted = server.json(request).await?;
             println!("version {} is in force", adopted.get("version").unwrap_or(&serde_json::Value::Null));
             Ok(())
