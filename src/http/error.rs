@@ -266,7 +266,12 @@ impl IntoResponse for Problem {
         let (status, code) = (self.code.status(), self.code.code());
         match &self.private {
             Some(private) if status.is_server_error() => tracing::error!(code, private, "request failed"),
-            _ => tracing::info!(code, private = self.private, detail = self.detail, "request refused"),
+            _ if status.is_server_error() => tracing::info!(code, detail = self.detail, "request refused"),
+            // The words may quote what was sent, and that may be about a person: only places are noted.
+            _ => {
+                let places: Vec<&str> = self.errors.iter().map(|error| error.at.as_str()).collect();
+                tracing::info!(code, at = places.join(" "), "request refused");
+            }
         }
         let body = ProblemBody {
             title: self.code.title().to_owned(),
