@@ -107,16 +107,23 @@ pub async fn evidence(
     let (_, row, observation) = find(&state, &caller, &id)?;
     let evidence: EvidenceId =
         *observation.recorded.evidence.get(query.n.unwrap_or(0)).ok_or_else(|| Problem::not_found("evidence"))?;
-    let person = person_of(&row, &observation);
-    let keys = person.as_ref().and_then(|person| state.engine().vault().by_subject(person));
-    if person.is_some() && keys.is_none() {
+    // An answer is sealed for whom it was asked about, whomever a fact in it is about.
+    let asked = Some(&observation.recorded.subject).filter(|subject| subject.level() == Level::Person);
+    if let Some(asked) = asked
+        && !asked_about(&state, &caller, asked)?
+    {
+        return Err(Problem::not_found("evidence"));
+    }
+    let keys = asked.and_then(|asked| state.engine().vault().by_subject(asked));
+    if asked.is_some() && keys.is_none() {
         return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
     }
     if matches!(row.body, Sealable::Sealed(_)) && persons::open(&**state.engine().vault(), &row.body).is_none() {
         return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
     }
     let found = state.evidence().get(&evidence, keys.as_ref()).await?;
-    log_access(&caller, "evidence", &id, person.as_slice());
+    let persons: Vec<Subject> = person_of(&row, &observation).into_iter().chain(asked.cloned()).collect();
+    log_access(&caller, "evidence", &id, &persons);
     let mut response = Body::from(found.body).into_response();
     let headers = response.headers_mut();
     // A stranger's page is never shown as ours: it is a download, whatever it claims to be.
