@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use mirano_replay::rows::JobRow;
+use mirano_schemas::codec::CommitBody;
 use mirano_schemas::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +106,12 @@ fn moment(state: &AppState, job: &JobRow, text: &str) -> Result<Timestamp> {
         if position < job.position {
             return Err(earlier(format!("its last change is {}", job.position)));
         }
-        return Ok(job.updated_at);
+        let commits = state.engine().log().read(position.partition, position.seq, 1).map_err(Problem::internal)?;
+        let Some(commit) = commits.first().filter(|commit| commit.position == position) else {
+            return Err(Problem::new(Code::BadTime, format!("there is no commit at {position}"))
+                .at("as_of", "is not the position of a commit"));
+        };
+        return Ok(CommitBody::decode(commit.body()).map_err(Problem::internal)?.head.recorded_at);
     }
     let Some(at) = time::parse(text) else {
         return Err(Problem::new(Code::BadTime, format!("{text:?} is neither a time nor a position"))
