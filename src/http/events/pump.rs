@@ -75,7 +75,7 @@ async fn follow(listener: Listener, job: JobRow, resume: Option<Resume>, sender:
         Some(resume) => {
             pump.next = resume.at.seq;
             pump.catch_up(shown).await?;
-            pump.open_rows(&job).await?;
+            pump.open_rows().await?;
         }
         None => pump.begin(shown).await?,
     }
@@ -94,7 +94,7 @@ async fn follow(listener: Listener, job: JobRow, resume: Option<Resume>, sender:
                 metrics::counter!("mirano_listeners_lagged_total").increment(1);
                 let shown = self::shown(&pump.listener, partition);
                 pump.catch_up(shown).await?;
-                pump.open_rows(&job).await?;
+                pump.open_rows().await?;
             }
             Err(RecvError::Closed) => return Ok(()),
         }
@@ -124,11 +124,13 @@ impl Pump {
     }
 
     /// Rows that are still open, as they stand: for progress in other partitions, which is not read again.
-    async fn open_rows(&mut self, job: &JobRow) -> Step<()> {
+    /// The job is read anew: needs may have been discovered meanwhile, and their tasks are followed too.
+    async fn open_rows(&mut self) -> Step<()> {
         if self.listener.state.engine().partitions() < 2 {
             return Ok(());
         }
-        seed_tasks(&self.listener, job, &mut self.follow)?;
+        let job = self.listener.state.job(&self.listener.caller, &self.listener.job)?;
+        seed_tasks(&self.listener, &job, &mut self.follow)?;
         let view = self.listener.view()?;
         for row in view.sources.iter().filter(|row| row.updating) {
             self.send(message("source", row)?).await?;
