@@ -45,6 +45,9 @@ pub struct NewJob {
     /// The oldest data accepted, by source or `*`: the smaller of it and the TTL counts; `0s` forces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub max_age: BTreeMap<String, String>,
+    /// Whom to tell when the check is final. Not there yet: a value is refused with `input_invalid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<serde_json::Value>,
 }
 
 /// Start a check
@@ -94,6 +97,11 @@ fn command(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>, new: 
         return Err(Problem::new(Code::InputInvalid, format!("`priority` is {priority}"))
             .at("/priority", "is not 1 to 5")
             .fix("Use a priority from 1 (most urgent) to 5."));
+    }
+    if new.notify.is_some() {
+        return Err(Problem::new(Code::InputInvalid, "there are no notifications yet")
+            .at("/notify", "can't be used yet")
+            .fix("Leave `notify` out and follow `GET /v1/jobs/{id}/events`."));
     }
     let mut max_age_ms = BTreeMap::new();
     for (source, text) in &new.max_age {
