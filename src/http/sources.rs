@@ -21,6 +21,8 @@ use utoipa::ToSchema;
 
 /// Failures in a row from which a source counts as down.
 const DOWN_AFTER: u32 = 5;
+/// What others than operators see of times: more would show what other tenants ask.
+const MINUTE_MS: i64 = 60_000;
 
 /// A source and how it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -41,21 +43,21 @@ pub struct SourceView {
     pub queue: u64,
     /// Tasks that wait for their next attempt; about, unless the caller is an operator.
     pub delayed: u64,
-    /// Tasks that run.
+    /// Tasks that run; about, unless the caller is an operator.
     pub running: u64,
     /// How many may run at once.
     pub concurrency: u32,
     /// The source's limit, `30/m`.
     pub rate: String,
-    /// HTTP requests that may start now.
+    /// HTTP requests that may start now; about, unless the caller is an operator.
     pub permits_left: u32,
-    /// It asked to be left alone until then.
+    /// It asked to be left alone until then; to the minute, unless the caller is an operator.
     pub rest_until: Option<String>,
     /// Its proxies, by pool and name.
     pub proxies: Vec<ProxyView>,
     /// What came of the last attempt.
     pub last_outcome: Option<LastOutcome>,
-    /// When it last answered.
+    /// When it last answered; to the minute, unless the caller is an operator.
     pub last_answer_at: Option<String>,
     /// Attempts that failed since.
     pub failures: u32,
@@ -70,9 +72,9 @@ pub struct ProxyView {
     pub proxy: String,
     /// Failures in a row.
     pub failures: u32,
-    /// Tasks that go through it now.
+    /// Tasks that go through it now; about, unless the caller is an operator.
     pub in_use: u32,
-    /// Not used before.
+    /// Not used before; to the minute, unless the caller is an operator.
     pub rest_until: Option<String>,
 }
 
@@ -81,7 +83,7 @@ pub struct ProxyView {
 pub struct LastOutcome {
     /// The outcome.
     pub outcome: String,
-    /// When.
+    /// When; to the minute, unless the caller is an operator.
     pub at: String,
     /// Why, where it failed.
     pub cause: Option<String>,
@@ -103,6 +105,7 @@ pub async fn list(State(state): State<AppState>, caller: Caller, at: At) -> Resu
 
 fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exact: bool) -> SourceView {
     let number = |n: u64| if exact { n } else { coarse(n) };
+    let time = |at: Timestamp| rfc3339(if exact { at } else { Timestamp(at.0 - at.0.rem_euclid(MINUTE_MS)) });
     let rest_until = row.rest_until.filter(|until| *until > now);
     SourceView {
         source: spec.id.clone(),
@@ -113,21 +116,26 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         health: health(row, rest_until).to_owned(),
         queue: number(row.queued),
         delayed: number(row.delayed),
-        running: row.leases.len() as u64,
+        running: number(row.leases.len() as u64),
         concurrency: spec.limits.concurrency,
         rate: word(&spec.limits.rate),
-        permits_left: permits_left(spec, row, now),
-        rest_until: rest_until.map(rfc3339),
-        proxies: proxies(policy, spec, row, now),
+        permits_left: u32::try_from(number(permits_left(spec, row, now).into())).unwrap_or(u32::MAX),
+        rest_until: rest_until.map(|until| later(until, exact)),
+        proxies: proxies(policy, spec, row, now, exact),
         last_outcome: row.last_outcome.as_ref().map(|(outcome, at, cause)| LastOutcome {
             outcome: word(outcome),
-            at: rfc3339(*at),
+            at: time(*at),
             cause: Some(cause.clone()).filter(|cause| !cause.is_empty()),
         }),
-        last_answer_at: row.last_answer.map(rfc3339),
+        last_answer_at: row.last_answer.map(time),
         failures: row.failures,
         connector: format!("{}@{}", spec.id, policy.connectors.get(&spec.id).copied().unwrap_or(0)),
     }
+}
+
+/// A time before which nothing is asked; rounded up, since that holds of the minute after it too.
+fn later(at: Timestamp, exact: bool) -> String {
+    rfc3339(if exact { at } else { Timestamp(at.0 + (-at.0).rem_euclid(MINUTE_MS)) })
 }
 
 /// The word that serde gives a value.
@@ -170,7 +178,7 @@ fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
     left
 }
 
-fn proxies(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> Vec<ProxyView> {
+fn proxies(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exact: bool) -> Vec<ProxyView> {
     let Some(name) = &spec.limits.proxies else { return Vec::new() };
     let Some(pool) = policy.document.proxies.get(name) else { return Vec::new() };
     let view = |proxy: &String| {
@@ -179,8 +187,11 @@ fn proxies(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp) 
         let rests = health.rest_until.filter(|_| health.failures >= pool.failures);
         ProxyView {
             failures: health.failures,
-            in_use: health.in_use,
-            rest_until: rests.map(|at| at.plus_ms(pool.cool_down.0)).filter(|until| *until > now).map(rfc3339),
+            in_use: if exact { health.in_use } else { u32::try_from(coarse(health.in_use.into())).unwrap_or(u32::MAX) },
+            rest_until: rests
+                .map(|at| at.plus_ms(pool.cool_down.0))
+                .filter(|until| *until > now)
+                .map(|until| later(until, exact)),
             proxy,
         }
     };
