@@ -43,9 +43,9 @@ enum Command {
     Serve(serve::Args),
     /// Check an address on a running server: progress by source, then the report
     Check(check::Args),
-    /// Show the commits of a log, void ones too (no server needed)
+    /// Show the commits of a log (no server needed)
     Log(log::Args),
-    /// Check a log: every frame, hash and chain, and that the views fit it (no server needed)
+    /// Check a log: every frame, hash and chain (no server needed)
     Verify(verify::Args),
     /// Make the views anew from the log (the server must be stopped)
     Rebuild(rebuild::Args),
