@@ -8,10 +8,11 @@ use crate::node::{Node, NodeOptions};
 use crate::sources::config::{self, LoadedConfig};
 use crate::ui;
 use anyhow::{Context, Result};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -86,8 +87,13 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let version = node.adopt(&loaded.document, args.replace_policy).await?;
     tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
-    let state =
-        http::AppState::new(node.engine.clone(), node.evidence.clone(), auth, Some(metrics), CancellationToken::new());
+    let state = http::AppState::new(
+        node.engine.clone(),
+        node.evidence.clone(),
+        auth,
+        Some(metrics.clone()),
+        CancellationToken::new(),
+    );
     let api = http::router(state.clone());
     let showcases = demo.is_some().then(showcases);
     let pages = http::Pages::new(state.clone(), api.clone(), showcases);
@@ -98,13 +104,15 @@ pub(super) async fn run(args: Args) -> Result<()> {
         println!("Demo sources: {}/   (invented companies, persons and addresses)", demo.base_url());
     }
     println!("A first check:  mirano check \"г. Москва, ул. Тверская, д. 7\"   Stop: Ctrl-C");
-    http::serve(listener, router, state, stop_signal()).await?;
+    let upkeep = tokio::spawn(upkeep(metrics));
+    http::serve(listener, router, state, stop_or_die()).await?;
     if let Some(workers) = workers {
         workers.stop().await;
     }
     if let Some(demo) = demo {
         demo.stop().await;
     }
+    upkeep.abort();
     node.flush()
 }
 
@@ -161,6 +169,25 @@ async fn configuration(args: &Args) -> Result<(LoadedConfig, Option<demo::Runnin
         Misused(format!("the demo's configuration has problems:\n{}", lines.join("\n")))
     })?;
     Ok((loaded, Some(running)))
+}
+
+/// Folds measurements together, so that they take no more room the longer nobody reads them.
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut due = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        due.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Returns when the process is asked to stop; asked once more, the process ends at once. The log bears that.
+async fn stop_or_die() {
+    stop_signal().await;
+    tokio::spawn(async {
+        stop_signal().await;
+        eprintln!("mirano: stopped at once; what was under way is taken up at the next start");
+        std::process::exit(1);
+    });
 }
 
 /// Returns when the process is asked to stop.
