@@ -34,6 +34,11 @@ pub(super) struct Args {
     server: Server,
 }
 
+/// Tries in a row to take up the events again, without anything new.
+const TRIES: u32 = 4;
+/// The pause before the first of them.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// The language of the environment.
 fn language() -> String {
     let set =
@@ -92,28 +97,66 @@ async fn follow(args: &Args, id: &str, first: Value) -> Result<Value> {
     let bars = Bars::new(!args.json && std::io::stderr().is_terminal());
     bars.show(&first);
     let path = format!("/v1/jobs/{id}/events?lang={}", args.lang);
-    let answer = server.request(Method::GET, &path).header("accept", "text/event-stream").send().await?;
+    let (mut last_id, mut tries) = (String::new(), 0);
+    loop {
+        let seen = last_id.clone();
+        let ended = listen(server, &path, &bars, &mut last_id).await;
+        if matches!(ended, Ok(true)) {
+            break;
+        }
+        // Progress counts: only tries that bring nothing are limited.
+        tries = if seen == last_id { tries + 1 } else { 1 };
+        if tries > TRIES {
+            bars.clear();
+            let why = ended.err().map(|error| format!(": {error}")).unwrap_or_default();
+            return Err(Wrong(format!("the events of job {id} ended before it was final{why}")).into());
+        }
+        // Nothing tells when a server is back: it is asked again, each time later.
+        tokio::time::sleep(PAUSE * tries).await;
+    }
+    bars.clear();
+    let job = server.json(server.request(Method::GET, &format!("/v1/jobs/{id}?lang={}", args.lang))).await?;
+    if !is_final(&job) {
+        return Err(Wrong(format!("job {id} is not final: it was opened again meanwhile")).into());
+    }
+    Ok(job)
+}
+
+/// Listens once: whether the job became final before the stream ended.
+async fn listen(server: &Server, path: &str, bars: &Bars, last_id: &mut String) -> Result<bool> {
+    let mut request = server.request(Method::GET, path).header("accept", "text/event-stream");
+    if !last_id.is_empty() {
+        request = request.header("last-event-id", last_id.as_str());
+    }
+    let answer = request.send().await?;
+    let status = answer.status();
+    if !status.is_success() {
+        let body: Value = answer.json().await.unwrap_or(Value::Null);
+        return Err(Wrong(format!("{status}: {}", super::problem(&body))).into());
+    }
     let mut chunks = answer.bytes_stream();
     let mut pending = Vec::new();
-    'live: while let Some(chunk) = chunks.next().await {
-        pending.extend_from_slice(&chunk.map_err(|error| Wrong(format!("the server went away: {error}")))?);
+    while let Some(chunk) = chunks.next().await {
+        pending.extend_from_slice(&chunk?);
         while let Some(end) = pending.windows(2).position(|pair| pair == b"\n\n") {
             let event: Vec<u8> = pending.drain(..end + 2).collect();
             let event = String::from_utf8_lossy(&event).into_owned();
             let field =
                 |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or("");
             let data: Value = serde_json::from_str(field("data:")).unwrap_or(Value::Null);
+            if !field("id:").is_empty() {
+                field("id:").clone_into(last_id);
+            }
             match field("event:") {
-                "job" if is_final(&data) => break 'live,
+                "job" if is_final(&data) => return Ok(true),
                 "job" => bars.show(&data),
                 "source" => bars.row(&data),
-                "done" => break 'live,
+                "done" => return Ok(true),
                 _ => {}
             }
         }
     }
-    bars.clear();
-    server.json(server.request(Method::GET, &format!("/v1/jobs/{id}?lang={}", args.lang))).await
+    Ok(false)
 }
 
 /// One line a source, while it is asked.
