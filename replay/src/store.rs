@@ -5,7 +5,9 @@
 
 use mirano_schemas::codec;
 use serde::{Serialize, de::DeserializeOwned};
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A store that can't be read or written, or a row in it that does not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,10 +99,45 @@ tables! {
 /// Visits rows in order of key; `false` ends.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;
 
+/// A row that is kept as a value, and becomes bytes when somebody needs them.
+#[derive(Clone)]
+pub struct Kept {
+    row: Arc<dyn Any + Send + Sync>,
+    encode: fn(&dyn Any) -> Result<Vec<u8>, StoreError>,
+}
+
+impl Kept {
+    fn new<R: Row>(row: R) -> Self {
+        let encode = |row: &dyn Any| match row.downcast_ref::<R>() {
+            Some(row) => encode_row(row),
+            None => Err(StoreError::Row { table: R::TABLE, detail: "kept as another type".to_owned() }),
+        };
+        Self { row: Arc::new(row), encode }
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        (self.encode)(&*self.row)
+    }
+}
+
 /// Reading rows.
 pub trait Read {
+    /// The row at `key`, if this store keeps it as a value.
+    fn kept(&self, _table: Table, _key: &[u8]) -> Option<&Kept> {
+        None
+    }
+
     /// The row at `key`.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Hands the row at `key` to `take`, if there is one; a store that can lend it makes no copy.
+    fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if let Some(row) = self.get(table, key)? {
+            take(&row);
+        }
+        Ok(())
+    }
 
     /// Visits the rows of `table` whose key begins with `prefix` and is at or after `from`.
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
@@ -112,10 +149,18 @@ pub trait Write: Read {
     fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>);
     /// Deletes a row; absent is fine.
     fn delete(&mut self, table: Table, key: &[u8]);
+    /// Puts a row as a value; a store that keeps no values gives it back.
+    fn keep(&mut self, _table: Table, _key: &[u8], row: Kept) -> Option<Kept> {
+        Some(row)
+    }
+    /// Takes a row out that is kept as a value: it must be put again.
+    fn take(&mut self, _table: Table, _key: &[u8]) -> Option<Kept> {
+        None
+    }
 }
 
 /// A typed row.
-pub trait Row: Serialize + DeserializeOwned {
+pub trait Row: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// Its table.
     const TABLE: Table;
 }
@@ -124,12 +169,27 @@ pub trait Row: Serialize + DeserializeOwned {
 pub trait ReadExt: Read {
     /// The row of type `R` at `key`.
     fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
-        self.get(R::TABLE, key)?.map(|bytes| decode_row(R::TABLE, &bytes)).transpose()
+        if let Some(row) = self.kept(R::TABLE, key).and_then(|kept| kept.row.downcast_ref::<R>()) {
+            return Ok(Some(row.clone()));
+        }
+        let mut row = None;
+        self.with(R::TABLE, key, &mut |bytes| row = Some(decode_row(R::TABLE, bytes)))?;
+        row.transpose()
+    }
+
+    /// The row of type `R` at `key`, shared where it is kept.
+    fn shared<R: Row>(&self, key: &[u8]) -> Result<Option<Arc<R>>, StoreError> {
+        match self.kept(R::TABLE, key).and_then(|kept| Arc::clone(&kept.row).downcast().ok()) {
+            Some(row) => Ok(Some(row)),
+            None => Ok(self.row(key)?.map(Arc::new)),
+        }
     }
 
     /// Whether there is a row at `key`.
     fn has(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.get(table, key)?.is_some())
+        let mut found = false;
+        self.with(table, key, &mut |_| found = true)?;
+        Ok(found)
     }
 
     /// Keys of up to `limit` rows that begin with `prefix`, at or after `from`.
@@ -163,11 +223,29 @@ impl<T: Read + ?Sized> ReadExt for T {}
 pub trait WriteExt: Write {
     /// Puts a typed row.
     fn put_row<R: Row>(&mut self, key: &[u8], row: &R) -> Result<(), StoreError> {
-        let bytes =
-            codec::encode(row).map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })?;
-        self.put(R::TABLE, key, bytes);
+        self.put(R::TABLE, key, encode_row(row)?);
         Ok(())
     }
+
+    /// Puts a typed row that the same commit may change again: it becomes bytes once, at the end.
+    fn put_last<R: Row>(&mut self, key: &[u8], row: R) -> Result<(), StoreError> {
+        if let Some(back) = self.keep(R::TABLE, key, Kept::new(row)) {
+            self.put(R::TABLE, key, back.encode()?);
+        }
+        Ok(())
+    }
+
+    /// The row of type `R` at `key`, to be changed and put again.
+    fn row_to_change<R: Row>(&mut self, key: &[u8]) -> Result<Option<R>, StoreError> {
+        match self.take(R::TABLE, key).and_then(|kept| kept.row.downcast::<R>().ok()) {
+            Some(row) => Ok(Some(Arc::unwrap_or_clone(row))),
+            None => self.row(key),
+        }
+    }
+}
+
+fn encode_row<R: Row>(row: &R) -> Result<Vec<u8>, StoreError> {
+    codec::encode(row).map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })
 }
 
 impl<T: Write + ?Sized> WriteExt for T {}

@@ -12,6 +12,7 @@ use mirano_replay::overlay::{Changes, Overlay};
 use mirano_replay::rows::{JobRow, TaskRow};
 use mirano_replay::store::{Read, ReadExt, StoreError};
 use mirano_schemas::*;
+use std::sync::Arc;
 
 /// Everything that a decision may depend on besides the command.
 pub struct Context<'a> {
@@ -80,16 +81,16 @@ pub struct Decision<'a> {
     pub rows: Overlay<'a, dyn Read + 'a>,
     fold: Fold,
     encoded: Vec<u8>,
-    events: u32,
+    events: Vec<Event>,
 }
 
 /// A decision, ready to become a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
     /// The events, as bodies hold them.
     pub encoded: Vec<u8>,
-    /// How many.
-    pub events: u32,
+    /// The same, to be told to whoever listens.
+    pub events: Vec<Event>,
     /// The rows that they change.
     pub changes: Changes,
 }
@@ -97,15 +98,16 @@ pub struct Decided {
 impl<'a> Decision<'a> {
     /// Nothing decided yet.
     pub fn new(ctx: &'a Context<'a>) -> Self {
-        Self { ctx, rows: Overlay::new(ctx.state), fold: Fold::begin(ctx.at), encoded: Vec::new(), events: 0 }
+        Self { ctx, rows: Overlay::new(ctx.state), fold: Fold::begin(ctx.at), encoded: Vec::new(), events: Vec::new() }
     }
 
     /// Decides that this happened.
     pub fn emit(&mut self, event: impl Into<Event>) -> Result<(), DecideError> {
         let event = event.into();
         codec::encode_event(&mut self.encoded, &event).map_err(|error| DecideError::Encode(error.to_string()))?;
-        self.events += 1;
-        Ok(self.fold.event(&mut self.rows, &event)?)
+        self.fold.event(&mut self.rows, &event)?;
+        self.events.push(event);
+        Ok(())
     }
 
     /// Bytes of the events so far.
@@ -114,18 +116,18 @@ impl<'a> Decision<'a> {
     }
 
     /// The job's row as it stands.
-    pub fn job(&self, job: JobId) -> Result<Option<JobRow>, DecideError> {
-        Ok(self.rows.row(job.as_bytes())?)
+    pub fn job(&self, job: JobId) -> Result<Option<Arc<JobRow>>, DecideError> {
+        Ok(self.rows.shared(job.as_bytes())?)
     }
 
     /// The task's row as it stands.
-    pub fn task(&self, task: TaskId) -> Result<Option<TaskRow>, DecideError> {
-        Ok(self.rows.row(task.as_bytes())?)
+    pub fn task(&self, task: TaskId) -> Result<Option<Arc<TaskRow>>, DecideError> {
+        Ok(self.rows.shared(task.as_bytes())?)
     }
 
     /// Ends the decision.
     pub fn finish(mut self) -> Result<Decided, DecideError> {
         self.fold.finish(&mut self.rows)?;
-        Ok(Decided { encoded: self.encoded, events: self.events, changes: self.rows.into_changes() })
+        Ok(Decided { encoded: self.encoded, events: self.events, changes: self.rows.into_changes()? })
     }
 }

@@ -12,6 +12,9 @@ use mirano_schemas::*;
 /// A commit stops growing when its events reach this size; the rest follows on the next page.
 const PAGE_BYTES: usize = 192 * 1024;
 
+/// Jobs that are looked up together.
+const AT_ONCE: usize = 16;
+
 /// Whether an event may concern a partition: a frozen function of the event and the partition count.
 pub fn concerns(event: &Event, own: u32, partition: u32, partitions: u32) -> bool {
     match event {
@@ -75,10 +78,11 @@ fn for_waiting(
 ) -> Result<bool, DecideError> {
     let prefix = key::waiter(decision.ctx.partition(), query, None);
     loop {
-        let waiting = decision.rows.keys(Table::Waiter, &prefix, &[], 16)?;
+        let waiting = decision.rows.keys(Table::Waiter, &prefix, &[], AT_ONCE)?;
         if waiting.is_empty() {
             return Ok(true);
         }
+        let all = waiting.len() < AT_ONCE;
         for place in waiting {
             if decision.size() > PAGE_BYTES {
                 return Ok(false);
@@ -86,6 +90,9 @@ fn for_waiting(
             if let Some(job) = key::tail(&place).map(JobId) {
                 tell(decision, job)?;
             }
+        }
+        if all {
+            return Ok(true);
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn catch_up_in(
             done.events += body.events.len() as u64;
             next = at.seq + 1;
         }
-        views.write(overlay.into_changes(), batch.len())?;
+        views.write(&overlay.into_changes()?, batch.len())?;
         if progress(next, end).is_break() {
             break;
         }

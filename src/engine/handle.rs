@@ -97,8 +97,9 @@ impl Engine {
 
     /// Has a command decided. The reply comes when its commit counts and the views show it.
     pub async fn submit(&self, command: Command) -> Result<Answer, EngineError> {
+        let command = Arc::new(command);
         loop {
-            let answer = self.submit_once(command.clone()).await?;
+            let answer = self.submit_once(Arc::clone(&command)).await?;
             // A large observation goes in parts; each is the same command again.
             if answer.reply != Reply::More {
                 return Ok(answer);
@@ -106,7 +107,7 @@ impl Engine {
         }
     }
 
-    async fn submit_once(&self, command: Command) -> Result<Answer, EngineError> {
+    async fn submit_once(&self, command: Arc<Command>) -> Result<Answer, EngineError> {
         let partition = self.partition_of(&command);
         let stopped = || EngineError::Stopped { partition, reason: "it takes no commands any more".to_owned() };
         let sender = self.0.commands.get(partition as usize).ok_or_else(stopped)?;

@@ -20,6 +20,7 @@ use mirano_schemas::codec::{self, CommitHead};
 use mirano_schemas::envelope::{Envelope, Head};
 use mirano_schemas::*;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A cursor that moved so far without a reaction rides along on the next commit.
@@ -46,18 +47,21 @@ pub struct Settled {
     pub position: Position,
     /// The rows that it changes, the anchor included.
     pub changes: Changes,
+    /// What it says: what its record decodes to.
+    pub body: codec::CommitBody,
     /// Answers.
     pub answers: Vec<(Ticket, Result<Reply, DecideError>)>,
 }
 
 /// For each changed row, the seq that changed it last, and what it is.
-type Pending = BTreeMap<(Table, Vec<u8>), (u64, Option<Vec<u8>>)>;
+type Pending = BTreeMap<Table, BTreeMap<Vec<u8>, (u64, Option<Arc<[u8]>>)>>;
 
 struct InFlight {
     head: Head,
     position: Position,
     recorded_at: Timestamp,
     changes: Changes,
+    body: codec::CommitBody,
     answers: Vec<(Ticket, Result<Reply, DecideError>)>,
 }
 
@@ -81,26 +85,36 @@ struct State<'a> {
     views: &'a dyn Read,
 }
 
+impl State<'_> {
+    fn changed(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
+        Some(self.overlay.get(&table)?.get(key)?.1.as_deref())
+    }
+}
+
 impl Read for State<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.overlay.is_empty() {
-            return self.views.get(table, key);
-        }
-        match self.overlay.get(&(table, key.to_vec())) {
-            Some((_, changed)) => Ok(changed.clone()),
+        match self.changed(table, key) {
+            Some(changed) => Ok(changed.map(<[u8]>::to_vec)),
             None => self.views.get(table, key),
+        }
+    }
+
+    fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        match self.changed(table, key) {
+            Some(changed) => {
+                changed.into_iter().for_each(take);
+                Ok(())
+            }
+            None => self.views.with(table, key, take),
         }
     }
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         let start = if from > prefix { from } else { prefix };
-        let changes: Changes = self
-            .overlay
-            .range((table, start.to_vec())..)
-            .take_while(|((found, key), _)| *found == table && key.starts_with(prefix))
-            .map(|(place, (_, row))| (place.clone(), row.clone()))
-            .collect();
-        scan_merged(&changes, self.views, table, prefix, from, visit)
+        let range = (Bound::Included(start), Bound::Unbounded);
+        let rows = self.overlay.get(&table).map(|rows| rows.range::<[u8], _>(range));
+        let above = rows.into_iter().flatten().map(|(key, (_, row))| (key.as_slice(), row.as_deref()));
+        scan_merged(above, self.views, table, prefix, from, visit)
     }
 }
 
@@ -166,7 +180,7 @@ impl Partition {
     ) -> Given {
         let decided = self.with_context(views, vault, wall, entropy, |ctx| decide::decide(ctx, command));
         match decided {
-            Ok((reply, decided)) if decided.events > 0 => {
+            Ok((reply, decided)) if !decided.events.is_empty() => {
                 match self.commit(views, decided, None, wall, vec![(ticket, Ok(reply))]) {
                     Ok(record) => Given::Append(record),
                     Err(error) => self.answer_later(ticket, Err(error)),
@@ -223,7 +237,7 @@ impl Partition {
                 let wall = wall().max(body.head.recorded_at);
                 let (done, decided) =
                     self.with_context(views, vault, wall, entropy, |ctx| decide::react(ctx, cause, &body.events))?;
-                if decided.events > 0 {
+                if !decided.events.is_empty() {
                     records.push(self.commit(views, decided, Some((cause, done)), wall, Vec::new())?);
                 }
                 if done {
@@ -292,24 +306,31 @@ impl Partition {
         let body = codec::assemble(codec::writer_version(), &head, &decided.encoded).map_err(encode)?;
         let envelope = Envelope::seal(position, self.head.hash, &body)
             .map_err(|error| crate::core::command::Rejection::TooLarge(error.to_string()))?;
-        let mut changes = decided.changes;
+        let Decided { mut changes, events, .. } = decided;
         {
             let state = State { overlay: &self.overlay, views };
             let mut rest = Overlay::new(&state as &dyn Read);
             apply::head(&mut rest, position, envelope.hash(), &head).map_err(DecideError::Apply)?;
-            changes.extend(rest.into_changes());
+            changes.extend(rest.into_changes()?);
         }
-        for (place, row) in &changes {
-            self.overlay.insert(place.clone(), (position.seq, row.clone()));
+        for (table, key, row) in changes.iter() {
+            self.overlay.entry(table).or_default().insert(key.clone(), (position.seq, row.clone()));
         }
         self.head = Head { partition: self.id, next_seq: position.seq + 1, hash: envelope.hash() };
         self.recorded_at = recorded_at;
-        if changes.keys().any(|(table, _)| *table == Table::PolicyInForce) {
+        if changes.touch(Table::PolicyInForce) {
             let cursors = self.cursors.clone();
             self.reload(views)?;
             self.cursors = cursors;
         }
-        self.in_flight.push_back(InFlight { head: self.head, position, recorded_at, changes, answers });
+        self.in_flight.push_back(InFlight {
+            head: self.head,
+            position,
+            recorded_at,
+            changes,
+            body: codec::CommitBody { head, events },
+            answers,
+        });
         let mut record = Vec::with_capacity(envelope.to_bytes().len() + body.len());
         record.extend_from_slice(&envelope.to_bytes());
         record.extend_from_slice(&body);
@@ -318,15 +339,16 @@ impl Partition {
 
     /// The oldest record in flight counts. Write the changes to the views, then call [`Self::written`].
     pub fn counted(&mut self) -> Option<Settled> {
-        let InFlight { position, changes, answers, .. } = self.in_flight.pop_front()?;
-        Some(Settled { position, changes, answers })
+        let InFlight { position, changes, body, answers, .. } = self.in_flight.pop_front()?;
+        Some(Settled { position, changes, body, answers })
     }
 
     /// The changes of all commits up to `seq` are in the views now.
     pub fn written(&mut self, changes: &Changes, seq: u64) {
-        for place in changes.keys() {
-            if self.overlay.get(place).is_some_and(|(last, _)| *last <= seq) {
-                self.overlay.remove(place);
+        for (table, key, _) in changes.iter() {
+            let Some(rows) = self.overlay.get_mut(&table) else { continue };
+            if rows.get(key).is_some_and(|(last, _)| *last <= seq) {
+                rows.remove(key);
             }
         }
     }
@@ -369,7 +391,7 @@ pub fn fold(
 ) -> Result<Changes, ApplyError> {
     let mut overlay = Overlay::new(views);
     apply::commit(&mut overlay, position, hash, body)?;
-    Ok(overlay.into_changes())
+    Ok(overlay.into_changes()?)
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use futures::stream::{FuturesOrdered, StreamExt};
 use mirano_replay::overlay::Changes;
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::codec::CommitBody;
-use mirano_schemas::envelope::HEADER_LEN;
 use mirano_schemas::{Position, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -32,7 +31,7 @@ const LOOK_BYTES: usize = 1024 * 1024;
 
 /// A command on its way to a partition.
 pub(super) struct Request {
-    pub(super) command: Command,
+    pub(super) command: Arc<Command>,
     pub(super) answer: oneshot::Sender<Result<Answer, EngineError>>,
     pub(super) span: tracing::Span,
 }
@@ -51,9 +50,9 @@ pub(super) fn start(inner: Arc<Inner>, partition: u32, commands: mpsc::Receiver<
         waiting: BTreeMap::new(),
         next_ticket: 0,
         in_flight: FuturesOrdered::new(),
-        records: VecDeque::new(),
         recent: VecDeque::new(),
         next_expiry: None,
+        expiry_after: None,
     };
     std::thread::Builder::new()
         .name(format!("partition-{partition}"))
@@ -70,9 +69,11 @@ struct Loop {
     waiting: BTreeMap<Ticket, Request>,
     next_ticket: Ticket,
     in_flight: FuturesOrdered<BoxFuture<'static, Result<Outcome, AppendError>>>,
-    records: VecDeque<Bytes>,
     recent: VecDeque<Folded>,
+    /// No lease ends before then.
     next_expiry: Option<Timestamp>,
+    /// When so many commits are folded, it is known when the next lease ends.
+    expiry_after: Option<u64>,
 }
 
 impl Loop {
@@ -114,7 +115,7 @@ impl Loop {
                         self.take(request);
                     }
                 }
-                () = tokio::time::sleep(expiry.unwrap_or(Duration::MAX)), if room && expiry.is_some() => self.expire(),
+                () = tokio::time::sleep(expiry.unwrap_or(Duration::MAX)), if room && expiry.is_some() => self.expire()?,
             }
             self.look_around()?;
         }
@@ -151,9 +152,7 @@ impl Loop {
     }
 
     fn append(&mut self, record: Vec<u8>) {
-        let record = Bytes::from(record);
-        self.records.push_back(record.clone());
-        self.in_flight.push_back(self.inner.options.log.append(self.partition, record));
+        self.in_flight.push_back(self.inner.options.log.append(self.partition, Bytes::from(record)));
     }
 
     /// The last commit that the views show.
@@ -181,11 +180,11 @@ impl Loop {
             outcome = self.in_flight.next().now_or_never().flatten();
         }
         if let Some(last) = settled.last().map(|commit| commit.position) {
-            let expiry = changes.keys().any(|(table, _)| *table == Table::LeaseEnd);
-            self.inner.options.views.write(changes.clone(), settled.len())?;
+            self.inner.options.views.write(&changes, settled.len())?;
             self.state.written(&changes, last.seq);
-            self.show(settled, last)?;
-            if expiry {
+            self.hasten_expiry(&changes);
+            self.show(settled, last);
+            if self.expiry_after.is_some_and(|seq| last.seq + 1 >= seq) {
                 self.note_expiry()?;
             }
         }
@@ -193,14 +192,11 @@ impl Loop {
     }
 
     /// The views show these commits: tells everybody, then answers.
-    fn show(&mut self, settled: Vec<super::partition::Settled>, last: Position) -> Result<(), EngineError> {
-        for commit in &settled {
-            let record = self.records.pop_front().unwrap_or_default();
-            let at = commit.position;
-            let body = CommitBody::decode(record.get(HEADER_LEN..).unwrap_or_default())
-                .map_err(|error| EngineError::Decode { at, error })?;
-            metrics::counter!("mirano_commits_total").increment(1);
-            self.publish(Folded { position: at, body: Arc::new(body) });
+    fn show(&mut self, mut settled: Vec<super::partition::Settled>, last: Position) {
+        metrics::counter!("mirano_commits_total").increment(settled.len() as u64);
+        for commit in &mut settled {
+            let body = Arc::new(std::mem::take(&mut commit.body));
+            self.publish(Folded { position: commit.position, body });
         }
         self.announce(last.seq + 1);
         for commit in settled {
@@ -210,7 +206,6 @@ impl Loop {
                 }
             }
         }
-        Ok(())
     }
 
     fn publish(&mut self, folded: Folded) {
@@ -232,7 +227,6 @@ impl Loop {
     fn again(&mut self) -> Result<(), EngineError> {
         metrics::counter!("mirano_void_total").increment(1);
         self.in_flight = FuturesOrdered::new();
-        self.records.clear();
         self.recent.clear();
         let options = &self.inner.options;
         let head = options.log.head(self.partition);
@@ -295,6 +289,7 @@ impl Loop {
     }
 
     fn note_expiry(&mut self) -> Result<(), EngineError> {
+        self.expiry_after = None;
         let views = &self.inner.options.views;
         let first = views.keys(Table::LeaseEnd, &self.partition.to_be_bytes(), &[], 1)?;
         let due = first.first().and_then(|place| place.get(4..12)).map(mirano_replay::apply::be_u64);
@@ -302,16 +297,36 @@ impl Loop {
         Ok(())
     }
 
+    /// A lease that ends before all others is due first. That the first one is given back moves nothing: a look at leases
+    /// of which none has ended changes nothing, and finds the next.
+    fn hasten_expiry(&mut self, changes: &Changes) {
+        let due =
+            changes.first_put(Table::LeaseEnd).and_then(|place| place.get(4..12)).map(mirano_replay::apply::be_u64);
+        let due = due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX)));
+        self.next_expiry = self.next_expiry.into_iter().chain(due).min();
+    }
+
     fn expiry_in(&self) -> Option<Duration> {
         let due = self.next_expiry?;
         Some(Duration::from_millis(due.since_ms(self.inner.options.clock.now()) + 1))
     }
 
-    fn expire(&mut self) {
-        // Asked again when the commit is folded; meanwhile a second would find the same leases.
+    fn expire(&mut self) -> Result<(), EngineError> {
+        // Asked again when all that is in flight is folded; meanwhile a second would find the same leases.
         self.next_expiry = None;
         let (answer, _) = oneshot::channel();
-        self.take(Request { command: Command::ExpireLeases, answer, span: tracing::info_span!("expire_leases") });
+        self.take(Request {
+            command: Arc::new(Command::ExpireLeases),
+            answer,
+            span: tracing::info_span!("expire_leases"),
+        });
+        match self.state.in_flight() {
+            0 => self.note_expiry(),
+            _ => {
+                self.expiry_after = Some(self.state.head().next_seq);
+                Ok(())
+            }
+        }
     }
 }
 

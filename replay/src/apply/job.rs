@@ -2,7 +2,7 @@
 
 use super::{ApplyError, At, dangling};
 use crate::rows::*;
-use crate::store::{ReadExt, Table, Write, WriteExt};
+use crate::store::{Table, Write, WriteExt};
 use mirano_schemas::*;
 
 fn need_row(need: &Need) -> NeedRow {
@@ -32,7 +32,7 @@ pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Res
             store.put(Table::SubjectWord, &key::subject_word(&word, subject), Vec::new());
         }
     }
-    Ok(store.put_row(event.job.as_bytes(), &row)?)
+    Ok(store.put_last(event.job.as_bytes(), row)?)
 }
 
 /// The words under which a label is found: lower case, letters and digits, ё as е.
@@ -53,11 +53,11 @@ fn change(
     job: JobId,
     change: impl FnOnce(&mut JobRow) -> Option<()>,
 ) -> Result<(), ApplyError> {
-    let mut row: JobRow = store.row(job.as_bytes())?.ok_or_else(|| dangling(at, event, job))?;
+    let mut row: JobRow = store.row_to_change(job.as_bytes())?.ok_or_else(|| dangling(at, event, job))?;
     change(&mut row).ok_or_else(|| dangling(at, event, "a need"))?;
     row.position = at.position;
     row.updated_at = at.recorded_at;
-    Ok(store.put_row(job.as_bytes(), &row)?)
+    Ok(store.put_last(job.as_bytes(), row)?)
 }
 
 fn need(row: &mut JobRow, need_id: NeedId) -> Option<&mut NeedRow> {

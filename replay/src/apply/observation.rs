@@ -5,6 +5,7 @@ use crate::facts;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
+use serde::Serialize;
 
 /// An observation whose facts are being folded.
 pub struct Open {
@@ -27,7 +28,7 @@ pub(super) fn chunk(store: &mut impl Write, event: &ObservationChunk) -> Result<
 
 pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecorded) -> Result<Open, ApplyError> {
     let mut query: QueryRow =
-        store.row(event.query.as_bytes())?.ok_or_else(|| dangling(at, "ObservationRecorded", event.query))?;
+        store.row_to_change(event.query.as_bytes())?.ok_or_else(|| dangling(at, "ObservationRecorded", event.query))?;
     let base = query.last.take();
     let bound = Bound { observation: event.observation, at: at.position, observed_at: event.observed_at };
     let mut open = Open {
@@ -48,7 +49,7 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
         let place = key::chunk(event.lease, index);
         let bytes = store.get(Table::Chunk, &place)?.ok_or_else(|| dangling(at, "ObservationRecorded", "a chunk"))?;
         let chunk: ObservationChunk = crate::store::decode_row(Table::Chunk, &bytes)?;
-        for fact in chunk.added {
+        for fact in &chunk.added {
             open.show(store, fact)?;
         }
         for fact_id in chunk.gone {
@@ -72,7 +73,7 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
     };
     let lean = ObservationRecorded { volatile: VolatileBlock::Same, ..event.clone() };
     let row = ObservationRow { recorded: lean, at: at.position, recorded_at: at.recorded_at, volatile_of };
-    store.put_row(event.observation.as_bytes(), &row)?;
+    store.put_last(event.observation.as_bytes(), row)?;
     store.put(
         Table::QueryObservation,
         &key::query_observation(event.query, at.position),
@@ -92,12 +93,26 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
         first: event.first.clone(),
         task: event.task,
     });
-    store.put_row(event.query.as_bytes(), &query)?;
+    store.put_last(event.query.as_bytes(), query)?;
     Ok(open)
 }
 
+/// Puts a [`FactRow`] without taking the fact.
+fn put_new(store: &mut impl Write, fact: &LoggedFact, intervals: &[IntervalRow]) -> Result<(), ApplyError> {
+    #[derive(Serialize)]
+    struct New<'a> {
+        body: &'a Sealable<Fact>,
+        intervals: &'a [IntervalRow],
+    }
+    let row = New { body: &fact.body, intervals };
+    let bytes = codec::encode(&row)
+        .map_err(|error| crate::store::StoreError::Row { table: Table::Fact, detail: error.to_string() })?;
+    store.put(Table::Fact, fact.fact_id.as_bytes(), bytes);
+    Ok(())
+}
+
 impl Open {
-    fn show(&mut self, store: &mut impl Write, fact: LoggedFact) -> Result<(), ApplyError> {
+    fn show(&mut self, store: &mut impl Write, fact: &LoggedFact) -> Result<(), ApplyError> {
         let id = fact.fact_id;
         let subject = match &fact.body {
             Sealable::Plain(fact) => &fact.subject,
@@ -106,10 +121,14 @@ impl Open {
         if !self.subjects.contains(subject) {
             self.subjects.push(subject.clone());
         }
-        let mut row =
-            store.row::<FactRow>(id.as_bytes())?.unwrap_or(FactRow { body: fact.body, intervals: Vec::new() });
-        row.intervals.push(IntervalRow { query: self.query, from: self.bound.clone(), to: None });
-        store.put_row(id.as_bytes(), &row)?;
+        let interval = IntervalRow { query: self.query, from: self.bound.clone(), to: None };
+        match store.row::<FactRow>(id.as_bytes())? {
+            Some(mut row) => {
+                row.intervals.push(interval);
+                store.put_row(id.as_bytes(), &row)?;
+            }
+            None => put_new(store, fact, &[interval])?,
+        }
         self.added.push(id);
         Ok(())
     }
@@ -134,7 +153,7 @@ pub(super) fn observed(
     event: &FactObserved,
 ) -> Result<(), ApplyError> {
     let open = open.ok_or_else(|| dangling(at, "FactObserved", "an observation"))?;
-    open.show(store, event.fact.clone())
+    open.show(store, &event.fact)
 }
 
 pub(super) fn vanished(

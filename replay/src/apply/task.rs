@@ -5,12 +5,14 @@ use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
 
-fn source_row(store: &impl ReadExt, source: &str) -> Result<SourceRow, ApplyError> {
-    Ok(store.row(source.as_bytes())?.unwrap_or_default())
+/// The source's row, which must be put again.
+fn source_row(store: &mut impl Write, source: &str) -> Result<SourceRow, ApplyError> {
+    Ok(store.row_to_change(source.as_bytes())?.unwrap_or_default())
 }
 
-fn task_row(store: &impl ReadExt, at: At, event: &'static str, task: TaskId) -> Result<TaskRow, ApplyError> {
-    store.row(task.as_bytes())?.ok_or_else(|| dangling(at, event, task))
+/// The task's row, which must be put again.
+fn task_row(store: &mut impl Write, at: At, event: &'static str, task: TaskId) -> Result<TaskRow, ApplyError> {
+    store.row_to_change(task.as_bytes())?.ok_or_else(|| dangling(at, event, task))
 }
 
 /// Notes under which name the job of `requester` sees the task.
@@ -28,7 +30,7 @@ fn name_for(
 }
 
 pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -> Result<(), ApplyError> {
-    let mut query = store.row::<QueryRow>(event.query.as_bytes())?.unwrap_or_else(|| QueryRow {
+    let mut query = store.row_to_change::<QueryRow>(event.query.as_bytes())?.unwrap_or_else(|| QueryRow {
         source: event.source.clone(),
         subject: event.subject.clone(),
         params: event.params.clone(),
@@ -38,11 +40,11 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
         last_failure: None,
     });
     query.in_flight = Some(event.task);
-    store.put_row(event.query.as_bytes(), &query)?;
+    store.put_last(event.query.as_bytes(), query)?;
     store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
     let mut source = source_row(store, &event.source)?;
     source.queued += 1;
-    store.put_row(event.source.as_bytes(), &source)?;
+    store.put_last(event.source.as_bytes(), source)?;
     let row = TaskRow {
         scheduled: event.clone(),
         requesters: 1,
@@ -53,7 +55,7 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
         state: TaskState::Queued,
     };
     store.put(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task), Vec::new());
-    store.put_row(event.task.as_bytes(), &row)?;
+    store.put_last(event.task.as_bytes(), row)?;
     name_for(store, event.task, &event.requester, false, false)
 }
 
@@ -72,7 +74,7 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
         row.priority = event.priority;
     }
     let foreign = row.scheduled.requester.tenant != event.requester.tenant;
-    store.put_row(event.task.as_bytes(), &row)?;
+    store.put_last(event.task.as_bytes(), row)?;
     name_for(store, event.task, &event.requester, true, foreign)
 }
 
@@ -119,7 +121,7 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
         proxy: event.proxy.clone(),
     };
     source.leases.insert(event.lease, lease);
-    store.put_row(event.source.as_bytes(), &source)?;
+    store.put_last(event.source.as_bytes(), source)?;
     lease_ends(store, at, &event.source, event.task, event.lease, event.deadline)?;
     row.attempts.push(AttemptRow {
         n: event.attempt,
@@ -134,7 +136,7 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
         evidence: Vec::new(),
     });
     row.state = TaskState::Running { lease: event.lease, deadline: event.deadline };
-    Ok(store.put_row(event.task.as_bytes(), &row)?)
+    Ok(store.put_last(event.task.as_bytes(), row)?)
 }
 
 fn lease_ends(
@@ -165,7 +167,7 @@ fn move_deadline(
     lease_ends(store, at, name, task, lease, deadline)?;
     let mut row = task_row(store, at, event, task)?;
     row.state = TaskState::Running { lease, deadline };
-    Ok(store.put_row(task.as_bytes(), &row)?)
+    Ok(store.put_last(task.as_bytes(), row)?)
 }
 
 pub(super) fn granted(store: &mut impl Write, at: At, event: &PermitsGranted) -> Result<(), ApplyError> {
@@ -177,7 +179,7 @@ pub(super) fn granted(store: &mut impl Write, at: At, event: &PermitsGranted) ->
     if let Some(lease) = source.leases.get_mut(&event.lease) {
         lease.permits += u32::try_from(event.grants.len()).unwrap_or(u32::MAX);
     }
-    Ok(store.put_row(event.source.as_bytes(), &source)?)
+    Ok(store.put_last(event.source.as_bytes(), source)?)
 }
 
 pub(super) fn returned(store: &mut impl Write, _: At, event: &PermitsReturned) -> Result<(), ApplyError> {
@@ -185,13 +187,13 @@ pub(super) fn returned(store: &mut impl Write, _: At, event: &PermitsReturned) -
     let rate = source.rates.entry(String::new()).or_default();
     rate.returned.extend(event.permits.iter().copied());
     rate.returned.sort_by_key(|permit| permit.not_before);
-    Ok(store.put_row(event.source.as_bytes(), &source)?)
+    Ok(store.put_last(event.source.as_bytes(), source)?)
 }
 
 pub(super) fn extended(store: &mut impl Write, at: At, event: &LeaseExtended) -> Result<(), ApplyError> {
     let mut source = source_row(store, &event.source)?;
     move_deadline(store, at, "LeaseExtended", &mut source, &event.source, event.lease, event.deadline)?;
-    Ok(store.put_row(event.source.as_bytes(), &source)?)
+    Ok(store.put_last(event.source.as_bytes(), source)?)
 }
 
 /// Takes the lease back, with its proxy.
@@ -239,18 +241,21 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
     }
     if event.outcome == Outcome::Suspicious {
         let query = row.scheduled.query;
-        if let Some(mut known) = store.row::<QueryRow>(query.as_bytes())? {
+        if let Some(mut known) = store.row_to_change::<QueryRow>(query.as_bytes())? {
             known.suspicious_since.get_or_insert(at.recorded_at);
-            store.put_row(query.as_bytes(), &known)?;
+            store.put_last(query.as_bytes(), known)?;
         }
     }
-    store.put_row(event.source.as_bytes(), &source)?;
-    Ok(store.put_row(event.task.as_bytes(), &row)?)
+    store.put_last(event.source.as_bytes(), source)?;
+    Ok(store.put_last(event.task.as_bytes(), row)?)
 }
 
 /// Takes a task that ends without another attempt out of its queue.
 fn unqueue(store: &mut impl Write, row: &TaskRow) -> Result<(), ApplyError> {
     let TaskScheduled { source: name, task, .. } = &row.scheduled;
+    if !matches!(row.state, TaskState::Queued | TaskState::Retrying { .. }) {
+        return Ok(());
+    }
     let mut source = source_row(store, name)?;
     match row.state {
         TaskState::Queued => {
@@ -261,21 +266,21 @@ fn unqueue(store: &mut impl Write, row: &TaskRow) -> Result<(), ApplyError> {
             store.delete(Table::Delayed, &key::delayed(name, at, *task));
             source.delayed = source.delayed.saturating_sub(1);
         }
-        _ => return Ok(()),
+        _ => {}
     }
-    Ok(store.put_row(name.as_bytes(), &source)?)
+    Ok(store.put_last(name.as_bytes(), source)?)
 }
 
 pub(super) fn failed(store: &mut impl Write, at: At, event: &TaskFailed) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskFailed", event.task)?;
     unqueue(store, &row)?;
     row.state = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
-    store.put_row(event.task.as_bytes(), &row)?;
-    if let Some(mut query) = store.row::<QueryRow>(event.query.as_bytes())? {
+    store.put_last(event.task.as_bytes(), row)?;
+    if let Some(mut query) = store.row_to_change::<QueryRow>(event.query.as_bytes())? {
         query.in_flight = None;
         query.last_failure =
             Some(Failure { outcome: Some(event.outcome), cause: event.cause.clone(), at: at.recorded_at });
-        store.put_row(event.query.as_bytes(), &query)?;
+        store.put_last(event.query.as_bytes(), query)?;
     }
     Ok(())
 }
@@ -294,7 +299,7 @@ pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -
     if let Some(outcome) = outcome {
         source.last_outcome = Some((outcome, at.recorded_at, String::new()));
     }
-    store.put_row(event.source.as_bytes(), &source)?;
+    store.put_last(event.source.as_bytes(), source)?;
     if let Some(attempt) = row.attempts.iter_mut().rev().find(|attempt| attempt.lease == event.lease) {
         attempt.ended_at = Some(at.recorded_at);
         attempt.outcome = outcome;
@@ -302,12 +307,12 @@ pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -
     }
     row.state = TaskState::Done { observation: event.observation };
     let query = row.scheduled.query;
-    store.put_row(event.task.as_bytes(), &row)?;
-    if let Some(mut known) = store.row::<QueryRow>(query.as_bytes())? {
+    store.put_last(event.task.as_bytes(), row)?;
+    if let Some(mut known) = store.row_to_change::<QueryRow>(query.as_bytes())? {
         known.in_flight = None;
         known.last_failure = None;
         known.suspicious_since = None;
-        store.put_row(query.as_bytes(), &known)?;
+        store.put_last(query.as_bytes(), known)?;
     }
     Ok(())
 }

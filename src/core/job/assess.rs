@@ -6,12 +6,42 @@ use crate::core::freshness::Freshness;
 use crate::core::risk::{Coverage, FactInput, Gone};
 use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What risk was computed of lately, by job. Losing it costs time and changes nothing.
+/// Facts with their names, opened.
+pub type Opened = Vec<(FactId, Fact)>;
+
+/// What risk was computed of lately, by job, and the facts under roots seen lately: a root names its facts for ever.
+/// Losing it costs time and changes nothing.
 #[derive(Default)]
-pub struct RiskMemo(RefCell<BTreeMap<JobId, Remembered>>);
+pub struct RiskMemo {
+    jobs: RefCell<BTreeMap<JobId, Remembered>>,
+    roots: RefCell<BTreeMap<Root, Arc<Opened>>>,
+    facts: Cell<usize>,
+}
+
+impl RiskMemo {
+    pub(super) fn facts(&self, root: Root) -> Option<Arc<Opened>> {
+        self.roots.borrow().get(&root).cloned()
+    }
+
+    /// Notes the facts under a root, none of them of level person.
+    pub fn remember(&self, root: Root, facts: Arc<Opened>) {
+        let (count, mut roots) = (facts.len(), self.roots.borrow_mut());
+        if count > REMEMBERED_FACTS / 8 || roots.contains_key(&root) {
+            return;
+        }
+        self.facts.set(self.facts.get() + count);
+        while self.facts.get() > REMEMBERED_FACTS
+            && let Some((_, forgotten)) = roots.pop_first()
+        {
+            self.facts.set(self.facts.get().saturating_sub(forgotten.len()));
+        }
+        roots.insert(root, facts);
+    }
+}
 
 struct Remembered {
     state: RiskState,
@@ -20,6 +50,8 @@ struct Remembered {
 
 /// Jobs remembered at once.
 const REMEMBERED: usize = 1_024;
+/// Facts remembered at once, about 1 KB each.
+const REMEMBERED_FACTS: usize = 32_768;
 
 /// How a job's needs stand, by source.
 pub fn coverage(job: &JobRow, now: Timestamp) -> Coverage {
@@ -57,22 +89,24 @@ fn is_suspicious(need: &NeedRow) -> bool {
 pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedId]) -> Result<(), DecideError> {
     let ctx = decision.ctx;
     let rules = &ctx.policy.rules;
-    let mut facts: BTreeMap<FactId, Fact> = BTreeMap::new();
+    let mut shown_facts = Vec::new();
     let mut stated = 0usize;
     let now = ctx.now();
     let shown = |need: &&NeedRow| need.applicable() && Freshness::of_receipt(need.receipt.as_ref(), now).shown();
     for receipt in job.needs.iter().filter(shown).filter_map(|need| need.receipt.as_ref()) {
         let opened = facts_under(decision, receipt.facts_root)?;
         stated += (receipt.facts as usize).saturating_sub(opened.len());
-        facts.extend(opened);
+        shown_facts.push(opened);
     }
+    let facts: BTreeMap<FactId, &Fact> =
+        shown_facts.iter().flat_map(|facts| facts.iter()).map(|(id, fact)| (*id, fact)).collect();
     let mut coverage = coverage(job, now);
     coverage.unreadable_facts = u32::try_from(stated).unwrap_or(u32::MAX);
-    let mut memo = ctx.memo.0.borrow_mut();
+    let mut memo = ctx.memo.jobs.borrow_mut();
     let remembered = memo.remove(&job.created.job);
     let Remembered { mut state, kinds } =
         remembered.unwrap_or_else(|| Remembered { state: RiskState::default(), kinds: BTreeMap::new() });
-    let input = |(id, fact): (&FactId, &'_ Fact)| (*id, fact.kind.clone());
+    let input = |(id, fact): (&FactId, &&Fact)| (*id, fact.kind.clone());
     let added: Vec<FactInput<'_>> = facts
         .iter()
         .filter(|(id, _)| !kinds.contains_key(*id))

@@ -1,6 +1,7 @@
 //! Facts name further subjects: a property's developer, its owners.
 
 use super::answer;
+use super::assess::Opened;
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
@@ -9,18 +10,29 @@ use mirano_replay::rows::{FactRow, JobRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many needs one entry may discover when its profile does not say.
 const DEFAULT_MAX: u32 = 20;
 
 /// The facts of an observation, opened; those of erased persons are left out.
-pub(super) fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Vec<(FactId, Fact)>, DecideError> {
-    let mut out = Vec::new();
+pub(super) fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Arc<Opened>, DecideError> {
+    if let Some(known) = decision.ctx.memo.facts(root) {
+        return Ok(known);
+    }
+    let (mut out, mut sealed) = (Opened::new(), false);
     for id in facts::set(&decision.rows, root)? {
         let row: Option<FactRow> = decision.rows.row(id.as_bytes())?;
-        if let Some(fact) = row.and_then(|row| persons::open(decision.ctx.vault, &row.body)) {
+        let body = row.map(|row| row.body);
+        sealed |= !matches!(body, Some(Sealable::Plain(_)));
+        if let Some(fact) = body.and_then(|body| persons::open(decision.ctx.vault, &body)) {
             out.push((id, fact));
         }
+    }
+    let out = Arc::new(out);
+    // What is sealed may be erased at any time, and is opened anew each time.
+    if !sealed {
+        decision.ctx.memo.remember(root, Arc::clone(&out));
     }
     Ok(out)
 }
@@ -50,7 +62,7 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         }
         let inputs = opened_inputs(decision, &row);
         let mut found: BTreeMap<Params, FactId> = BTreeMap::new();
-        for (id, fact) in facts.iter().flatten().filter(|(_, fact)| fact.kind == kind) {
+        for (id, fact) in facts.iter().flat_map(|facts| facts.iter()).filter(|(_, fact)| fact.kind == kind) {
             if !ctx.policy.selects(spec, fact) {
                 continue;
             }

@@ -10,7 +10,7 @@ mod settle;
 pub mod status;
 
 pub use answer::{need_failed, observed};
-pub use assess::RiskMemo;
+pub use assess::{Opened, RiskMemo};
 pub use create::create;
 pub use recheck::recheck;
 pub use seal::seal;

@@ -4,11 +4,13 @@ use super::fail::attempt_failed;
 use super::{held, source_row};
 use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
+use crate::core::job::Opened;
 use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_replay::{facts, tree};
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What one commit holds of an observation, in bytes; the rest goes into chunks.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -69,12 +71,16 @@ fn is_suspicious(decision: &Decision<'_>, query: &QueryRow) -> bool {
 }
 
 fn chunks_taken(decision: &Decision<'_>, lease: LeaseToken, most: usize) -> Result<usize, DecideError> {
-    Ok(decision.rows.keys(Table::Chunk, lease.as_bytes(), &[], most.max(1))?.len())
+    if most <= 1 {
+        // What fits one commit is never cut.
+        return Ok(0);
+    }
+    Ok(decision.rows.keys(Table::Chunk, lease.as_bytes(), &[], most)?.len())
 }
 
 /// What an answer changes of what its query shows.
-struct Change {
-    added: Vec<AnsweredFact>,
+struct Change<'c> {
+    added: Vec<&'c AnsweredFact>,
     gone: Vec<FactId>,
     shown: Vec<FactId>,
     volatile: Option<Vec<(FactId, Sealable<Attrs>)>>,
@@ -89,17 +95,17 @@ struct Slice {
     volatile: std::ops::Range<usize>,
 }
 
-impl Change {
-    fn between(decision: &Decision<'_>, base: Option<&KnownRow>, command: &Complete) -> Result<Self, DecideError> {
+impl<'c> Change<'c> {
+    fn between(decision: &Decision<'_>, base: Option<&KnownRow>, command: &'c Complete) -> Result<Self, DecideError> {
         let before = match base {
             Some(base) => facts::set(&decision.rows, base.facts_root)?,
             None => Vec::new(),
         };
         let old: BTreeSet<FactId> = before.iter().copied().collect();
-        let new: BTreeMap<FactId, &AnsweredFact> =
+        let new: BTreeMap<FactId, &'c AnsweredFact> =
             command.facts.iter().map(|answered| (answered.fact.fact_id, answered)).collect();
-        let added: Vec<AnsweredFact> =
-            new.iter().filter(|(id, _)| !old.contains(id)).map(|(_, answered)| (*answered).clone()).collect();
+        let added: Vec<&AnsweredFact> =
+            new.iter().filter(|(id, _)| !old.contains(id)).map(|(_, answered)| *answered).collect();
         // Only a complete observation makes facts vanish.
         let gone: Vec<FactId> = if command.complete {
             before.iter().filter(|id| !new.contains_key(id)).copied().collect()
@@ -188,12 +194,25 @@ fn size(value: &impl serde::Serialize) -> usize {
     codec::encode(value).map_or(0, |bytes| bytes.len())
 }
 
+/// Keeps the facts at hand for the jobs that are told of them next, if these are all that the query shows.
+fn remember(decision: &Decision<'_>, change: &Change<'_>, root: Root) {
+    let plain = |answered: &&AnsweredFact| match &answered.fact.body {
+        Sealable::Plain(fact) => Some((answered.fact.fact_id, fact.clone())),
+        Sealable::Sealed(_) => None,
+    };
+    if change.shown.len() == change.added.len()
+        && let Some(facts) = change.added.iter().map(plain).collect::<Option<Opened>>()
+    {
+        decision.ctx.memo.remember(root, Arc::new(facts));
+    }
+}
+
 fn record(
     decision: &mut Decision<'_>,
     command: &Complete,
     task: &TaskRow,
     base: Option<&KnownRow>,
-    change: &Change,
+    change: &Change<'_>,
     chunks: usize,
     rest: &Slice,
 ) -> Result<Reply, DecideError> {
@@ -208,6 +227,7 @@ fn record(
         .get(&command.source)
         .map_or(0, |spec| spec.facts.iter().filter_map(|fact| fact.ttl).fold(spec.ttl, Ord::min).0);
     let attempt = count(task.attempts.len());
+    let facts_root = tree::root(change.shown.iter().map(|id| id.0));
     decision.emit(ObservationRecorded {
         observation,
         source: command.source.clone(),
@@ -219,7 +239,7 @@ fn record(
         base: base.map(|base| base.observation),
         outcome: command.outcome,
         complete: command.complete,
-        facts_root: tree::root(change.shown.iter().map(|id| id.0)),
+        facts_root,
         facts: count(change.shown.len()),
         added: count(change.added.len()),
         gone: count(change.gone.len()),
@@ -236,6 +256,7 @@ fn record(
         kinds: change.kinds.clone(),
         first: task.scheduled.requester.clone(),
     })?;
+    remember(decision, change, facts_root);
     for answered in change.added.get(rest.added.clone()).unwrap_or_default() {
         decision.emit(FactObserved { query, fact: answered.fact.clone() })?;
     }

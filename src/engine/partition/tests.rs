@@ -63,7 +63,9 @@ impl World {
             }
         }
         self.partition.written(&settled.changes, settled.position.seq);
-        self.bodies.push(codec::CommitBody::decode(&record[mirano_schemas::envelope::HEADER_LEN..]).expect("own body"));
+        let body = codec::CommitBody::decode(&record[mirano_schemas::envelope::HEADER_LEN..]).expect("own body");
+        assert_eq!(settled.body, body, "listeners are told what the log holds");
+        self.bodies.push(body);
         settled.answers
     }
 
