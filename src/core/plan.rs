@@ -34,12 +34,15 @@ impl Values<'_> {
                 fields.insert(name, value.clone());
             }
         }
-        let fact: BTreeMap<&str, String> = self
+        let mut fact: BTreeMap<&str, String> = self
             .fact
             .iter()
             .flat_map(|fact| fact.identity.iter().chain(&fact.attrs))
             .filter_map(|(name, value)| Some((name.as_str(), text_of(value)?)))
             .collect();
+        if let Some(about) = self.fact {
+            fact.entry("subject").or_insert_with(|| about.subject.0.clone());
+        }
         minijinja::context! { address => fields, inputs => self.inputs, fact => fact }
     }
 

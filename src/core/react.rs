@@ -5,7 +5,7 @@
 
 use super::decision::{DecideError, Decision};
 use super::{job, partitioning, source};
-use mirano_replay::rows::key;
+use mirano_replay::rows::{NeedTaskRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
 
@@ -47,13 +47,13 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
                 job::need_failed(decision, event.requester.job, event.query, &failure)?;
                 true
             }
-            Event::ObservationRecorded(event) => {
-                for_waiting(decision, event.query, |decision, job| job::observed(decision, job, event.query, false))?
-            }
+            Event::ObservationRecorded(event) => for_waiting(decision, event.query, event.task, |decision, job| {
+                job::observed(decision, job, event.query, false)
+            })?,
             Event::TaskFailed(event) => {
                 let failure =
                     Failure { outcome: Some(event.outcome), cause: event.cause.clone(), at: decision.ctx.now() };
-                for_waiting(decision, event.query, |decision, job| {
+                for_waiting(decision, event.query, event.task, |decision, job| {
                     job::need_failed(decision, job, event.query, &failure)
                 })?
             }
@@ -70,29 +70,43 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
     Ok(true)
 }
 
-/// Tells each job of this partition that waits for a query, as far as a commit holds; they stop waiting by being told.
+/// Tells each job of this partition that waits for a task, as far as a commit holds; they stop waiting by being told.
+///
+/// A job that waits for the query but has no part in this task, because its want has not reached the source yet, is
+/// passed over: the source looks at its want, and answers it by what is known then, or by another task.
 fn for_waiting(
     decision: &mut Decision<'_>,
     query: QueryKey,
+    task: TaskId,
     mut tell: impl FnMut(&mut Decision<'_>, JobId) -> Result<(), DecideError>,
 ) -> Result<bool, DecideError> {
     let prefix = key::waiter(decision.ctx.partition(), query, None);
+    let mut from = prefix.clone();
     loop {
-        let waiting = decision.rows.keys(Table::Waiter, &prefix, &[], AT_ONCE)?;
-        if waiting.is_empty() {
-            return Ok(true);
-        }
-        let all = waiting.len() < AT_ONCE;
-        for place in waiting {
+        let waiting = decision.rows.keys(Table::Waiter, &prefix, &from, AT_ONCE)?;
+        let Some(last) = waiting.last() else { return Ok(true) };
+        from = [last.as_slice(), &[0]].concat();
+        for place in &waiting {
             if decision.size() > PAGE_BYTES {
                 return Ok(false);
             }
-            if let Some(job) = key::tail(&place).map(JobId) {
+            if let Some(job) = key::tail(place).map(JobId)
+                && waits_for(decision, job, query, task)?
+            {
                 tell(decision, job)?;
             }
         }
-        if all {
+    }
+}
+
+/// Whether a need of the job that waits for the query has part in the task.
+fn waits_for(decision: &Decision<'_>, job: JobId, query: QueryKey, task: TaskId) -> Result<bool, DecideError> {
+    let Some(row) = decision.job(job)? else { return Ok(false) };
+    for need in row.needs.iter().filter(|need| need.pending.is_some() && need.need.query == Some(query)) {
+        let part: Option<NeedTaskRow> = decision.rows.row(&key::need_task(job, need.need.need_id))?;
+        if part.is_some_and(|part| part.task == task) {
             return Ok(true);
         }
     }
+    Ok(false)
 }

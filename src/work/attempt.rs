@@ -60,9 +60,9 @@ async fn attempt(tools: &Tools, task: &LeasedTask) -> Result<&'static str, Silen
         let policy = tools.engine.policy().map_err(|error| refused(&error.to_string()))?;
         let connector = tools.connector(&policy, &task.source).map_err(|error| refused(&error))?;
         gathered.connector = policy.connectors.get(&task.source).copied().unwrap_or(0);
+        let keys = person(tools, &task.subject)?;
         let params = persons::open(&**tools.engine.vault(), &task.params)
             .ok_or_else(|| refused("erased: the person's key is gone"))?;
-        let keys = person(tools, &task.subject);
         let asker = Asker { tools, task, connector, keys: keys.as_ref() };
         asker.ask(&params, &mut gathered).await
     }
@@ -85,8 +85,19 @@ fn refused(cause: &str) -> Ended {
     Ended::Failed(Box::new(Answer::failed(Outcome::Refused, cause.to_owned())))
 }
 
-fn person(tools: &Tools, subject: &Subject) -> Option<PersonKeys> {
-    (subject.level() == Level::Person).then(|| tools.engine.vault().by_subject(subject)).flatten()
+/// The keys of the person whom the task is about. Without them nothing is asked: it could not be sealed.
+fn person(tools: &Tools, subject: &Subject) -> Result<Option<PersonKeys>, Ended> {
+    if subject.level() != Level::Person {
+        return Ok(None);
+    }
+    match tools.engine.vault().find(subject) {
+        Ok(Some(keys)) => Ok(Some(keys)),
+        Ok(None) => Err(refused("erased: the person's key is gone")),
+        Err(error) => {
+            let cause = format!("key_store: {error}");
+            Err(Ended::Failed(Box::new(Answer::failed(Outcome::Unavailable, cause))))
+        }
+    }
 }
 
 struct Asker<'a> {
@@ -136,7 +147,7 @@ impl Asker<'_> {
         permit: &mut Option<Permit>,
         gathered: &mut Gathered,
     ) -> Result<RawPage, Ended> {
-        let mut outgoing = self.outgoing(request);
+        let mut outgoing = self.outgoing(request)?;
         let mut redirects = 0;
         loop {
             self.wait_for(permit.take()).await?;
@@ -169,16 +180,23 @@ impl Asker<'_> {
         }
     }
 
-    fn outgoing(&self, request: &PreparedRequest) -> Outgoing {
+    fn outgoing(&self, request: &PreparedRequest) -> Result<Outgoing, Ended> {
         let spec = self.connector.spec();
         let limits = &spec.limits;
         let templates = spec.request.headers.values().chain(&spec.request.body).chain([&spec.request.url]);
-        let proxy = self.task.proxy.as_ref().and_then(|name| {
-            let (pool, proxy) = name.split_once('/')?;
-            let url = self.tools.proxies.url(pool, proxy)?.to_owned();
-            Some(Proxy { name: name.clone(), url })
-        });
-        Outgoing {
+        let proxy = match &self.task.proxy {
+            None => None,
+            Some(name) => {
+                let url = name.split_once('/').and_then(|(pool, proxy)| self.tools.proxies.url(pool, proxy));
+                // Never directly: that would show an address that the operator hides.
+                let unknown = || {
+                    let cause = format!("proxy_unknown: this node's proxies.toml has no {name}");
+                    Ended::Failed(Box::new(Answer::failed(Outcome::Unavailable, cause)))
+                };
+                Some(Proxy { name: name.clone(), url: url.ok_or_else(unknown)?.to_owned() })
+            }
+        };
+        Ok(Outgoing {
             method: request.method.clone(),
             url: request.url.to_string(),
             headers: request.headers.clone(),
@@ -188,7 +206,7 @@ impl Asker<'_> {
             timeout: Duration::from_millis(limits.timeout.0),
             max_bytes: spec.request.max_bytes,
             proxy,
-        }
+        })
     }
 
     /// Waits until a request may start: within the window of a permit. A window that was missed is given back.

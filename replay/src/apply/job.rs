@@ -68,7 +68,9 @@ pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered)
     change(store, at, "NeedDiscovered", event.job, |row| {
         // The row that waited for a subject gives its place to the first need that was discovered for it.
         let waiting = row.needs.iter().position(|row| {
-            row.need.entry == event.need.entry && row.need.parent == event.need.parent && row.need.query.is_none()
+            row.need.entry == event.need.entry
+                && row.need.query.is_none()
+                && !matches!(row.not_applicable, Some(NotApplicable::OverMax(_)))
         });
         match waiting.and_then(|index| row.needs.get_mut(index)) {
             Some(waiting) => *waiting = need_row(&event.need),

@@ -55,7 +55,9 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
         for fact_id in chunk.gone {
             open.hide(store, at, fact_id)?;
         }
-        volatile.get_or_insert_default().extend(chunk.volatile);
+        if !chunk.volatile.is_empty() {
+            volatile.get_or_insert_default().extend(chunk.volatile);
+        }
         store.delete(Table::Chunk, &place);
     }
     let volatile_of = match volatile {

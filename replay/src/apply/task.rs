@@ -218,9 +218,7 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
     let held = release(store, at, &mut source, event.lease);
     source.failures += 1;
     source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
-    if event.rest_until.is_some() {
-        source.rest_until = event.rest_until;
-    }
+    source.rest_until = source.rest_until.max(event.rest_until);
     if let Some(proxy) = held.and_then(|held| held.proxy) {
         let health = source.proxies.entry(proxy).or_default();
         health.failures += 1;

@@ -161,7 +161,7 @@ fn pending_on(row: &JobRow, query: QueryKey) -> impl Iterator<Item = &NeedRow> {
     row.needs.iter().filter(move |need| need.pending.is_some() && need.need.query == Some(query))
 }
 
-/// A query can't be answered this time: tells every need of the job that waits for it, and those that depend on them.
+/// A query can't be answered this time: tells every need of the job that waits for it; what depends on them ends in `settle`.
 pub fn need_failed(
     decision: &mut Decision<'_>,
     job: JobId,
@@ -175,16 +175,6 @@ pub fn need_failed(
     }
     for need_id in &waiting {
         decision.emit(NeedFailed { job, need_id: *need_id, failure: failure.clone() })?;
-        let dependants: Vec<NeedId> = row
-            .needs
-            .iter()
-            .filter(|row| row.need.parent == Some(*need_id) && row.waits_for_subject())
-            .map(|row| row.need.need_id)
-            .collect();
-        for dependant in dependants {
-            let failure = Failure { outcome: None, cause: format!("depends_on:{need_id}"), at: failure.at };
-            decision.emit(NeedFailed { job, need_id: dependant, failure })?;
-        }
     }
     settle::settle(decision, job, &waiting)
 }

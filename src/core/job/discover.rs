@@ -6,7 +6,7 @@ use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
 use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, JobRow};
+use mirano_replay::rows::{FactRow, JobRow, NeedRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
@@ -94,6 +94,37 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         }
     }
     Ok(())
+}
+
+/// Ends the rows that wait for a subject that nobody will name any more: the needs of their parent's entry have all ended.
+pub(super) fn end_waiting(decision: &mut Decision<'_>, job: JobId) -> Result<(), DecideError> {
+    loop {
+        let Some(row) = decision.job(job)? else { return Ok(()) };
+        let profile = decision.ctx.policy.document.profiles.get(&row.created.profile);
+        let ended = row.needs.iter().filter(|need| need.waits_for_subject()).find_map(|waiting| {
+            let spec = profile.and_then(|profile| profile.needs.get(waiting.need.entry as usize));
+            let parent = spec.and_then(|spec| plan::parent_entry(decision.ctx, profile?, spec));
+            let need_id = waiting.need.need_id;
+            let Some((parent, _)) = parent else { return Some((need_id, None)) };
+            let mut parents = row.needs.iter().filter(|need| need.need.entry == parent);
+            if parents.clone().any(NeedRow::open) {
+                return None;
+            }
+            let answered = parents.clone().any(|need| need.receipt.is_some());
+            let failed = parents.find(|need| need.last_failure.is_some()).filter(|_| !answered);
+            Some((need_id, failed.map(|need| need.need.need_id)))
+        });
+        match ended {
+            None => return Ok(()),
+            Some((need_id, None)) => {
+                decision.emit(NeedNotApplicable { job, need_id, reason: NotApplicable::NoneFound })?;
+            }
+            Some((need_id, Some(parent))) => {
+                let failure = Failure { outcome: None, cause: format!("depends_on:{parent}"), at: decision.ctx.now() };
+                decision.emit(NeedFailed { job, need_id, failure })?;
+            }
+        }
+    }
 }
 
 fn waits_for_excess(row: &JobRow, entry: u32) -> bool {

@@ -2,8 +2,9 @@
 
 use crate::core::command::{Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
+use crate::core::freshness::Freshness;
 use crate::core::job::status;
-use mirano_replay::rows::JobRow;
+use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_replay::{facts, tree};
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +36,9 @@ pub(super) fn seal_unless_same(decision: &mut Decision<'_>, job: JobId) -> Resul
 
 fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideError> {
     let ctx = decision.ctx;
+    let shown = |need: &NeedRow| need.applicable() && Freshness::of_receipt(need.receipt.as_ref(), ctx.now()).shown();
     let mut receipts: Vec<&Receipt> =
-        row.needs.iter().filter(|need| need.applicable()).filter_map(|need| need.receipt.as_ref()).collect();
+        row.needs.iter().filter(|need| shown(need)).filter_map(|need| need.receipt.as_ref()).collect();
     receipts.sort_by_key(|receipt| receipt.need_id);
     let mut ids: BTreeSet<FactId> = BTreeSet::new();
     let mut leaves = Vec::new();
@@ -71,7 +73,7 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
         missing: row
             .needs
             .iter()
-            .filter(|need| need.applicable() && need.receipt.is_none())
+            .filter(|need| need.applicable() && !shown(need))
             .map(|need| need.need.need_id)
             .collect(),
         risk: risk.ok_or_else(|| DecideError::Encode("a job is assessed before it is sealed".to_owned()))?,

@@ -1,11 +1,12 @@
 //! After every change of a job: risk, status, and the seal of a final report.
 
-use super::{assess, seal, status};
+use super::{assess, discover, seal, status};
 use crate::core::decision::{DecideError, Decision};
 use mirano_schemas::*;
 
 /// Recomputes what follows from the needs, and seals when the job became final with something shown.
 pub(super) fn settle(decision: &mut Decision<'_>, job: JobId, touched: &[NeedId]) -> Result<(), DecideError> {
+    discover::end_waiting(decision, job)?;
     let Some(before) = decision.job(job)? else { return Ok(()) };
     assess::assess(decision, &before, touched)?;
     let (now, is_final) = status::status(&before, decision.ctx.now(), |_| false);

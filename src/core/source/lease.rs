@@ -142,7 +142,8 @@ fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<
 
 /// The next permit under the source's limit and, with a proxy, under the proxy's.
 pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow) -> Grant {
-    let now = decision.ctx.now();
+    // While the source wants to be left alone, no page of a task under way is asked for either.
+    let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let through = proxy.and_then(|name| {
         let (pool, _) = name.split_once('/')?;
         Some((name, decision.ctx.policy.document.proxies.get(pool)?.rate?))
