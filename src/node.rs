@@ -19,11 +19,14 @@ use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Where the views are in a data folder.
 pub const VIEWS: &str = "views";
+/// How long attempts under way may take to end at a stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 const KEYS: &str = "keys";
 const EVIDENCE: &str = "evidence";
 
@@ -92,9 +95,11 @@ impl Node {
         };
         if let Some(now) = &now {
             if now.files_digest == Some(digest) && !replace {
+                self.engine.policy_everywhere(now.adopted.version).await?;
                 return Ok(now.adopted.version);
             }
-            if now.adopted.origin == PolicyOrigin::Api && !replace {
+            // The same document brought into the files is what the words below ask for.
+            if now.adopted.origin == PolicyOrigin::Api && now.adopted.digest != digest && !replace {
                 bail!(
                     "the files say another policy than the last one adopted from files, and PUT /policy changed it since \
                      (version {}).\nTo keep what is in force: bring it into the files with `mirano policy show`.\n\
@@ -107,7 +112,7 @@ impl Node {
         match self.engine.submit(Command::AdoptPolicy(adopt)).await {
             Ok(answer) => match answer.reply {
                 Reply::Policy(version) => {
-                    self.everywhere(version).await?;
+                    self.engine.policy_everywhere(version).await?;
                     Ok(version)
                 }
                 other => bail!("unexpected reply {other:?}"),
@@ -115,18 +120,6 @@ impl Node {
             Err(EngineError::Rejected(Rejection::PolicyInvalid(why))) => bail!("the policy is not valid: {why}"),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Waits until every partition decides by this policy: until then a job there would not find its profile.
-    async fn everywhere(&self, version: u64) -> Result<()> {
-        let mut folded = self.engine.subscribe();
-        for partition in 0..self.engine.partitions() {
-            while in_force(&**self.engine.views(), partition)? != Some(version) {
-                // Whatever was folded, or missed: look again.
-                let _ = folded.recv().await;
-            }
-        }
-        Ok(())
     }
 
     /// Starts workers in this process.
@@ -145,10 +138,14 @@ impl Node {
 }
 
 impl Workers {
-    /// Takes no further task and waits for those under way.
-    pub async fn stop(self) {
+    /// Takes no further task, and gives those under way a moment to end; what does not is taken up again when its lease
+    /// has ended.
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        let _ = self.pool.await;
+        if tokio::time::timeout(STOP_PATIENCE, &mut self.pool).await.is_err() {
+            tracing::warn!("attempts were given up; their tasks are tried again after their leases end");
+            self.pool.abort();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::command::{Command, Reply};
 use super::decision::{Context, DecideError, Decided, Decision};
 use super::{job, policy, react, source};
-use mirano_schemas::{Event, Position};
+use mirano_schemas::{Event, Position, ReactionRefused};
 
 /// Decides a command: what it answers, and what it changes. No events: nothing to commit.
 pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), DecideError> {
@@ -31,4 +31,11 @@ pub fn react(ctx: &Context<'_>, cause: Position, events: &[Event]) -> Result<(bo
     let mut decision = Decision::new(ctx);
     let done = react::react(&mut decision, cause, events)?;
     Ok((done, decision.finish()?))
+}
+
+/// Decides that a commit can't be reacted to: visible in the log, and out of the way.
+pub fn refuse(ctx: &Context<'_>, cause: Position, reason: String) -> Result<Decided, DecideError> {
+    let mut decision = Decision::new(ctx);
+    decision.emit(ReactionRefused { cause, reason })?;
+    decision.finish()
 }

@@ -13,6 +13,7 @@ use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::*;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -60,6 +61,8 @@ pub(super) struct Inner {
     pub(super) folds: watch::Sender<u64>,
     pub(super) events: broadcast::Sender<Folded>,
     policy: Mutex<Arc<Policy>>,
+    /// Partitions that decide no more, and why.
+    pub(super) stopped: Mutex<BTreeMap<u32, String>>,
 }
 
 impl Engine {
@@ -86,8 +89,9 @@ impl Engine {
             commands,
             folded,
             folds: watch::Sender::new(0),
-            events: broadcast::Sender::new(16_384),
+            events: broadcast::Sender::new(4_096),
             policy: Mutex::new(Arc::new(policy)),
+            stopped: Mutex::default(),
         });
         for (partition, receiver) in (0..partitions).zip(receivers) {
             runtime::start(Arc::clone(&inner), partition, receiver)?;
@@ -172,6 +176,28 @@ impl Engine {
             *known = Arc::new(compiled.map_err(|reason| EngineError::Stopped { partition: 0, reason })?);
         }
         Ok(Arc::clone(&known))
+    }
+
+    /// A partition that decides no more, and why; reads go on.
+    pub fn stopped(&self) -> Option<(u32, String)> {
+        let stopped = self.0.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        stopped.first_key_value().map(|(partition, reason)| (*partition, reason.clone()))
+    }
+
+    /// Waits until every partition decides by a policy: until then a job there would not find its profile.
+    pub async fn policy_everywhere(&self, version: u64) -> Result<(), EngineError> {
+        let mut folds = self.0.folds.subscribe();
+        for partition in 0..self.partitions() {
+            while in_force(&**self.views(), partition)? != Some(version) {
+                if let Some((partition, reason)) = self.stopped() {
+                    return Err(EngineError::Stopped { partition, reason });
+                }
+                if folds.changed().await.is_err() {
+                    return Err(EngineError::Stopped { partition, reason: "the engine has ended".to_owned() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Commits as they become visible. A slow receiver is told how many it missed, and holds nobody up.

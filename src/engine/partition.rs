@@ -235,11 +235,17 @@ impl Partition {
         if body.events.iter().any(|event| concerns(event, cause.partition, self.id, self.partitions)) {
             loop {
                 let wall = wall().max(body.head.recorded_at);
-                let (done, decided) =
-                    self.with_context(views, vault, wall, entropy, |ctx| decide::react(ctx, cause, &body.events))?;
-                if !decided.events.is_empty() {
-                    records.push(self.commit(views, decided, Some((cause, done)), wall, Vec::new())?);
-                }
+                let (done, record) = match self.page(views, vault, cause, body, wall, entropy) {
+                    // What can't be decided is said, and does not block what is behind it.
+                    Err(error @ (DecideError::Rejection(_) | DecideError::Encode(_))) => {
+                        let reason = error.to_string();
+                        let refused =
+                            self.with_context(views, vault, wall, entropy, |ctx| decide::refuse(ctx, cause, reason))?;
+                        (true, Some(self.commit(views, refused, Some((cause, true)), wall, Vec::new())?))
+                    }
+                    page => page?,
+                };
+                records.extend(record);
                 if done {
                     break;
                 }
@@ -247,6 +253,23 @@ impl Partition {
         }
         self.cursors.insert(cause.partition, cause.seq + 1);
         Ok(records)
+    }
+
+    /// One page of a reaction, and whether it was the last.
+    fn page(
+        &mut self,
+        views: &dyn Read,
+        vault: &dyn Vault,
+        cause: Position,
+        body: &codec::CommitBody,
+        wall: Timestamp,
+        entropy: u64,
+    ) -> Result<(bool, Option<Vec<u8>>), DecideError> {
+        let (done, decided) =
+            self.with_context(views, vault, wall, entropy, |ctx| decide::react(ctx, cause, &body.events))?;
+        let commits = !decided.events.is_empty();
+        let record = commits.then(|| self.commit(views, decided, Some((cause, done)), wall, Vec::new()));
+        Ok((done, record.transpose()?))
     }
 
     fn with_context<T>(

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Commits that may be in flight.
 const MOST_IN_FLIGHT: usize = 512;
 /// Folded commits that are kept decoded for those who look at them next.
-const RECENT: usize = 4_096;
+const RECENT: usize = 512;
 /// Bytes of log that are looked at before commands get their turn again.
 const LOOK_BYTES: usize = 1024 * 1024;
 
@@ -85,6 +85,10 @@ impl Loop {
         tracing::error!(partition = self.partition, %reason, "the partition stopped deciding");
         metrics::gauge!("mirano_partition_stopped", "partition" => self.partition.to_string()).set(1.0);
         let stopped = || EngineError::Stopped { partition: self.partition, reason: reason.clone() };
+        let known = self.inner.stopped.lock();
+        known.unwrap_or_else(std::sync::PoisonError::into_inner).insert(self.partition, reason.clone());
+        // Whoever waits for this partition looks again.
+        self.inner.folds.send_modify(|folds| *folds += 1);
         for (_, request) in std::mem::take(&mut self.waiting) {
             let _ = request.answer.send(Err(stopped()));
         }
@@ -321,7 +325,13 @@ impl Loop {
             span: tracing::info_span!("expire_leases"),
         });
         match self.state.in_flight() {
-            0 => self.note_expiry(),
+            0 => {
+                self.note_expiry()?;
+                // A clock that stepped back finds nothing due, and looks again.
+                let soon = self.inner.options.clock.now().plus_ms(1_000);
+                self.next_expiry = self.next_expiry.map(|due| due.max(soon));
+                Ok(())
+            }
             _ => {
                 self.expiry_after = Some(self.state.head().next_seq);
                 Ok(())

@@ -7,7 +7,7 @@
 use super::evidence::EvidenceStore;
 use super::fetch::{FetchError, FetchErrorKind, Fetched, Outgoing, Proxy, SecretNames};
 use super::pool::Tools;
-use crate::core::command::{AnsweredFact, Command, Complete, FailAttempt, LeasedTask, Reply};
+use crate::core::command::{AnsweredFact, Command, Complete, FailAttempt, LeasedTask, Rejection, Reply};
 use crate::core::persons;
 use crate::core::vault::PersonKeys;
 use crate::engine::EngineError;
@@ -303,6 +303,11 @@ async fn tell(tools: &Tools, task: &LeasedTask, answer: Answer, gathered: Gather
     match tools.engine.submit(command).await {
         Ok(answer) if matches!(answer.reply, Reply::Noted(_)) && word == "nothing_found" => Ok("suspicious"),
         Ok(_) => Ok(word),
+        Err(EngineError::Rejected(Rejection::TooLarge(why))) => {
+            let cause = format!("too_large: {why}");
+            let told = tools.engine.submit(failed(task, Outcome::Unparsable, cause, Gathered::default())).await;
+            told.map(|_| "unparsable").map_err(|_| Silent::Lost)
+        }
         Err(EngineError::Rejected(rejection)) => {
             tracing::info!(%rejection, "the answer came too late");
             Err(Silent::Lost)

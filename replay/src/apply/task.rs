@@ -232,6 +232,10 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
         attempt.http_status = event.http_status;
         attempt.evidence = event.evidence.clone();
     }
+    // Parts of an answer that was never completed are worth nothing.
+    for part in store.keys(Table::Chunk, event.lease.as_bytes(), &[], usize::MAX)? {
+        store.delete(Table::Chunk, &part);
+    }
     if let Some(retry_at) = event.retry_at {
         row.state = TaskState::Retrying { at: retry_at };
         source.delayed += 1;

@@ -5,15 +5,15 @@ use crate::core::command::{CreateJob, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
-use crate::core::policy::{InputType, ProfileSpec};
-use mirano_replay::rows::JobRow;
+use crate::core::policy::{InputType, NeedSpec, ProfileSpec};
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
 /// Decides `CreateJob`. A fully reused check is one commit, its snapshot included.
 pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply, DecideError> {
     if let Some(existing) = decision.job(command.job)? {
-        return same_request(&existing, command);
+        let same = existing.created.request_digest == keyed_digest(decision, command)?;
+        return if same { Ok(Reply::Job(command.job, false)) } else { Err(Rejection::IdempotencyMismatch.into()) };
     }
     let ctx = decision.ctx;
     let profile = ctx
@@ -61,7 +61,7 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
         inputs: sealed_inputs(decision, profile, command, &needs)?,
         priority: command.priority,
         max_age_ms: command.max_age_ms.clone(),
-        request_digest: command.request_digest,
+        request_digest: keyed_digest(decision, command)?,
         needs: needs.clone(),
     })?;
     for (need_id, reason) in refused {
@@ -72,14 +72,6 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
     }
     settle::settle(decision, command.job, &[])?;
     Ok(Reply::Job(command.job, true))
-}
-
-fn same_request(existing: &JobRow, command: &CreateJob) -> Result<Reply, DecideError> {
-    if existing.created.request_digest == command.request_digest {
-        Ok(Reply::Job(command.job, false))
-    } else {
-        Err(Rejection::IdempotencyMismatch.into())
-    }
 }
 
 fn check_inputs(profile: &ProfileSpec, inputs: &BTreeMap<String, String>) -> Result<(), Rejection> {
@@ -140,38 +132,48 @@ fn valid_cadastral(text: &str) -> bool {
         if digits(region, 1..=2) && digits(district, 1..=2) && digits(quarter, 6..=7) && digits(object, 1..=12))
 }
 
-/// Inputs as the log keeps them: sealed where they name a person.
+/// Inputs as the log keeps them: sealed where they may name a person.
 fn sealed_inputs(
     decision: &Decision<'_>,
     profile: &ProfileSpec,
     command: &CreateJob,
     needs: &[Need],
 ) -> Result<BTreeMap<String, Sealable<String>>, DecideError> {
-    let personal = |name: &str| {
-        needs.iter().find(|need| {
-            let spec = profile.needs.get(need.entry as usize);
-            need.level == Level::Person
-                && spec.is_some_and(|spec| {
-                    spec.params.values().any(|template| template.contains(&format!("inputs.{name}")))
-                })
-        })
-    };
+    let (sources, vault) = (&decision.ctx.policy.document.sources, decision.ctx.vault);
     let mut inputs = BTreeMap::new();
     for (name, value) in &command.inputs {
-        let keys = match personal(name) {
-            Some(need) => decision.ctx.vault.by_subject(&need.subject),
-            None if persons::is_personal_inn(value) => {
-                Some(decision.ctx.vault.person(&persons::identity(&[("inn".to_owned(), value.clone())].into()))?)
+        let read = format!("inputs.{name}");
+        let reads = |spec: &NeedSpec| spec.params.values().any(|template| template.contains(&read));
+        let of_person = |spec: &NeedSpec| {
+            let source = sources.get(&spec.source);
+            source.is_some_and(|source| source.level == Level::Person)
+        };
+        let person = needs
+            .iter()
+            .find(|need| need.level == Level::Person && profile.needs.get(need.entry as usize).is_some_and(reads));
+        let keys = match person {
+            Some(need) => vault.find(&need.subject)?,
+            None if persons::is_personal_inn(value) => Some(vault.person(&format!("inn={value}"))?),
+            // The person is not known yet, because another input is missing or a fact has to name somebody first.
+            None if profile.needs.iter().any(|spec| of_person(spec) && reads(spec)) => {
+                Some(vault.person(&format!("{name}={}", value.to_lowercase()))?)
             }
             None => None,
         };
         let kept = match keys {
             Some(keys) => persons::seal(&keys, value)?,
+            None if person.is_some() => return Err(DecideError::Vault("a person's key is gone".to_owned())),
             None => Sealable::Plain(value.clone()),
         };
         inputs.insert(name.clone(), kept);
     }
     Ok(inputs)
+}
+
+/// The request's digest under a secret of this installation: of inputs that are sealed no guess can be confirmed by it.
+fn keyed_digest(decision: &Decision<'_>, command: &CreateJob) -> Result<[u8; 32], DecideError> {
+    let keys = decision.ctx.vault.person("installation: digests of requests")?;
+    Ok(*blake3::keyed_hash(keys.id_key(), &command.request_digest).as_bytes())
 }
 
 #[cfg(test)]

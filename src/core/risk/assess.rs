@@ -139,19 +139,22 @@ fn failure(rule: &Rule, found: &RuleState) -> Option<Unevaluated> {
     Some(Unevaluated { rule: rule.id.clone(), reason: UnevaluatedReason::Error, detail })
 }
 
+/// The most facts that a factor names: the points count all, and a commit has an end.
+const MOST_NAMED: usize = 100;
+
 fn factor(rule: &Rule, found: &RuleState) -> Option<Factor> {
     let holds = found.whole.is_some() || !found.matched.is_empty();
     if !holds && found.possible.is_empty() {
         return None;
     }
     let sum = found.matched.values().copied().fold(found.whole.unwrap_or(0), i64::saturating_add);
-    let facts: Vec<FactId> = found.matched.keys().copied().collect();
+    let facts: Vec<FactId> = found.matched.keys().copied().take(MOST_NAMED).collect();
     Some(Factor {
         rule: rule.id.clone(),
         points: rule.cap.map_or(sum, |cap| sum.min(cap)),
         severity: rule.severity,
         stop: rule.stop && holds,
         facts,
-        possible: found.possible.iter().copied().collect(),
+        possible: found.possible.iter().copied().take(MOST_NAMED).collect(),
     })
 }
