@@ -44,6 +44,10 @@ pub struct Ready {
               (status = 503, description = "`not_ready`", body = super::error::ProblemBody)))]
 pub async fn readyz(State(state): State<AppState>) -> Result<Json<Ready>> {
     let engine = state.engine();
+    if let Some((partition, reason)) = engine.stopped() {
+        return Err(Problem::new(Code::NotReady, format!("partition {partition} has stopped: {reason}"))
+            .fix("Restart the node; if it stops again, see its log."));
+    }
     let mut version = None;
     for partition in 0..engine.partitions() {
         let here = in_force(&**engine.views(), partition)?;

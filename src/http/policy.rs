@@ -21,7 +21,11 @@ use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use utoipa::ToSchema;
+
+/// How long an answer may wait until all partitions decide by a new policy.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -121,6 +125,14 @@ pub async fn put(
     let decided = state.engine().submit(Command::AdoptPolicy(command)).await?;
     let Reply::Policy(version) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
     tracing::info!(key = caller.key, version, "the policy was changed");
+    // The next job of the caller may fall into any partition.
+    tokio::time::timeout(PATIENCE, state.engine().policy_everywhere(version)).await.map_err(|_| {
+        Problem::new(
+            Code::PositionTimeout,
+            format!("version {version} is adopted, but not every partition decides by it yet"),
+        )
+        .fix("Wait until `/readyz` answers 200; there is nothing to send again.")
+    })??;
     let view = current(&state)?;
     Ok(positioned(&decided.position.to_string(), with_tag(view.version, Json(view).into_response())))
 }
