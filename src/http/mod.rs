@@ -46,13 +46,14 @@ pub fn router(state: AppState) -> Router {
         let text = text.clone();
         async move { docs::openapi(text) }
     };
-    let alike = Router::new()
-        .route("/openapi.json", get(openapi))
-        .route("/docs", get(docs::page))
+    let told = Router::new().route("/openapi.json", get(openapi)).route("/docs", get(docs::page));
+    // What stands at the root as everywhere is found beside the calls as well.
+    let beside = told
+        .clone()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
-    let router = router.merge(alike.clone()).nest("/v1", alike);
+    let router = router.merge(told).nest("/v1", beside);
     layers::around(router).with_state(state)
 }
 
@@ -83,4 +84,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(sources::list))
         .routes(routes!(log::get))
         .routes(routes!(policy::get, policy::put))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
 }

@@ -4,14 +4,14 @@ use super::answer;
 use super::auth::User;
 use super::error::{Problem, Result};
 use super::query::{At, Page};
-use super::state::AppState;
+use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, TaskView};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use mirano_replay::rows::AliasRow;
+use mirano_replay::rows::{AliasRow, JobRow};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::TaskAlias;
+use mirano_schemas::{Level, Subject, TaskAlias};
 
 /// Tasks of a job
 #[utoipa::path(get, path = "/v1/jobs/{id}/tasks", tag = "jobs", params(("id" = String, Path)),
@@ -26,6 +26,7 @@ pub async fn of_job(
     let policy = state.policy()?;
     let ctx = state.context(&policy, Lang::default(), state.engine().now());
     let items = explain::tasks_of(&ctx, &job)?;
+    log_access(&caller, "tasks", &id, &persons(&job));
     Ok(answer::json(&at, &Page { items, next_cursor: None }))
 }
 
@@ -46,5 +47,12 @@ pub async fn get(
     let policy = state.policy()?;
     let ctx = state.context(&policy, Lang::default(), state.engine().now());
     let task = explain::task(&ctx, &job, &alias)?.ok_or_else(missing)?;
+    log_access(&caller, "task", &id, &persons(&job));
     Ok(answer::json(&at, &task))
+}
+
+/// Persons whose parameters the tasks of a job show.
+fn persons(job: &JobRow) -> Vec<Subject> {
+    let needs = job.needs.iter().map(|need| &need.need);
+    needs.filter(|need| need.level == Level::Person).map(|need| need.subject.clone()).collect()
 }

@@ -61,7 +61,7 @@ async fn follow(listener: Listener, job: JobRow, resume: Option<Resume>, sender:
     // Subscribed before anything is read, so that nothing falls in between.
     let mut live = engine.subscribe();
     let partition = job.position.partition;
-    let shown = shown(&listener, partition);
+    let shown = shown(&listener, partition)?;
     let resume = resume.filter(|resume| resume.at.partition == partition && resume.at.seq <= shown);
     let follow = match resume {
         Some(resume) => {
@@ -92,7 +92,7 @@ async fn follow(listener: Listener, job: JobRow, resume: Option<Resume>, sender:
             Ok(folded) => pump.catch_up(folded.position.seq + 1).await?,
             Err(RecvError::Lagged(_)) => {
                 metrics::counter!("mirano_listeners_lagged_total").increment(1);
-                let shown = self::shown(&pump.listener, partition);
+                let shown = self::shown(&pump.listener, partition)?;
                 pump.catch_up(shown).await?;
                 pump.open_rows().await?;
             }
@@ -101,10 +101,11 @@ async fn follow(listener: Listener, job: JobRow, resume: Option<Resume>, sender:
     }
 }
 
-/// How many commits of a partition the views show.
-fn shown(listener: &Listener, partition: u32) -> u64 {
-    let cut = listener.state.engine().cut();
-    cut.iter().find(|shown| shown.partition == partition).map_or(0, |shown| shown.seq + 1)
+/// How many commits of a partition the views show. Read from the views themselves: they are written before a commit is
+/// published, so whoever subscribed too late for it finds it here.
+fn shown(listener: &Listener, partition: u32) -> Result<u64> {
+    let anchor = listener.state.engine().views().anchor(partition)?;
+    Ok(anchor.map_or(0, |anchor| anchor.next_seq))
 }
 
 impl Pump {

@@ -98,8 +98,8 @@ fn moment(state: &AppState, job: &JobRow, text: &str) -> Result<Timestamp> {
             .fix("Read the snapshot sealed at that time: see `snapshots` of the job and `GET /v1/snapshots/{id}`.")
     };
     if let Ok(position) = text.parse::<Position>() {
-        let shown = state.engine().cut().into_iter().find(|shown| shown.partition == position.partition);
-        if position.partition != job.position.partition || shown.is_none_or(|shown| shown.seq < position.seq) {
+        let shown = state.engine().views().anchor(job.position.partition)?.map_or(0, |anchor| anchor.next_seq);
+        if position.partition != job.position.partition || shown <= position.seq {
             return Err(Problem::new(Code::BadTime, format!("the job's log has no position {position} yet"))
                 .at("as_of", "is not a position of this job's partition"));
         }

@@ -1,0 +1,162 @@
+//! Bad input: each gets its code, its place and what to do, and loses nothing.
+
+use crate::world::{KEY_A, KEY_ADMIN, KEY_B, World};
+use serde_json::{Value as Json, json};
+
+#[tokio::test]
+async fn bad_jobs_are_refused_with_their_place() {
+    let world = World::new().await;
+    let good = json!({"address": crate::world::ADDRESS, "profile": "standard"});
+    let with = |name: &str, value: Json| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    for (body, status, code, at) in [
+        (with("profile", json!("nope")), 422, "profile_unknown", "/profile"),
+        (with("address", json!("")), 422, "address_empty", "/address"),
+        (with("address", json!(" \t\n ")), 422, "address_empty", "/address"),
+        (with("address", json!("!!! ???")), 422, "address_unusable", "/address"),
+        (with("address", json!("ы".repeat(5_000))), 422, "address_unusable", "/address"),
+        (with("address", json!(7)), 400, "bad_json", "/address"),
+        (with("inputs", json!({"a": 1})), 400, "bad_json", "/inputs/a"),
+        (with("priority", json!(0)), 422, "input_invalid", "/priority"),
+        (with("priority", json!(6)), 422, "input_invalid", "/priority"),
+        (with("priority", json!("high")), 400, "bad_json", "/priority"),
+        (with("max_age", json!({"courts": "soon"})), 422, "input_invalid", "/max_age/courts"),
+        (with("max_age", json!({"nobody": "1d"})), 422, "source_unknown", "/max_age/nobody"),
+        (with("inputs", json!({"seller_inn": "7707083893"})), 422, "input_invalid", "/inputs/seller_inn"),
+        (json!({"address": crate::world::ADDRESS, "profile": "seller"}), 422, "input_missing", "/inputs/seller_inn"),
+        (
+            json!({"address": crate::world::ADDRESS, "profile": "seller", "inputs": {"seller_inn": "123"}}),
+            422,
+            "input_invalid",
+            "/inputs/seller_inn",
+        ),
+        (json!({"profile": "standard"}), 400, "bad_json", ""),
+        (with("colour", json!("red")), 400, "bad_json", "/colour"),
+        (json!([1, 2]), 400, "bad_json", ""),
+    ] {
+        let got = world.post("/v1/jobs", &body).await;
+        assert_eq!(got.problem(), (status, code.to_owned()), "{body}: {}", got.text);
+        let places: Vec<Json> =
+            got.json()["errors"].as_array().expect("places").iter().map(|e| e["at"].clone()).collect();
+        assert!(places.iter().any(|place| place == at), "{body}: {places:?}, not {at:?}");
+    }
+    assert_eq!(world.read("/v1/jobs").await["items"], json!([]), "none of them made a job");
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_or_too_large() {
+    let world = World::new().await;
+    let raw = |kind: &str, body: String| {
+        world.send(world.request("POST", "/v1/jobs", KEY_A).header("content-type", kind).body(body))
+    };
+    assert_eq!(raw("application/json", "{\"address\": ".to_owned()).await.problem(), (400, "bad_json".to_owned()));
+    assert_eq!(raw("application/json", "{} {}".to_owned()).await.problem(), (400, "bad_json".to_owned()));
+    assert_eq!(raw("text/plain", "{}".to_owned()).await.problem(), (400, "bad_json".to_owned()));
+    let large = format!("{{\"address\": \"{}\"}}", "x".repeat(10 * 1024 * 1024));
+    assert_eq!(raw("application/json", large).await.problem(), (413, "too_large".to_owned()));
+}
+
+#[tokio::test]
+async fn keys_roles_and_other_tenants() {
+    let world = World::new().await;
+    let job = world.create("k1", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    let none = world.send(world.client.get(format!("{}/v1/jobs", world.url))).await;
+    assert_eq!(none.problem(), (401, "no_key".to_owned()));
+    assert_eq!(none.header("www-authenticate"), "Bearer");
+    let ask = |method: &'static str, path: String, key: &'static str| world.send(world.request(method, &path, key));
+    assert_eq!(ask("GET", "/v1/jobs".to_owned(), "guess").await.problem(), (401, "no_key".to_owned()));
+    assert_eq!(ask("GET", "/v1/log".to_owned(), KEY_A).await.problem(), (403, "role_missing".to_owned()));
+    assert_eq!(ask("GET", "/v1/log".to_owned(), KEY_ADMIN).await.status, 200);
+    for path in ["", "/events", "/tasks", "/report", "/explain", "/snapshots"] {
+        let got = ask("GET", format!("/v1/jobs/{job}{path}"), KEY_B).await;
+        assert_eq!(got.problem(), (404, "not_found".to_owned()), "{path}");
+    }
+    for path in ["recheck", "seal"] {
+        let got = ask("POST", format!("/v1/jobs/{job}/{path}"), KEY_B).await;
+        assert_eq!(got.problem(), (404, "not_found".to_owned()), "{path}");
+    }
+    let task = world.lease("cadastre").await;
+    let alias = world.read(&format!("/v1/jobs/{job}/tasks")).await["items"][0]["task_id"].clone();
+    let alias = alias.as_str().expect("an alias").to_owned();
+    assert_ne!(alias, task.task.to_string(), "a job has its own names for tasks");
+    assert_eq!(ask("GET", format!("/v1/tasks/{alias}"), KEY_A).await.status, 200);
+    assert_eq!(ask("GET", format!("/v1/tasks/{alias}"), KEY_B).await.problem(), (404, "not_found".to_owned()));
+    assert_eq!(ask("GET", "/v1/subjects?q=Тверская".to_owned(), KEY_B).await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn unknown_things_bad_cursors_and_positions() {
+    let world = World::new().await;
+    let job = world.create("k1", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    for (path, status, code) in [
+        ("/v1/jobs/nothing".to_owned(), 404, "not_found"),
+        ("/v1/jobs/aaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned(), 404, "not_found"),
+        ("/v1/snapshots/x".to_owned(), 404, "not_found"),
+        ("/v1/facts/x".to_owned(), 404, "not_found"),
+        ("/v1/tasks/x".to_owned(), 404, "not_found"),
+        ("/v1/nowhere".to_owned(), 404, "not_found"),
+        ("/v1/jobs?cursor=zzzz".to_owned(), 400, "bad_cursor"),
+        ("/v1/jobs?limit=0".to_owned(), 422, "input_invalid"),
+        ("/v1/jobs?limit=501".to_owned(), 422, "input_invalid"),
+        ("/v1/jobs?limit=many".to_owned(), 422, "input_invalid"),
+        ("/v1/jobs?lang=de".to_owned(), 422, "input_invalid"),
+        ("/v1/jobs?min_position=soon".to_owned(), 400, "bad_time"),
+        (format!("/v1/jobs/{job}?min_position=0:999999"), 503, "position_timeout"),
+        (format!("/v1/jobs/{job}/events?last_event_id=x"), 400, "bad_cursor"),
+    ] {
+        let got = world.get(&path).await;
+        assert_eq!(got.problem(), (status, code.to_owned()), "{path}");
+        assert_eq!(status == 503, !got.header("retry-after").is_empty(), "{path}");
+    }
+    let patch = world.send(world.request("PATCH", "/v1/jobs", KEY_A)).await;
+    assert_eq!(patch.problem(), (405, "method_not_allowed".to_owned()));
+    let seal = world.send(world.request("POST", &format!("/v1/jobs/{job}/seal"), KEY_A)).await;
+    assert_eq!(seal.problem(), (404, "not_found".to_owned()), "nothing is known yet");
+}
+
+#[tokio::test]
+async fn without_a_policy_nothing_is_taken() {
+    let world = World::bare(1).await;
+    assert_eq!(world.get("/readyz").await.problem(), (503, "not_ready".to_owned()));
+    assert_eq!(world.get("/healthz").await.status, 200);
+    let body = json!({"address": crate::world::ADDRESS, "profile": "standard"});
+    let got = world.post("/v1/jobs", &body).await;
+    assert_eq!(got.problem(), (503, "not_ready".to_owned()));
+    assert_eq!(got.header("retry-after"), "5");
+}
+
+#[tokio::test]
+async fn the_policy_changes_only_for_who_has_read_it() {
+    let world = World::new().await;
+    let read = world.send(world.request("GET", "/v1/policy", KEY_ADMIN)).await;
+    let tag = read.header("etag").to_owned();
+    let mut policy = read.json();
+    policy["document"]["sources"]["courts"]["ttl"] = json!("2d");
+    let put = |key: &'static str, tag: Option<String>, body: Json| {
+        let request = world.request("PUT", "/v1/policy", key).json(&body);
+        world.send(tag.into_iter().fold(request, |request, tag| request.header("if-match", tag)))
+    };
+    assert_eq!(put(KEY_A, Some(tag.clone()), policy.clone()).await.problem(), (403, "role_missing".to_owned()));
+    assert_eq!(put(KEY_ADMIN, None, policy.clone()).await.problem(), (428, "if_match_missing".to_owned()));
+    let old = put(KEY_ADMIN, Some("\"77\"".to_owned()), policy.clone()).await;
+    assert_eq!(old.problem(), (412, "version_changed".to_owned()));
+    let mut broken = policy.clone();
+    broken["document"]["profiles"]["standard"]["needs"][0]["source"] = json!("nobody");
+    broken["document"]["risk"]["rule"][0]["when"] = json!("fact.kind ==");
+    let refused = put(KEY_ADMIN, Some(tag.clone()), broken).await;
+    assert_eq!(refused.problem(), (422, "policy_invalid".to_owned()));
+    assert!(refused.json()["errors"].as_array().is_some_and(|errors| errors.len() >= 2), "{}", refused.text);
+    let shapeless = put(KEY_ADMIN, Some(tag.clone()), json!({"document": {"sources": 7}})).await;
+    assert_eq!(shapeless.problem(), (422, "policy_invalid".to_owned()));
+    let changed = put(KEY_ADMIN, Some(tag.clone()), policy.clone()).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert_eq!((changed.json()["origin"].as_str(), changed.header("etag") == tag), (Some("api"), false));
+    let again = put(KEY_ADMIN, Some(tag), policy).await;
+    assert_eq!(again.problem(), (412, "version_changed".to_owned()));
+    let sources = world.read("/v1/sources").await;
+    let courts = sources["items"].as_array().expect("items").iter().find(|source| source["source"] == "courts");
+    assert_eq!(courts.expect("there")["ttl_s"], 2 * 86_400);
+}

@@ -1,0 +1,188 @@
+//! Jobs, from being asked for to being reused, stale and failed: the JSON as a golden text.
+
+use crate::world::{KEY_A, World, all_queued, case, row};
+use expect_test::expect_file;
+use serde_json::{Value as Json, json};
+
+/// The golden text of a job; everything in it is a function of the test.
+fn check(name: &str, job: &Json) {
+    let text = format!("{job:#}\n");
+    expect_file![format!("{}/tests/golden/http/{name}.json", env!("CARGO_MANIFEST_DIR"))].assert_eq(&text);
+}
+
+fn id(job: &Json) -> String {
+    job["job_id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn a_job_from_created_to_reused_and_stale() {
+    let world = World::new().await;
+    let created = world.create("k1", json!({})).await;
+    assert_eq!((created["status"].as_str(), created["final"].as_bool()), (Some("CREATED"), Some(false)));
+    let job = id(&created);
+    check("created", &world.until(&job, all_queued).await);
+
+    let task = world.lease("cadastre").await;
+    let running = world.until(&job, |view| view["sources"][0]["state"] == "running").await;
+    assert_eq!(running["status"], "IN_PROGRESS");
+    check("in_progress", &running);
+
+    world.pass(1_000);
+    world.answer(&task, vec![crate::world::developer()]).await;
+    let partial = world.until(&job, |view| row(view, "courts")["state"] == "queued" && all_queued(view)).await;
+    assert_eq!(partial["status"], "PARTIAL");
+    world.answer_in_order(&job, "courts", vec![case("1", "Ответчик")]).await;
+    world.answer_in_order(&job, "bankrupts", Vec::new()).await;
+    let completed = world.until(&job, |view| view["final"] == true).await;
+    assert_eq!(completed["status"], "COMPLETED");
+    check("completed", &completed);
+
+    world.pass(3_600_000);
+    let reused = world.create("k2", json!({})).await;
+    assert_eq!((reused["status"].as_str(), reused["progress"]["reused"].as_u64()), (Some("COMPLETED"), Some(3)));
+    assert!(reused["honesty"][0].as_str().expect("honest").contains("часть данных не запрашивалась заново"));
+    check("reused", &reused);
+
+    // Two days on the national list is past its TTL, and may not be shown at all.
+    world.pass(2 * 86_400_000);
+    let expired = world.read(&format!("/v1/jobs/{job}?lang=en")).await;
+    assert_eq!((expired["status"].as_str(), expired["final"].as_bool()), (Some("PARTIAL"), Some(true)));
+    check("expired", &expired);
+
+    // Eight days on the cadastre is stale; a new job shows it, marked so, while it is asked again.
+    world.pass(6 * 86_400_000);
+    let stale = world.create("k3", json!({})).await;
+    assert_eq!(stale["sources"][0]["origin"], "served_stale");
+    check("stale", &world.until(&id(&stale), all_queued).await);
+}
+
+#[tokio::test]
+async fn a_job_whose_source_fails() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    let task = world.lease("cadastre").await;
+    world.fail(&task).await;
+    let retrying = world.until(&job, |view| view["sources"][0]["state"] == "retrying").await;
+    assert_eq!(retrying["sources"][0]["blocked_on"]["reason"], "backoff");
+    assert_eq!(retrying["sources"][0]["outcome"], "unavailable");
+    world.pass(10_000);
+    let task = world.lease("cadastre").await;
+    world.fail(&task).await;
+    let task = world.lease("bankrupts").await;
+    world.fail(&task).await;
+    let failed = world.until(&job, |view| view["final"] == true).await;
+    assert_eq!(failed["status"], "FAILED");
+    assert!(failed["sources"][1]["cause"].as_str().is_some_and(|cause| cause.starts_with("depends_on:")));
+    assert_eq!(failed["progress"]["failed"], 3);
+    check("failed", &failed);
+}
+
+#[tokio::test]
+async fn the_same_key_gives_the_first_answer_for_a_day() {
+    let world = World::new().await;
+    let body = json!({"address": crate::world::ADDRESS, "profile": "standard"});
+    let ask =
+        |body: Json| world.send(world.request("POST", "/v1/jobs", KEY_A).header("idempotency-key", "same").json(&body));
+    let first = ask(body.clone()).await;
+    assert_eq!(first.header("location"), format!("/v1/jobs/{}", id(&first.json())));
+    assert_eq!(id(&ask(body.clone()).await.json()), id(&first.json()));
+    let other = ask(json!({"address": "г Москва, ул Тверская, д 9", "profile": "standard"})).await;
+    assert_eq!(other.problem(), (409, "idempotency_mismatch".to_owned()));
+    world.pass(24 * 3_600_000 + 1);
+    assert_ne!(id(&ask(body.clone()).await.json()), id(&first.json()));
+    // Without a key each request is a job of its own.
+    let (one, two) = (world.post("/v1/jobs", &body).await.json(), world.post("/v1/jobs", &body).await.json());
+    assert_ne!(id(&one), id(&two));
+}
+
+#[tokio::test]
+async fn a_smaller_max_age_asks_again_and_joins_nobody_else() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    world.pass(10_000);
+    let forced = world.create("k2", json!({"max_age": {"courts": "0s", "*": "1d"}})).await;
+    let states: Vec<&str> = (0..3).filter_map(|i| forced["sources"][i]["state"].as_str()).collect();
+    assert_eq!(states, ["fresh", "queued", "fresh"]);
+    assert_eq!(forced["sources"][1]["freshness"], "fresh", "what is known is shown meanwhile");
+}
+
+#[tokio::test]
+async fn a_recheck_asks_once_for_each_key() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    let path = format!("/v1/jobs/{job}/recheck");
+    let ask = |body: Json| world.send(world.request("POST", &path, KEY_A).header("idempotency-key", "r").json(&body));
+    let first = ask(json!({"sources": ["courts"], "reason": "asked by a test"})).await;
+    assert_eq!(first.status, 202, "{}", first.text);
+    assert_eq!(first.json()["sources"][1]["updating"], true);
+    let task = world.lease("courts").await;
+    world.pass(1_000);
+    world.answer(&task, vec![case("2", "Истец")]).await;
+    let done = world.until(&job, |view| view["final"] == true).await;
+    assert_eq!(done["snapshots"].as_array().map(Vec::len), Some(2));
+    let repeat = ask(json!({"sources": ["courts"], "reason": "asked by a test"})).await;
+    assert_eq!((repeat.status, repeat.json()["final"].as_bool()), (202, Some(true)), "a repeat asks nobody");
+    assert_eq!(ask(json!({"sources": ["cadastre"]})).await.problem(), (409, "idempotency_mismatch".to_owned()));
+    let unknown = world.post(&path, &json!({"sources": ["nobody"]})).await;
+    assert_eq!(unknown.problem(), (422, "source_unknown".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unchanged_job_has_the_same_tag_and_another_language_another() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    let path = format!("/v1/jobs/{job}");
+    let first = world.get(&path).await;
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    assert!(first.header("mirano-position").starts_with("0:"));
+    world.pass(5_000);
+    let again = |path: String| world.send(world.request("GET", &path, KEY_A).header("if-none-match", &tag));
+    assert_eq!(again(path.clone()).await.status, 304, "an age alone is no change");
+    assert_eq!(again(format!("{path}?lang=en")).await.status, 200);
+    world.pass(2 * 86_400_000);
+    assert_eq!(again(path).await.status, 200, "a TTL that ended is a change");
+}
+
+#[tokio::test]
+async fn as_of_computes_ages_of_then() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    let (world, job) = (&world, &job);
+    let read = |as_of: String| async move { world.get(&format!("/v1/jobs/{job}?as_of={as_of}")).await };
+    world.pass(3 * 86_400_000);
+    let then = mirano::explain::time::rfc3339(mirano_schemas::Timestamp(crate::world::START + 86_400_000 / 2));
+    let view = read(then).await.json();
+    assert_eq!((view["status"].as_str(), view["sources"][0]["age_s"].as_u64()), (Some("COMPLETED"), Some(43_200)));
+    assert_eq!(world.read(&format!("/v1/jobs/{job}")).await["status"], "PARTIAL");
+    let position = view["position"].as_str().expect("a position").to_owned();
+    assert_eq!(read(position).await.json()["status"], "COMPLETED");
+    let before = mirano::explain::time::rfc3339(mirano_schemas::Timestamp(crate::world::START - 1));
+    assert_eq!(read(before).await.problem(), (422, "not_comparable".to_owned()));
+    for bad in ["yesterday", "0:99999", "2100-01-01T00:00:00Z"] {
+        assert_eq!(read(bad.to_owned()).await.problem(), (400, "bad_time".to_owned()), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn lists_go_on_behind_their_cursor() {
+    let world = World::new().await;
+    let mut made = Vec::new();
+    for n in 0..5 {
+        made.push(id(&world.create(&format!("k{n}"), json!({})).await));
+        world.pass(1_000);
+    }
+    made.reverse();
+    let (mut seen, mut path) = (Vec::new(), "/v1/jobs?limit=2".to_owned());
+    loop {
+        let page = world.read(&path).await;
+        seen.extend(page["items"].as_array().expect("items").iter().map(id));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/jobs?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, made, "newest first, none missing, none twice");
+}

@@ -1,0 +1,188 @@
+//! Everything around jobs: tasks, reports, explanations, facts, evidence, snapshots, sources, the log.
+
+use crate::world::{KEY_A, KEY_ADMIN, World};
+use serde_json::{Value as Json, json};
+
+async fn completed(world: &World) -> (String, Json) {
+    let job = world.create("k1", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    let view = world.complete(&job).await;
+    (job, view)
+}
+
+fn text(json: &Json) -> &str {
+    json.as_str().expect("text")
+}
+
+#[tokio::test]
+async fn a_report_holds_facts_and_what_was_not_checked() {
+    let world = World::new().await;
+    let (job, view) = completed(&world).await;
+    let report = world.read(&format!("/v1/jobs/{job}/report?lang=en")).await;
+    assert!(text(&report["notice"]).contains("not legal advice"));
+    assert_eq!(report["job_id"], view["job_id"]);
+    assert_eq!(report["snapshot_id"], view["snapshots"][0]["snapshot_id"]);
+    let courts = text(&view["sources"][1]["need_id"]);
+    assert_eq!(report["facts"][courts][0]["attrs"], json!({"role": "Ответчик"}));
+    assert_eq!(report["facts"][courts][0]["connector"], "courts@1");
+    let page = world
+        .send(world.request("GET", &format!("/v1/jobs/{job}/report"), KEY_A).header("accept", "text/html,*/*"))
+        .await;
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(
+        page.text.contains("не является юридической консультацией") && page.text.contains("Ответчик"),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn an_explanation_names_its_receipts() {
+    let world = World::new().await;
+    let (job, _) = completed(&world).await;
+    let fetched = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    assert!(text(&fetched["why_fast"]["text"]).starts_with("It was not fast"));
+    assert_eq!(fetched["why_updating"]["text"], "Nothing is being updated now.");
+    world.pass(60_000);
+    let reused = text(&world.create("k2", json!({})).await["job_id"]).to_owned();
+    let told = world.read(&format!("/v1/jobs/{reused}/explain")).await;
+    assert_eq!(told["lang"], "ru");
+    assert!(text(&told["sentences"][0]["text"]).contains("Есть ответ: 3 из 3, из них 3 из предыдущих проверок"));
+    let receipts: Vec<&str> =
+        told["receipts"].as_array().expect("receipts").iter().map(|r| text(&r["receipt_id"])).collect();
+    assert_eq!(receipts.len(), 3);
+    let sentences = told["sentences"].as_array().expect("sentences");
+    let reused: Vec<&Json> = sentences.iter().filter(|sentence| sentence["code"] == "source.reused").collect();
+    assert_eq!(reused.len(), 3);
+    for sentence in &reused {
+        assert!(receipts.contains(&text(&sentence["receipts"][0])), "{sentence}");
+        assert!(text(&sentence["text"]).contains("данные использованы из предыдущей проверки"));
+    }
+    let why: Vec<&str> = told["why_fast"]["sentences"].as_array().expect("ids").iter().map(text).collect();
+    assert_eq!(why, reused.iter().map(|sentence| text(&sentence["id"])).collect::<Vec<_>>());
+    let said = sentences.iter().map(|sentence| text(&sentence["text"])).collect::<String>();
+    assert!(said.contains("записей не найдено") && !said.contains("проверено 3") && !said.contains("чисто"), "{said}");
+}
+
+#[tokio::test]
+async fn tasks_show_their_attempts_and_no_address_of_a_proxy() {
+    let world = World::new().await;
+    let (job, _) = completed(&world).await;
+    let tasks = world.read(&format!("/v1/jobs/{job}/tasks")).await;
+    let items = tasks["items"].as_array().expect("items");
+    assert_eq!(items.len(), 3);
+    for task in items {
+        assert_eq!((&task["status"], &task["attempts"][0]["n"]), (&json!("done"), &json!(1)));
+        let one = world.read(&format!("/v1/tasks/{}", text(&task["task_id"]))).await;
+        assert_eq!(one, *task);
+    }
+}
+
+#[tokio::test]
+async fn facts_lead_to_their_evidence() {
+    let world = World::new().await;
+    let (job, view) = completed(&world).await;
+    let subject = world.read("/v1/subjects?q=7707083893").await["items"][0]["subject"].clone();
+    assert_eq!(subject, "company:7707083893");
+    let facts = world.read("/v1/subjects/company%3A7707083893/facts?kind=court.case").await;
+    let fact = &facts["items"][0];
+    assert_eq!(fact["subject"], subject);
+    assert!(fact.get("gone_at").is_none(), "what is absent is left out of facts");
+    let one = world.read(&format!("/v1/facts/{}", text(&fact["fact_id"]))).await;
+    assert_eq!(one, *fact);
+    let raw = world.get(&format!("/v1/facts/{}/evidence", text(&fact["fact_id"]))).await;
+    assert_eq!((raw.status, raw.text.as_str()), (200, "1"));
+    assert!(raw.header("content-disposition").starts_with("attachment"));
+    assert_eq!(raw.header("mirano-evidence"), text(&fact["evidence"][0]));
+    let none = world.get(&format!("/v1/facts/{}/evidence?n=9", text(&fact["fact_id"]))).await;
+    assert_eq!(none.problem(), (404, "not_found".to_owned()));
+
+    let snapshot = text(&view["snapshots"][0]["snapshot_id"]).to_owned();
+    let sealed = world.read(&format!("/v1/snapshots/{snapshot}")).await;
+    assert_eq!((&sealed["job_id"], &sealed["facts"], &sealed["status"]), (&json!(job), &json!(2), &json!("COMPLETED")));
+    assert_eq!(sealed["receipts"].as_array().map(Vec::len), Some(3));
+    let (mut ids, mut path) = (Vec::new(), format!("/v1/snapshots/{snapshot}/facts?limit=1"));
+    loop {
+        let page = world.read(&path).await;
+        ids.extend(page["items"].as_array().expect("items").iter().map(|fact| text(&fact["fact_id"]).to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/snapshots/{snapshot}/facts?limit=1&cursor={cursor}");
+    }
+    assert_eq!(ids.len(), 2);
+    assert!(ids.contains(&text(&fact["fact_id"]).to_owned()));
+    let sealed_again = world.send(world.request("POST", &format!("/v1/jobs/{job}/seal"), KEY_A)).await;
+    assert_eq!(sealed_again.json()["snapshot_id"], json!(snapshot), "an unchanged job has its snapshot already");
+}
+
+#[tokio::test]
+async fn sources_and_profiles_are_told() {
+    let world = World::new().await;
+    let before = world.read("/v1/sources").await;
+    assert_eq!(before["items"][0]["health"], "unknown");
+    completed(&world).await;
+    let after = world.read("/v1/sources").await;
+    let ids: Vec<&str> =
+        after["items"].as_array().expect("items").iter().map(|source| text(&source["source"])).collect();
+    assert_eq!(ids, ["bankrupts", "cadastre", "courts"]);
+    assert_eq!((&after["items"][2]["health"], &after["items"][2]["permits_left"]), (&json!("ok"), &json!(4)));
+    let profiles = world.read("/v1/profiles").await;
+    assert_eq!(profiles["items"][0]["inputs"]["seller_inn"], json!({"type": "inn", "required": true, "title": null}));
+    assert_eq!(profiles["items"][1]["sources"], json!(["cadastre", "courts", "bankrupts"]));
+}
+
+#[tokio::test]
+async fn the_log_is_a_chain_and_can_be_searched() {
+    let world = World::new().await;
+    let (job, _) = completed(&world).await;
+    let read = |path: String| world.send(world.request("GET", &path, KEY_ADMIN));
+    let (mut records, mut path) = (Vec::new(), "/v1/log?limit=3".to_owned());
+    loop {
+        let page = read(path).await.json();
+        records.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/log?limit=3&cursor={cursor}");
+    }
+    assert!(records.len() > 5);
+    for (n, pair) in records.windows(2).enumerate() {
+        assert_eq!(pair[0]["hash"], pair[1]["prev"], "{n}");
+        assert_eq!(pair[0]["position"], format!("0:{n}"));
+    }
+    let created = read(format!("/v1/log?stream=job/{job}&type=JobCreated")).await.json();
+    assert_eq!(created["items"].as_array().map(Vec::len), Some(1));
+    let event = &created["items"][0]["events"][0];
+    assert_eq!((&event["type"], &event["body"]["job"]), (&json!("JobCreated"), &json!(job)));
+    assert_eq!(read("/v1/log?type=Nothing".to_owned()).await.problem(), (422, "input_invalid".to_owned()));
+    assert_eq!(read("/v1/log?from=9:0".to_owned()).await.problem(), (400, "bad_time".to_owned()));
+}
+
+#[tokio::test]
+async fn another_tenants_fetch_is_shown_as_ones_own() {
+    let world = World::new().await;
+    let first = text(&world.create("k1", json!({})).await["job_id"]).to_owned();
+    let task = world.lease("cadastre").await;
+    let body = json!({"address": crate::world::ADDRESS, "profile": "standard"});
+    let second = world.send(world.request("POST", "/v1/jobs", crate::world::KEY_B).json(&body)).await.json();
+    let second = text(&second["job_id"]).to_owned();
+    world.answer(&task, vec![crate::world::developer()]).await;
+    world.until(&first, |view| view["sources"][0]["state"] == "fresh").await;
+    let read = world.request("GET", &format!("/v1/jobs/{second}"), crate::world::KEY_B);
+    let theirs = world.send(read).await.json();
+    assert_eq!((&theirs["sources"][0]["origin"], &theirs["sources"][0]["joined"]), (&json!("fetched"), &json!(false)));
+    assert_ne!(
+        theirs["sources"][0]["task_id"],
+        world.read(&format!("/v1/jobs/{first}")).await["sources"][0]["task_id"]
+    );
+}
+
+#[tokio::test]
+async fn the_interface_describes_itself() {
+    let world = World::new().await;
+    let served = world.get("/openapi.json").await.json();
+    let text = format!("{served:#}\n");
+    expect_test::expect_file![format!("{}/tests/golden/openapi.json", env!("CARGO_MANIFEST_DIR"))].assert_eq(&text);
+    let page = world.get("/docs").await;
+    assert!(page.text.contains("openapi.json") && !page.text.contains("https://"), "it loads nothing from elsewhere");
+    assert_eq!(world.get("/v1/openapi.json").await.status, 200);
+    let known = world.send(world.request("GET", "/healthz", KEY_A).header("x-request-id", "mine-1")).await;
+    assert_eq!(known.header("x-request-id"), "mine-1");
+    assert_eq!(world.get("/healthz").await.header("x-request-id").len(), 16);
+}
