@@ -188,7 +188,8 @@ impl Engine {
     pub async fn policy_everywhere(&self, version: u64) -> Result<(), EngineError> {
         let mut folds = self.0.folds.subscribe();
         for partition in 0..self.partitions() {
-            while in_force(&**self.views(), partition)? != Some(version) {
+            // A later policy will do as well.
+            while in_force(&**self.views(), partition)?.is_none_or(|there| there < version) {
                 if let Some((partition, reason)) = self.stopped() {
                     return Err(EngineError::Stopped { partition, reason });
                 }
