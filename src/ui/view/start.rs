@@ -12,8 +12,11 @@ pub(super) fn profile_id(profile: &Value) -> &str {
 
 /// Profiles as choices of the form, with what was typed before.
 pub(in crate::ui) fn profiles(context: Context<'_>, profiles: &Value) -> Result<Vec<Value>, WordError> {
-    list(profiles, "items")
-        .iter()
+    let mut items: Vec<&Value> = list(profiles, "items").iter().collect();
+    // The most thorough stands first, and is the one chosen.
+    items.sort_by_key(|profile| std::cmp::Reverse(list(profile, "sources").len() + list(profile, "needs").len()));
+    items
+        .into_iter()
         .map(|profile| {
             let title = profile.get("title").map(|title| both(title, context.lang)).unwrap_or_default();
             let inputs: Vec<Value> = profile.get("inputs").map(|inputs| inputs_of(context, inputs)).unwrap_or_default();
