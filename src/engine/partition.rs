@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// A cursor that moved so far without a reaction rides along on the next commit.
+/// A cursor that moved so far without a reaction rides along on the next commit, whatever that is.
 const CURSOR_LAG: u64 = 256;
 
 /// What the caller keeps of a command until it is answered.
@@ -312,9 +312,13 @@ impl Partition {
             let state = State { overlay: &self.overlay, views };
             apply::cursor(&state, self.id, foreign)
         };
+        // Who begins to wait has seen everything up to the cursors. Looked at once more after a crash or a void, an
+        // observation from before them would answer that wait, told as just fetched. So they are part of the commit.
+        let begins_to_wait = decided.changes.first_put(Table::Waiter).is_some();
+        let lag = if begins_to_wait { 1 } else { CURSOR_LAG };
         let mut cursors = Vec::new();
         for (foreign, seq) in &self.cursors {
-            if seq.saturating_sub(logged(*foreign)?) >= CURSOR_LAG {
+            if seq.saturating_sub(logged(*foreign)?) >= lag {
                 cursors.push(Position { partition: *foreign, seq: *seq });
             }
         }

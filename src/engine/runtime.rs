@@ -14,8 +14,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use mirano_replay::overlay::Changes;
+use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::codec::CommitBody;
+use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -170,15 +172,14 @@ impl Loop {
         let mut void = false;
         while let Some(next) = outcome {
             match next.map_err(|error| EngineError::LogUnavailable(error.to_string()))? {
-                Outcome::Counted { position, .. } => {
-                    let Some(mut commit) = self.state.counted() else { break };
-                    debug_assert_eq!(commit.position, position);
-                    changes.extend(std::mem::take(&mut commit.changes));
-                    settled.push(commit);
-                }
-                Outcome::Void { .. } => {
+                Outcome::Void { .. } if !self.twin_counts() => {
                     void = true;
                     break;
+                }
+                Outcome::Counted { .. } | Outcome::Void { .. } => {
+                    let Some(mut commit) = self.state.counted() else { break };
+                    changes.extend(std::mem::take(&mut commit.changes));
+                    settled.push(commit);
                 }
             }
             outcome = self.in_flight.next().now_or_never().flatten();
@@ -193,6 +194,13 @@ impl Loop {
             }
         }
         if void { self.again() } else { Ok(()) }
+    }
+
+    /// Whether the oldest commit in flight is in the log although our record of it is void: a producer's retry, or
+    /// another decider that decided the same upon the same, put the same bytes there before. Then what is behind it in
+    /// flight may count too, and deciding it again would do it twice.
+    fn twin_counts(&self) -> bool {
+        self.state.heads().next().is_some_and(|head| self.inner.options.log.check_anchor(&head).is_ok())
     }
 
     /// The views show these commits: tells everybody, then answers.
@@ -233,10 +241,17 @@ impl Loop {
         self.in_flight = FuturesOrdered::new();
         self.recent.clear();
         let options = &self.inner.options;
-        let head = options.log.head(self.partition);
         catch_up(&*options.log, &options.views, self.partition, |_, _| ())?;
+        // Where the views stand, not where the log is: it may have gone on since.
+        let anchor: Option<AnchorRow> = options.views.row(&key::anchor(self.partition))?;
+        let head = match anchor {
+            Some(anchor) => Head { partition: self.partition, next_seq: anchor.next_seq, hash: anchor.hash },
+            None => Head::genesis(options.log.log_id(), self.partition),
+        };
         let tickets = self.state.void(head, &*options.views)?;
         self.announce(head.next_seq);
+        // What all did meanwhile comes first: who is decided before it would wait for what is known already.
+        self.look_around()?;
         for ticket in tickets {
             if let Some(request) = self.waiting.remove(&ticket) {
                 self.give(ticket, request);

@@ -431,3 +431,22 @@ fn the_queue_of_a_removed_source_ends() {
     let source: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
     assert_eq!((source.queued, source.delayed), (0, 0));
 }
+
+#[test]
+fn what_was_seen_before_a_wait_does_not_answer_it_after_a_restart() {
+    let mut world = World::new();
+    let job = complete(&mut world, 1);
+    let recheck = Recheck {
+        command: CommandId([7; 16]),
+        job,
+        tenant: None,
+        selected: vec!["courts".to_owned()],
+        reason: String::new(),
+    };
+    world.run(Command::Recheck(recheck)).expect("planned");
+    let head = world.partition.head();
+    world.partition = Partition::begin(head, 1, &world.store).expect("begins again");
+    world.looked = world.partition.cursor(0);
+    world.run(Command::ExpireLeases).expect("nothing is due");
+    assert!(world.job(job).needs[1].pending.is_some(), "the first check's answer is no answer to the re-check");
+}
