@@ -275,6 +275,8 @@ pub struct LeaseRow {
     pub started_at: Timestamp,
     /// Permits granted under it.
     pub permits: u32,
+    /// Whether it has given some back: it does so once.
+    pub gave_back: bool,
     /// The proxy.
     pub proxy: Option<String>,
 }

@@ -118,6 +118,7 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
         deadline: event.deadline,
         started_at: at.recorded_at,
         permits: 1,
+        gave_back: false,
         proxy: event.proxy.clone(),
     };
     source.leases.insert(event.lease, lease);
@@ -187,6 +188,9 @@ pub(super) fn returned(store: &mut impl Write, _: At, event: &PermitsReturned) -
     let rate = source.rates.entry(String::new()).or_default();
     rate.returned.extend(event.permits.iter().copied());
     rate.returned.sort_by_key(|permit| permit.not_before);
+    if let Some(lease) = source.leases.get_mut(&event.lease) {
+        lease.gave_back = true;
+    }
     Ok(store.put_last(event.source.as_bytes(), source)?)
 }
 

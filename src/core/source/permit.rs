@@ -44,14 +44,17 @@ pub fn return_permits(
     permits: &[Permit],
 ) -> Result<Reply, DecideError> {
     let row = source_row(decision, source)?;
-    held(&row, lease)?;
+    let held = held(&row, lease)?;
     let now = decision.ctx.now();
+    // Said twice, a permit would come back while somebody else uses it: permits have no names, and two may be equal.
+    if held.gave_back {
+        return Ok(Reply::Done);
+    }
     let rate = row.rates.get("").cloned().unwrap_or_default();
     let usable: Vec<Permit> = permits
         .iter()
-        .filter(|permit| {
-            permit.not_after > now && rate.recent.contains(&permit.not_before) && !rate.returned.contains(permit)
-        })
+        .filter(|permit| permit.not_after > now && rate.recent.contains(&permit.not_before))
+        .take(held.permits as usize)
         .copied()
         .collect();
     if !usable.is_empty() {

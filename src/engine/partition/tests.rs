@@ -450,3 +450,20 @@ fn what_was_seen_before_a_wait_does_not_answer_it_after_a_restart() {
     world.run(Command::ExpireLeases).expect("nothing is due");
     assert!(world.job(job).needs[1].pending.is_some(), "the first check's answer is no answer to the re-check");
 }
+
+#[test]
+fn a_permit_comes_back_once() {
+    let mut world = World::new();
+    world.create(1);
+    let task = world.lease("cadastre").expect("queued");
+    let more = Command::Permit { source: task.source.clone(), lease: task.lease, n: 3 };
+    let Ok(Reply::Permits { permits, .. }) = world.run(more) else { panic!("held") };
+    let back = Command::ReturnPermits { source: task.source.clone(), lease: task.lease, permits: permits.clone() };
+    world.run(back.clone()).expect("taken back");
+    let again = Command::Permit { source: task.source.clone(), lease: task.lease, n: 1 };
+    let Ok(Reply::Permits { permits: reused, .. }) = world.run(again) else { panic!("held") };
+    assert!(permits.contains(&reused[0]), "one that was given back");
+    let before = world.store.digest();
+    world.run(back).expect("said twice");
+    assert_eq!(world.store.digest(), before, "nothing comes back a second time");
+}
