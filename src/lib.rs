@@ -8,6 +8,8 @@ pub mod explain;
 pub mod http;
 pub mod node;
 pub mod sequencer;
+#[cfg(test)]
+mod sim;
 pub mod sources;
 pub mod ui;
 pub mod vault;

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+/// Changed rows of one table, by key.
+type Rows = BTreeMap<Vec<u8>, Option<Arc<[u8]>>>;
+
 /// Changed rows, in order of table and key; `None` is a deleted one. Clones share the rows' bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     // By table first, so that a row is found by a borrowed key, among those of its table only.
-    tables: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Arc<[u8]>>>>,
+    tables: BTreeMap<Table, Rows>,
 }
 
 impl Changes {
@@ -73,7 +76,7 @@ impl IntoIterator for Changes {
     type IntoIter = Box<dyn Iterator<Item = Self::Item>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        let of_table = |(table, rows): (Table, BTreeMap<Vec<u8>, Option<Arc<[u8]>>>)| {
+        let of_table = |(table, rows): (Table, Rows)| {
             rows.into_iter().map(move |(key, row)| ((table, key), row.map(|row| row.to_vec())))
         };
         Box::new(self.tables.into_iter().flat_map(of_table))

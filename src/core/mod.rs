@@ -3,6 +3,7 @@
 //! **Invariant**: nothing here reads a clock, draws a random number, opens a file or knows a thread. What a decision
 //! depends on is in its [`decision::Context`]; what it decided is in its events.
 
+pub(crate) mod bugs;
 pub mod command;
 pub mod decide;
 pub mod decision;

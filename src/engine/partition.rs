@@ -5,6 +5,7 @@
 //! commit they rest on counts, and in order; a cause is reacted to exactly once, because the cursor moves in the commit
 //! that reacts. It holds no clock, does no input or output, and knows no thread.
 
+use crate::core::bugs::{self, Bug};
 use crate::core::command::{Command, Reply};
 use crate::core::decide;
 use crate::core::decision::{Context, DecideError, Decided};
@@ -288,7 +289,7 @@ impl Partition {
             memo: &self.memo,
             partitions: self.partitions,
             at: self.next(wall),
-            entropy,
+            entropy: entropy.wrapping_add(bugs::drift()),
         })
     }
 
@@ -325,7 +326,7 @@ impl Partition {
         let head = CommitHead {
             recorded_at,
             cause: cause.map(|(cause, _)| cause),
-            cause_done: cause.is_some_and(|(_, done)| done),
+            cause_done: cause.is_some_and(|(_, done)| done) && !bugs::on(Bug::CursorNotInCommit),
             commands: Vec::new(),
             cursors,
         };
@@ -384,7 +385,9 @@ impl Partition {
     /// `head`, the durable one. Returns the tickets that have no answer yet: their commands are to be given again.
     pub fn void(&mut self, head: Head, views: &dyn Read) -> Result<Vec<Ticket>, StoreError> {
         let tickets = self.in_flight.drain(..).flat_map(|commit| commit.answers).map(|(ticket, _)| ticket).collect();
-        self.overlay.clear();
+        if !bugs::on(Bug::OverlayKeptAfterVoid) {
+            self.overlay.clear();
+        }
         self.head = head;
         let anchor: Option<AnchorRow> = views.row(&key::anchor(self.id))?;
         self.recorded_at = anchor.map_or(self.recorded_at, |anchor| anchor.recorded_at);

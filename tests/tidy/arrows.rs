@@ -22,6 +22,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("work", &["core", "vault", "views", "engine", "sources"]),
     ("explain", &["core", "views", "engine"]),
     ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work"]), // puts one process together
+    ("sim", &["core", "engine"]),                                                    // tests only
     ("demo", &[]), // a stranger, reached over HTTP only
     ("ui", &["core", "views", "engine", "explain"]),
     ("http", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "node", "ui"]),

@@ -1,6 +1,7 @@
 //! A need is answered: by what is known, by an observation that comes, or by a failure.
 
 use super::{discover, settle};
+use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::Freshness;
 use mirano_replay::rows::{JobRow, KnownRow, NeedRow, QueryRow};
@@ -49,6 +50,7 @@ pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -
         if freshness.shown() {
             let fresh = freshness == Freshness::Fresh;
             let (origin, word) = if fresh { (Origin::Reused, "fresh") } else { (Origin::ServedStale, "stale") };
+            let origin = if bugs::on(Bug::ReusedToldAsFetched) { Origin::Fetched } else { origin };
             let parts = parts(decision, &need.source, &known, limit.max(1));
             let receipt = receipt(decision, &row, need, &known, origin, word, parts);
             decision.emit(FactsReused { job, receipt })?;

@@ -2,6 +2,7 @@
 
 use super::fail::attempt_failed;
 use super::{held, source_row};
+use crate::core::bugs::{self, Bug};
 use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::job::Opened;
@@ -22,7 +23,7 @@ pub fn complete(decision: &mut Decision<'_>, command: &Complete) -> Result<Reply
     }
     let source = source_row(decision, &command.source)?;
     let task = decision.task(command.task)?.ok_or(Rejection::LeaseLost)?;
-    if held(&source, command.lease).is_err() {
+    if held(&source, command.lease).is_err() && !bugs::on(Bug::LateAnswerAccepted) {
         return repeat(&task, command.lease);
     }
     let query: QueryRow = decision
@@ -107,7 +108,7 @@ impl<'c> Change<'c> {
         let added: Vec<&AnsweredFact> =
             new.iter().filter(|(id, _)| !old.contains(id)).map(|(_, answered)| *answered).collect();
         // Only a complete observation makes facts vanish.
-        let gone: Vec<FactId> = if command.complete {
+        let gone: Vec<FactId> = if command.complete || bugs::on(Bug::IncompleteVanishes) {
             before.iter().filter(|id| !new.contains_key(id)).copied().collect()
         } else {
             Vec::new()

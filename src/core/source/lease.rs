@@ -1,6 +1,7 @@
 //! Leasing: which task runs next, through which proxy, and when its first request may start.
 
 use super::{LEASE_GRACE_MS, limits, source_row, spec};
+use crate::core::bugs::{self, Bug};
 use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::{LimitsSpec, SourceSpec};
@@ -34,6 +35,9 @@ pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply,
 
 /// Ends the queue of a source that is in the policy no more: its jobs are told, instead of waiting for ever.
 fn end_removed(decision: &mut Decision<'_>, source: &str) -> Result<Reply, DecideError> {
+    if bugs::on(Bug::RemovedSourceWaits) {
+        return Ok(Reply::Leased(Leased::default()));
+    }
     let prefix = key::source_prefix(source);
     let mut queued = decision.rows.keys(Table::Ready, &prefix, &[], REMOVED_AT_ONCE)?;
     queued.extend(decision.rows.keys(Table::Delayed, &prefix, &[], REMOVED_AT_ONCE)?);
@@ -144,6 +148,8 @@ fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<
 pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow) -> Grant {
     // While the source wants to be left alone, no page of a task under way is asked for either.
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
+    let forgotten = SourceRow::default();
+    let row = if bugs::permits_forgotten() { &forgotten } else { row };
     let through = proxy.and_then(|name| {
         let (pool, _) = name.split_once('/')?;
         Some((name, decision.ctx.policy.document.proxies.get(pool)?.rate?))

@@ -1,5 +1,6 @@
 //! A want arrives at its source: answered in between, joined to a task in flight, or queued.
 
+use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::rows::{NeedTaskRow, QueryRow, key};
 use mirano_replay::store::ReadExt;
@@ -17,7 +18,8 @@ pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), Deci
         });
     }
     let known: Option<QueryRow> = decision.rows.row(wanted.query.as_bytes())?;
-    if let Some(task) = known.as_ref().and_then(|known| known.in_flight) {
+    let in_flight = known.as_ref().and_then(|known| known.in_flight);
+    if let Some(task) = in_flight.filter(|_| !bugs::on(Bug::FlightNotJoined)) {
         let mine: Option<NeedTaskRow> = decision.rows.row(&key::need_task(wanted.job, wanted.need_id))?;
         if mine.is_some_and(|mine| mine.task == task) {
             return Ok(());

@@ -1,0 +1,134 @@
+//! Tasks and leases: at most one lease is valid for a query, and only its holder is heard (I8).
+
+use super::Found;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+struct Task {
+    query: QueryKey,
+    ended: bool,
+    attempts: u32,
+}
+
+struct Lease {
+    task: TaskId,
+    query: QueryKey,
+    permits: Vec<Permit>,
+    ended: bool,
+}
+
+#[derive(Default)]
+pub struct Tasks {
+    tasks: BTreeMap<TaskId, Task>,
+    leases: BTreeMap<LeaseToken, Lease>,
+    pub failed_attempts: usize,
+}
+
+impl Tasks {
+    pub fn len(&self) -> usize {
+        self.leases.len()
+    }
+
+    pub fn known(&self, task: TaskId) -> Result<(), Found> {
+        self.tasks.get(&task).map(|_| ()).ok_or_else(|| "I3: a task that nobody scheduled".to_owned())
+    }
+
+    /// Whether the lease is valid.
+    pub fn held(&self, lease: LeaseToken) -> Result<(), Found> {
+        match self.leases.get(&lease) {
+            Some(lease) if !lease.ended => Ok(()),
+            Some(_) => Err(format!("I8: lease {lease} had ended")),
+            None => Err(format!("I8: lease {lease} was never granted")),
+        }
+    }
+
+    pub fn leased(&self, lease: LeaseToken, task: TaskId, permit: Permit) -> bool {
+        self.leases.get(&lease).is_some_and(|lease| lease.task == task && lease.permits.contains(&permit))
+    }
+
+    pub fn permitted(&self, lease: LeaseToken, permits: &[Permit]) -> bool {
+        let granted = self.leases.get(&lease).map(|lease| lease.permits.as_slice()).unwrap_or_default();
+        permits.iter().all(|permit| granted.contains(permit))
+    }
+
+    fn end(&mut self, lease: LeaseToken) -> Result<(), Found> {
+        self.held(lease)?;
+        if let Some(lease) = self.leases.get_mut(&lease) {
+            lease.ended = true;
+        }
+        Ok(())
+    }
+
+    pub fn event(&mut self, event: &Event) -> Result<(), Found> {
+        match event {
+            Event::TaskScheduled(event) => {
+                if self.tasks.values().any(|task| task.query == event.query && !task.ended) {
+                    return Err("I8: the query has a task in flight already".to_owned());
+                }
+                let task = Task { query: event.query, ended: false, attempts: 0 };
+                match self.tasks.insert(event.task, task) {
+                    None => Ok(()),
+                    Some(_) => Err("I3: the task was scheduled before".to_owned()),
+                }
+            }
+            Event::TaskJoined(event) => {
+                let task = self.tasks.get(&event.task).ok_or("I3: joined what is not there")?;
+                if task.ended { Err("I8: joined a task that had ended".to_owned()) } else { Ok(()) }
+            }
+            Event::TaskStarted(event) => self.started(event),
+            Event::PermitsGranted(event) => {
+                self.held(event.lease)?;
+                if let Some(lease) = self.leases.get_mut(&event.lease) {
+                    lease.permits.extend(event.grants.iter().map(|grant| grant.permit));
+                }
+                Ok(())
+            }
+            Event::PermitsReturned(event) => self.held(event.lease),
+            Event::LeaseExtended(event) => self.held(event.lease),
+            Event::TaskAttemptFailed(event) => {
+                self.failed_attempts += 1;
+                self.end(event.lease)
+            }
+            Event::TaskFailed(event) => self.over(event.task),
+            Event::TaskCompleted(event) => {
+                self.end(event.lease)?;
+                self.over(event.task)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn started(&mut self, event: &TaskStarted) -> Result<(), Found> {
+        let task = self.tasks.get_mut(&event.task).ok_or("I3: started what was not scheduled")?;
+        if task.ended {
+            return Err("I8: started a task that had ended".to_owned());
+        }
+        task.attempts += 1;
+        if task.attempts != event.attempt {
+            return Err(format!("I8: attempt {} is told as {}", task.attempts, event.attempt));
+        }
+        let query = task.query;
+        if self.leases.values().any(|lease| lease.query == query && !lease.ended) {
+            return Err("I8: a second valid lease for the query".to_owned());
+        }
+        let lease = Lease { task: event.task, query, permits: vec![event.grant.permit], ended: false };
+        match self.leases.insert(event.lease, lease) {
+            None => Ok(()),
+            Some(_) => Err("I8: the lease was granted before".to_owned()),
+        }
+    }
+
+    fn over(&mut self, task: TaskId) -> Result<(), Found> {
+        if self.leases.values().any(|lease| lease.task == task && !lease.ended) {
+            return Err("I8: a task ends under a valid lease".to_owned());
+        }
+        match self.tasks.get_mut(&task) {
+            Some(task) if !task.ended => {
+                task.ended = true;
+                Ok(())
+            }
+            Some(_) => Err("I3: the task had ended".to_owned()),
+            None => Err("I3: a task that nobody scheduled".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Those who ask: tenants with keys, addresses and a seller's number, who retry until they are answered.
+
+use super::policy::SOURCES;
+use super::rng::Rng;
+use super::source::COMPANIES;
+use crate::core::command::{CreateJob, Recheck};
+use mirano_schemas::{AddressRecord, CommandId, JobId, Subject};
+use std::collections::BTreeMap;
+
+const PERSONS: [&str; 3] = ["500100732259", "500100731054", "500100731128"];
+
+/// The object number `n`; a building has two flats.
+fn address(n: u64) -> AddressRecord {
+    let (building, flat) = (n / 2, n % 2 + 1);
+    AddressRecord {
+        input: format!("дом {building}, {flat}"),
+        canonical: format!("Улица {building}, {flat}"),
+        building: format!("Улица {building}"),
+        flat: Some(flat.to_string()),
+        cadastral: None,
+        postcode: None,
+        confidence: "high".to_owned(),
+        subject: Subject(format!("property:{building}-{flat}")),
+        building_subject: Subject(format!("property:{building}")),
+        warnings: Vec::new(),
+    }
+}
+
+/// The request number `number`.
+pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
+    let tenant = ["a", "b"][rng.below(2) as usize].to_owned();
+    let mut max_age_ms = BTreeMap::new();
+    if rng.chance(1, 4) {
+        max_age_ms.insert("*".to_owned(), rng.below(3) * 300_000);
+    }
+    if rng.chance(1, 8) {
+        max_age_ms.insert(SOURCES[rng.below(4) as usize].to_owned(), 60_000);
+    }
+    let profile = if rng.chance(1, 5) { "short" } else { "standard" };
+    let mut inputs = BTreeMap::new();
+    if profile == "standard" && rng.chance(2, 3) {
+        // Mostly a person; a company's number is not sealed.
+        let seller = if rng.chance(1, 6) { COMPANIES[0] } else { PERSONS[rng.below(3) as usize] };
+        inputs.insert("seller".to_owned(), seller.to_owned());
+    }
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&number.to_le_bytes());
+    CreateJob {
+        job: JobId::of(&[tenant.as_bytes(), &number.to_le_bytes()]),
+        tenant,
+        profile: profile.to_owned(),
+        address: address(rng.below(4)),
+        inputs,
+        priority: 1 + rng.below(5) as u8,
+        max_age_ms,
+        request_digest: digest,
+    }
+}
+
+/// Asks some or all needs of a job again.
+pub fn recheck(job: JobId, tenant: &str, rng: &mut Rng) -> Recheck {
+    let selected = if rng.chance(1, 2) { Vec::new() } else { vec![SOURCES[rng.below(4) as usize].to_owned()] };
+    Recheck {
+        command: CommandId(rng.bytes()),
+        job,
+        tenant: rng.chance(2, 3).then(|| tenant.to_owned()),
+        selected,
+        reason: String::new(),
+    }
+}

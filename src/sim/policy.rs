@@ -1,0 +1,122 @@
+//! The policies of the model world: which sources there are, their limits, and the TTLs that change in the middle.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub const CADASTRE: &str = "cadastre";
+pub const COURTS: &str = "courts";
+pub const DEBTS: &str = "debts";
+pub const LIST: &str = "list";
+pub const SOURCES: [&str; 4] = [CADASTRE, COURTS, DEBTS, LIST];
+
+/// What a source allows, as the auditor knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub requests: u32,
+    pub period_ms: i64,
+    pub burst: u32,
+    pub concurrency: u32,
+    pub timeout_ms: i64,
+}
+
+pub fn limits(source: &str) -> Limits {
+    let (requests, period_ms, burst, concurrency) = match source {
+        CADASTRE => (5, 10_000, 2, 2),
+        COURTS => (6, 20_000, 1, 2),
+        DEBTS => (10, 10_000, 4, 1),
+        _ => (20, 60_000, 5, 3),
+    };
+    Limits { requests, period_ms, burst, concurrency, timeout_ms: 8_000 }
+}
+
+/// The proxies of `courts`: so many requests each in such a period, and one task at a time.
+pub const PROXY_RATE: (u32, i64) = (4, 20_000);
+
+/// One of the policies that come into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// TTLs are divided by this.
+    pub shorter: u64,
+    /// This source has left.
+    pub without: Option<&'static str>,
+    /// Only tells documents apart.
+    pub number: u64,
+}
+
+/// TTL and the time to be shown beyond it, in milliseconds, by source.
+pub type Terms = BTreeMap<&'static str, (u64, u64)>;
+
+const MINUTE: u64 = 60_000;
+
+impl Variant {
+    pub fn terms(&self) -> Terms {
+        let ttl = |source| match source {
+            CADASTRE => (40 * MINUTE, 60 * MINUTE),
+            COURTS => (20 * MINUTE, 30 * MINUTE),
+            DEBTS => (30 * MINUTE, 0),
+            _ => (10 * MINUTE, 120 * MINUTE),
+        };
+        let present = SOURCES.into_iter().filter(|source| Some(*source) != self.without);
+        present.map(|source| (source, (ttl(source).0 / self.shorter, ttl(source).1))).collect()
+    }
+
+    /// The document as it is adopted.
+    pub fn document(&self) -> String {
+        let mut sources = serde_json::Map::new();
+        for (source, (ttl, serve_stale)) in self.terms() {
+            sources.insert(source.to_owned(), spec(source, ttl, serve_stale));
+        }
+        let here = |need: &Value| need["source"].as_str() != self.without;
+        let words = json!({"ru": "п", "en": "p"});
+        let needs = |all: Vec<Value>| -> Vec<Value> { all.into_iter().filter(here).collect() };
+        let cadastre = json!({"source": CADASTRE, "params": {"address": "{{ address.building }}"}});
+        let courts = json!({"source": COURTS, "params": {"inn": "{{ fact.inn }}"}, "for_each": "cadastre.developer",
+            "where": "fact.share != 'none'", "max": 2});
+        let debts = json!({"source": DEBTS, "params": {"inn": "{{ inputs.seller }}"}});
+        let list = json!({"source": LIST, "params": {"name": "all"}});
+        let flat = json!({"source": CADASTRE, "params": {"address": "{{ address.canonical }}"}});
+        let input = json!({"seller": {"type": "inn", "required": false}});
+        json!({
+            "sources": sources,
+            "profiles": {
+                "standard": {"title": words, "needs": needs(vec![cadastre.clone(), courts, debts, list.clone()]), "inputs": input},
+                "short": {"title": words, "needs": needs(vec![cadastre, flat, list])},
+            },
+            "risk": {"ruleset": format!("v{}", self.number), "levels": [{"id": "low", "from": 0}, {"id": "high", "from": 50}], "rule": [
+                {"id": "case", "when": "fact.kind == 'court.case' && fact.role == 'Ответчик'", "points": 20, "cap": 60,
+                 "severity": "high", "title": words},
+                {"id": "debt", "when": "fact.kind == 'debt.order'", "points": 10, "severity": "medium", "title": words}]},
+            "proxies": {"ru": {"proxies": ["one", "two"], "rate": format!("{}/{}s", PROXY_RATE.0, PROXY_RATE.1 / 1_000),
+                "concurrency": 1, "cool_down": "30s", "failures": 3}},
+        })
+        .to_string()
+    }
+}
+
+fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
+    let (level, param, kinds) = match source {
+        CADASTRE => ("property", "address", vec![("cadastre.developer", "inn"), ("cadastre.area", "part")]),
+        COURTS => ("developer", "inn", vec![("court.case", "number")]),
+        DEBTS => ("person", "inn", vec![("debt.order", "number")]),
+        _ => ("source", "name", vec![("list.entry", "number")]),
+    };
+    let text = json!({"at": "$.x", "type": "text"});
+    let facts: Vec<Value> = kinds
+        .into_iter()
+        .map(|(kind, identity)| {
+            json!({"kind": kind, "identity": [identity], "attrs": {identity: text, "role": text, "share": text,
+                "views": {"at": "$.v", "type": "integer", "volatile": true}}})
+        })
+        .collect();
+    let Limits { requests, period_ms, burst, concurrency, timeout_ms } = limits(source);
+    let mut limits = json!({"rate": format!("{requests}/{}s", period_ms / 1_000), "burst": burst,
+        "concurrency": concurrency, "timeout": format!("{}s", timeout_ms / 1_000)});
+    if source == COURTS {
+        limits["proxies"] = json!("ru");
+    }
+    json!({"id": source, "title": {"ru": source, "en": source}, "level": level, "ttl": format!("{}s", ttl / 1_000),
+        "serve_stale": format!("{}s", serve_stale / 1_000), "params": [param], "limits": limits,
+        "retry": {"attempts": 3, "initial": "2s", "factor": 3.0, "max": "60s"},
+        "request": {"url": "http://x/"}, "answer": {"format": "json", "items": "$.x", "valid": [{"at": "$.x"}]},
+        "fact": facts})
+}

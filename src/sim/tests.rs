@@ -1,0 +1,124 @@
+//! A thousand lives, the same life twice, and the canaries.
+
+use super::live;
+use crate::core::bugs::{self, Bug};
+
+/// The seeds of a normal run.
+const SEEDS: u64 = 1_000;
+
+fn panics_are_findings(seed: u64) -> Result<super::Left, String> {
+    std::panic::catch_unwind(|| live(seed, false)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(format!("panic: {}", text.unwrap_or_else(|| "without words".to_owned())))
+    })
+}
+
+#[test]
+fn a_thousand_lives_keep_every_promise() {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get() as u64);
+    let run = |first: u64| {
+        let mut all = Vec::new();
+        for seed in (first..SEEDS).step_by(threads as usize) {
+            all.push((seed, panics_are_findings(seed)));
+        }
+        all
+    };
+    let lives: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|first| scope.spawn(move || run(first))).collect();
+        handles.into_iter().flat_map(|handle| handle.join().expect("findings are caught")).collect()
+    });
+    let found: Vec<String> = lives
+        .iter()
+        .filter_map(|(seed, life)| Some(format!("{}\n    cargo sim -- {seed}", life.as_ref().err()?)))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "{} of {SEEDS} lives failed:\n  {}",
+        found.len(),
+        found[..found.len().min(12)].join("\n  ")
+    );
+    let sum = |of: fn(&super::Left) -> usize| -> usize {
+        lives.iter().filter_map(|(_, life)| life.as_ref().ok()).map(of).sum()
+    };
+    // What did not happen was not tested.
+    for (what, times) in [
+        ("crash", sum(|left| left.crashes as usize)),
+        ("void record", sum(|left| left.void)),
+        ("commit", sum(|left| left.commits)),
+        ("request", sum(|left| left.requests)),
+        ("job", sum(|left| left.counts.jobs)),
+        ("observation", sum(|left| left.counts.observations)),
+        ("snapshot", sum(|left| left.counts.snapshots)),
+        ("reaction", sum(|left| left.counts.reactions)),
+        ("failed attempt", sum(|left| left.counts.failed_attempts)),
+        ("reused answer", sum(|left| left.counts.reused)),
+        ("coalesced answer", sum(|left| left.counts.coalesced)),
+        ("chunk", sum(|left| left.counts.chunks)),
+    ] {
+        println!("{times} times: {what}");
+        assert!(times >= 100, "only {times} times: {what}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_life() {
+    let mut digests = std::collections::BTreeSet::new();
+    for seed in 0..30 {
+        let (first, second) = (live(seed, false), live(seed, false));
+        assert_eq!(first, second, "seed {seed}");
+        digests.insert(first.expect("the thousand lives say what is wrong").digest);
+    }
+    assert_eq!(digests.len(), 30, "other seeds are other lives");
+}
+
+/// Each bug is found by the invariant that it breaks, within so many seeds.
+#[test]
+fn known_bugs_are_found() {
+    let found = |bug: Bug, invariants: &[&str], within: u64| {
+        let mut others = Vec::new();
+        for seed in 0..within {
+            match bugs::with(Some(bug), || panics_are_findings(seed)) {
+                Err(finding) if invariants.iter().any(|invariant| finding.starts_with(invariant)) => {
+                    println!("{bug:?}: seed {seed}: {finding:.160}");
+                    return;
+                }
+                Err(finding) => others.push(finding),
+                Ok(_) => {}
+            }
+        }
+        panic!("{bug:?} was not found in {within} lives; found instead: {others:?}");
+    };
+    // Decisions on what never happened break whatever they touch first.
+    found(Bug::OverlayKeptAfterVoid, &["I", "the engine stops"], 50);
+    found(Bug::SealForgetsReceipt, &["I2"], 50);
+    found(Bug::CursorNotInCommit, &["I3"], 50);
+    found(Bug::IncompleteVanishes, &["I3"], 100);
+    found(Bug::IdempotencyForgotten, &["I4"], 50);
+    found(Bug::ReusedToldAsFetched, &["I6"], 50);
+    found(Bug::PermitReturnedTwice, &["I7"], 200);
+    found(Bug::PermitsForgottenByCrash, &["I7"], 200);
+    found(Bug::LateAnswerAccepted, &["I8"], 50);
+    found(Bug::FlightNotJoined, &["I8"], 50);
+    found(Bug::RemovedSourceWaits, &["liveness"], 200);
+}
+
+/// I5 has its canary in the comparison of two lives.
+#[test]
+fn a_decision_that_counts_is_found() {
+    let differs = (0..30).any(|seed| {
+        let life = || bugs::with(Some(Bug::DecisionCounts), || live(seed, false));
+        life() != life()
+    });
+    assert!(differs);
+}
+
+/// `cargo sim -- <seed>`: lives one seed again and tells it.
+#[test]
+#[ignore = "a tool: `cargo sim -- <seed>`"]
+fn one_life_again() {
+    let seed: u64 = std::env::args().rev().find_map(|word| word.parse().ok()).expect("cargo sim -- <seed>");
+    match live(seed, true) {
+        Ok(left) => println!("seed {seed}: {left:?}"),
+        Err(finding) => panic!("seed {seed}: {finding}"),
+    }
+}
