@@ -5,6 +5,7 @@
 
 /// A bug that somebody could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only the simulation's node makes some of them"))]
 pub enum Bug {
     /// The overlay of void commits is kept, so that later decisions rest on what never happened (I1).
     OverlayKeptAfterVoid,

@@ -109,10 +109,14 @@ impl Sources {
             // Things come, go and come back; each keeps its own time.
             let period = 5 + rng::of(&[query, number, 1]) % 60;
             let epoch = now as u64 / (period * 60_000);
-            if rng::of(&[query, number, epoch, 2]) % 3 == 0 {
+            if rng::of(&[query, number, epoch, 2]).is_multiple_of(3) {
                 continue;
             }
-            let role = if rng::of(&[query, number, epoch / 2, 3]) % 2 == 0 { "Ответчик" } else { "Истец" };
+            let role = if rng::of(&[query, number, epoch / 2, 3]).is_multiple_of(2) {
+                "Ответчик"
+            } else {
+                "Истец"
+            };
             let (kind, identity, name) = match (source, number) {
                 (CADASTRE, 0 | 1) => {
                     let company = COMPANIES[(rng::of(&[query, number, epoch / 4, 4]) % 3) as usize];

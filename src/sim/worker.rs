@@ -24,6 +24,7 @@ pub struct Work {
 }
 
 /// What a worker does next.
+#[expect(clippy::large_enum_variant, reason = "one at a time is held")]
 pub enum Next {
     /// Goes on at this time of its clock.
     At(i64),
