@@ -248,7 +248,6 @@ async fn killed_at_random_moments_it_loses_nothing_and_asks_nobody_too_often() {
         assert!(ready.status().is_success(), "ready: {}", ready.status());
         if round > 0 {
             let open = load.look(&address).await;
-            assert!(open > 0, "the kill before round {round} came in the middle of something");
             unfinished.push(open);
         }
         let again: Vec<u64> = load.known().unsure.iter().copied().collect();
@@ -278,6 +277,8 @@ async fn killed_at_random_moments_it_loses_nothing_and_asks_nobody_too_often() {
         let asked = load.next.load(Ordering::SeqCst).min((round + 1) * JOBS);
         load.known().unsure.extend(asked..(round + 1) * JOBS);
     }
+    // How much a kill finds under way depends on the machine; some must have found something.
+    assert!(unfinished.iter().any(|open| *open > 0), "no kill came in the middle of anything");
     assert!(in_the_middle > 0, "some kill came between a request and its answer");
 
     let mut server = Program::start(&serve(data, config));

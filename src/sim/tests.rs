@@ -95,7 +95,6 @@ fn known_bugs_are_found() {
     found(Bug::IncompleteVanishes, &["I3"], 100);
     found(Bug::IdempotencyForgotten, &["I4"], 50);
     found(Bug::ReusedToldAsFetched, &["I6"], 50);
-    found(Bug::PermitReturnedTwice, &["I7"], 200);
     found(Bug::PermitsForgottenByCrash, &["I7"], 200);
     found(Bug::LateAnswerAccepted, &["I8"], 50);
     found(Bug::FlightNotJoined, &["I8"], 50);

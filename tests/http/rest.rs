@@ -123,7 +123,11 @@ async fn sources_and_profiles_are_told() {
     let ids: Vec<&str> =
         after["items"].as_array().expect("items").iter().map(|source| text(&source["source"])).collect();
     assert_eq!(ids, ["bankrupts", "cadastre", "courts"]);
-    assert_eq!((&after["items"][2]["health"], &after["items"][2]["permits_left"]), (&json!("ok"), &json!(4)));
+    assert_eq!(
+        (&after["items"][2]["health"], &after["items"][2]["permits_left"]),
+        (&json!("ok"), &json!(5)),
+        "about, to who is no operator"
+    );
     let profiles = world.read("/v1/profiles").await;
     assert_eq!(profiles["items"][0]["inputs"]["seller_inn"], json!({"type": "inn", "required": true, "title": null}));
     assert_eq!(profiles["items"][1]["sources"], json!(["cadastre", "courts", "bankrupts"]));

@@ -188,7 +188,11 @@ impl Jobs {
         let body = &event.body;
         let job = self.job(body.job)?;
         let applicable = || job.needs.iter().filter(|need| need.applicable);
-        let mut receipts: Vec<&Receipt> = applicable().filter_map(|need| need.receipt.as_ref()).collect();
+        // What is too old to be shown is not in a report, and so not in its snapshot.
+        let shown = |receipt: &&Receipt| {
+            body.sealed_at.since_ms(receipt.observed_at) < receipt.ttl_ms.saturating_add(receipt.serve_stale_ms)
+        };
+        let mut receipts: Vec<&Receipt> = applicable().filter_map(|need| need.receipt.as_ref()).filter(shown).collect();
         receipts.sort_by_key(|receipt| receipt.need_id);
         let mut union: BTreeSet<FactId> = BTreeSet::new();
         let mut cut: BTreeMap<u32, u64> = at.seq.checked_sub(1).map(|seq| (at.partition, seq)).into_iter().collect();
@@ -211,8 +215,10 @@ impl Jobs {
         if told != found {
             return Err(format!("I2: the snapshot says {told:?}, the log {found:?}"));
         }
-        let missing: BTreeSet<NeedId> =
-            applicable().filter(|need| need.receipt.is_none()).map(|need| need.need.need_id).collect();
+        let missing: BTreeSet<NeedId> = applicable()
+            .filter(|need| need.receipt.as_ref().filter(shown).is_none())
+            .map(|need| need.need.need_id)
+            .collect();
         if missing != body.missing.iter().copied().collect() || body.subject != job.subject {
             return Err(format!("I2: the snapshot misses {:?}, the log {missing:?}", body.missing));
         }
@@ -236,7 +242,8 @@ impl Jobs {
         for (job, tenant, digest) in acknowledged {
             let row: Option<JobRow> = views.row(job.as_bytes()).map_err(|error| error.to_string())?;
             let row = row.ok_or_else(|| format!("I4: job {job} was acknowledged and is lost"))?;
-            if (&row.created.tenant, &row.created.request_digest) != (tenant, digest) {
+            // The log holds the digest under a secret: that it is not the bare one is part of the promise.
+            if &row.created.tenant != tenant || &row.created.request_digest == digest {
                 return Err(format!("I4: job {job} is another request's"));
             }
         }
