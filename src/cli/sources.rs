@@ -4,11 +4,11 @@ use super::{Misused, Wrong};
 use crate::sources::config::read_source;
 use crate::sources::connector::report::{TestReport, report};
 use crate::sources::connector::{PreparedRequest, RawPage};
-use crate::work::fetch::{FetchOptions, Fetched, Fetcher, Outgoing, SecretNames};
+use crate::work::fetch::{FetchOptions, Fetcher};
+use crate::work::page::Page;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Work on files of sources
 #[derive(clap::Args)]
@@ -64,38 +64,15 @@ pub(super) async fn run(args: Args) -> Result<()> {
 
 async fn fetch(name: &str, text: &str, request: &PreparedRequest) -> Result<RawPage> {
     let source = read_source(name, text).map_err(|problems| Wrong(lines(&problems)))?;
-    let spec = &source.spec;
-    let templates = spec.request.headers.values().chain(&spec.request.body).chain([&spec.request.url]);
-    let mut outgoing = Outgoing {
-        method: request.method.clone(),
-        url: request.url.to_string(),
-        headers: request.headers.clone(),
-        body: request.body.clone(),
-        secrets: SecretNames::in_templates(templates.map(String::as_str)),
-        allow_private: spec.request.allow_private,
-        timeout: Duration::from_millis(spec.limits.timeout.0),
-        max_bytes: spec.request.max_bytes,
-        proxy: None,
-    };
     let fetcher = Fetcher::new(FetchOptions::default());
-    for _ in 0..5 {
-        let fetched: Fetched = fetcher
-            .send(&outgoing)
-            .await
-            .map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
-        match outgoing.follow(&fetched) {
-            Some(next) => outgoing = next,
-            None => {
-                return Ok(RawPage {
-                    status: fetched.status,
-                    headers: fetched.headers.clone().into_iter().collect(),
-                    body: fetched.body.clone(),
-                    final_url: fetched.url.to_string(),
-                });
-            }
+    let mut page = Page::new(&source.spec, request, None);
+    loop {
+        let sent = page.send(&fetcher).await;
+        let sent = sent.map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
+        if sent.whole {
+            return Ok(sent.fetched.into());
         }
     }
-    Err(Wrong("unavailable: more than 5 redirects".to_owned()).into())
 }
 
 fn lines(problems: &[impl ToString]) -> String {

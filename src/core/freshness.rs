@@ -1,6 +1,12 @@
 //! Ages against TTLs. Computed when read, never stored.
 
+use super::policy::SourceSpec;
 use mirano_schemas::{Receipt, Timestamp};
+
+/// The TTL of what a source gives: the shortest of its own and its kinds', in milliseconds.
+pub fn shortest_ttl_ms(source: &SourceSpec) -> u64 {
+    source.facts.iter().filter_map(|fact| fact.ttl).fold(source.ttl, Ord::min).0
+}
 
 /// How fresh an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

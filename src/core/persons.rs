@@ -1,4 +1,4 @@
-//! What is of level person, sealed with that person's key and named under it.
+//! What is of level person: how to tell it, under which text somebody is known, and how it is sealed and named.
 
 use super::decision::DecideError;
 use super::vault::{PersonKeys, Vault};
@@ -8,11 +8,39 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The text under which a person is known: a taxpayer's number where there is one, else all that was given.
 pub fn identity(params: &Params) -> String {
     match params.get("inn") {
-        Some(inn) => format!("inn={inn}"),
+        Some(inn) => of_inn(inn),
         None => {
             params.iter().map(|(name, value)| format!("{name}={}", value.to_lowercase())).collect::<Vec<_>>().join(";")
         }
     }
+}
+
+/// The person whom a text of an input names, who is not known by parameters yet.
+pub fn identity_of_input(name: &str, value: &str) -> String {
+    if is_personal_inn(value) { of_inn(value) } else { format!("{name}={}", value.to_lowercase()) }
+}
+
+/// The person whom the subject of a fact names: `person:…` with a taxpayer's number or any other text, or `company:…`
+/// with the number of a natural person who trades.
+pub fn identity_of_subject(subject: &str) -> Option<String> {
+    match subject.split_once(':')? {
+        ("person", inn) | ("company", inn) if is_personal_inn(inn) => Some(of_inn(inn)),
+        ("person", text) if !text.is_empty() => Some(text.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// Whether what a source of this level is asked with these parameters is about a person: a developer may be one.
+pub fn is_about_person(level: Level, params: &Params) -> bool {
+    match level {
+        Level::Person => true,
+        Level::Developer => params.get("inn").is_some_and(|inn| is_personal_inn(inn)),
+        Level::Property | Level::Source => false,
+    }
+}
+
+fn of_inn(inn: &str) -> String {
+    format!("inn={inn}")
 }
 
 /// Whether a taxpayer's number is a natural person's: 12 digits, a company's has 10.

@@ -105,9 +105,7 @@ impl Entry<'_> {
     /// The need with its parameters, sealed and keyed when it is about a person.
     pub fn need(self, vault: &dyn Vault, params: Params, parent: Option<NeedId>) -> Result<Need, DecideError> {
         let Self { job, entry, spec, source, address } = self;
-        let personal = source.level == Level::Person
-            || (source.level == Level::Developer && params.get("inn").is_some_and(|inn| persons::is_personal_inn(inn)));
-        let (subject, query, params) = if personal {
+        let (subject, query, params) = if persons::is_about_person(source.level, &params) {
             let keys = vault.person(&persons::identity(&params))?;
             let query = persons::keyed_query_key(&keys, &spec.source, &params);
             (keys.subject().clone(), query, persons::seal(&keys, &params)?)

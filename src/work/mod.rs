@@ -3,5 +3,8 @@
 mod attempt;
 pub mod evidence;
 pub mod fetch;
+mod held;
+pub mod page;
 pub mod pool;
+mod tell;
 pub mod tls;

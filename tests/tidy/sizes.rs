@@ -10,7 +10,6 @@ const LIMIT: usize = 400;
 const LARGE: &[(&str, usize)] = &[
     ("replay/src/rows.rs", 518),      // the shapes of all rows, with no logic
     ("src/engine/partition.rs", 425), // one state machine; its reading side is to move out
-    ("src/work/attempt.rs", 417),     // one attempt from permit to telling; sealing of facts is to move out
     ("src/core/policy/spec.rs", 484), // the shapes of all configuration, with hardly any
 ];
 

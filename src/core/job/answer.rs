@@ -3,17 +3,16 @@
 use super::{discover, settle};
 use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
-use crate::core::freshness::Freshness;
+use crate::core::freshness::{Freshness, shortest_ttl_ms};
 use mirano_replay::rows::{JobRow, KnownRow, NeedRow, QueryRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
-/// The TTL of what a source gives: the shortest of its own and its kinds'.
+/// The TTL of what a source gives, and how long it may be shown beyond it.
 fn ttl_ms(decision: &Decision<'_>, source: &str) -> (u64, u64) {
-    let Some(spec) = decision.ctx.policy.document.sources.get(source) else { return (0, 0) };
-    let shortest = spec.facts.iter().filter_map(|fact| fact.ttl).fold(spec.ttl, Ord::min);
-    (shortest.0, spec.serve_stale.0)
+    let spec = decision.ctx.policy.document.sources.get(source);
+    spec.map_or((0, 0), |spec| (shortest_ttl_ms(spec), spec.serve_stale.0))
 }
 
 /// Of the facts that are known, how many are within the TTL of their own kind.

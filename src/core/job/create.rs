@@ -154,10 +154,11 @@ fn sealed_inputs(
             .find(|need| need.level == Level::Person && profile.needs.get(need.entry as usize).is_some_and(reads));
         let keys = match person {
             Some(need) => vault.find(&need.subject)?,
-            None if persons::is_personal_inn(value) => Some(vault.person(&format!("inn={value}"))?),
             // The person is not known yet, because another input is missing or a fact has to name somebody first.
-            None if profile.needs.iter().any(|spec| of_person(spec) && reads(spec)) => {
-                Some(vault.person(&format!("{name}={}", value.to_lowercase()))?)
+            None if persons::is_personal_inn(value)
+                || profile.needs.iter().any(|spec| of_person(spec) && reads(spec)) =>
+            {
+                Some(vault.person(&persons::identity_of_input(name, value))?)
             }
             None => None,
         };

@@ -5,6 +5,7 @@ use super::{held, source_row};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
+use crate::core::freshness::shortest_ttl_ms;
 use crate::core::job::Opened;
 use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
 use mirano_replay::store::{ReadExt, Table};
@@ -221,12 +222,7 @@ fn record(
     let query = task.scheduled.query;
     let observation = ObservationId::of(&[query.as_bytes(), command.lease.as_bytes()]);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let ttl_ms = ctx
-        .policy
-        .document
-        .sources
-        .get(&command.source)
-        .map_or(0, |spec| spec.facts.iter().filter_map(|fact| fact.ttl).fold(spec.ttl, Ord::min).0);
+    let ttl_ms = ctx.policy.document.sources.get(&command.source).map_or(0, shortest_ttl_ms);
     let attempt = count(task.attempts.len());
     let facts_root = tree::root(change.shown.iter().map(|id| id.0));
     decision.emit(ObservationRecorded {

@@ -36,6 +36,8 @@ pub enum FetchErrorKind {
     Truncated,
     /// The proxy could not be reached or refused.
     Proxy,
+    /// One page leads from redirect to redirect.
+    TooManyRedirects,
     /// What came is not HTTP, or its encoding is broken.
     Protocol,
     /// Not a URL that may be called.
@@ -58,6 +60,7 @@ impl FetchErrorKind {
             Self::TooLarge => "too_large",
             Self::Truncated => "truncated",
             Self::Proxy => "proxy",
+            Self::TooManyRedirects => "too_many_redirects",
             Self::Protocol => "protocol",
             Self::BadUrl => "bad_url",
             Self::BadRequest => "bad_request",
