@@ -17,6 +17,12 @@ pub enum Bug {
     IncompleteVanishes,
     /// A repeated `CreateJob` makes the job anew and forgets its answers (I4).
     IdempotencyForgotten,
+    /// Whoever asks, the digest of a request is the same (I4).
+    DigestOfNothing,
+    /// An attempt whose worker died is told as the source's failure (I4).
+    DeadWorkersCount,
+    /// A lease that takes nothing is told to stand in the commit to come (I4).
+    NothingIsAhead,
     /// A decision depends on how often this process has decided (I5).
     DecisionCounts,
     /// What had come before is told as fetched (I6).

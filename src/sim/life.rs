@@ -128,7 +128,8 @@ impl Life {
             self.after(at, Happens::NewPolicy(number));
         }
         for number in 0..self.weather.jobs as u64 {
-            let at = 1_000 + self.rng.below(self.weather.span as u64) as i64;
+            let within = if self.weather.rush { 30_000 } else { self.weather.span };
+            let at = 1_000 + self.rng.below(within as u64) as i64;
             self.after(at, Happens::NewJob(number));
         }
         self.after(self.weather.span / 40, Happens::Trouble);

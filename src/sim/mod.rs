@@ -64,7 +64,7 @@ pub fn live(seed: u64, trace: bool) -> Result<Left, String> {
             return Err(format!("I1: the views of node {node} differ from the log after a restart"));
         }
     }
-    life.auditor.views(&replayed)?;
+    life.auditor.views(&replayed, &life.vault)?;
     hasher.update(&replayed.digest());
     Ok(Left {
         digest: *hasher.finalize().as_bytes(),

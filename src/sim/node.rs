@@ -6,6 +6,7 @@
 use super::around::{Around, CallId, Out, Stop};
 use super::log::{Fate, Owner};
 use super::views::Views;
+use crate::core::bugs::{self, Bug};
 use crate::core::command::{Command, Reply};
 use crate::core::decision::DecideError;
 use crate::engine::partition::{Given, Partition, Ticket};
@@ -93,7 +94,7 @@ impl Node {
             });
         }
         self.up = true;
-        crate::core::bugs::note_start();
+        bugs::note_start();
         for partition in 0..partitions {
             self.note_expiry(partition, around)?;
         }
@@ -293,7 +294,8 @@ impl Node {
         let ticket = one.next_ticket;
         one.next_ticket += 1;
         let given = one.state.give(self.views.live(), around.vault, ticket, &command, around.wall, around.rng.next());
-        let at = Position { partition, seq: one.shown.saturating_sub(1) };
+        let ahead = u64::from(bugs::on(Bug::NothingIsAhead));
+        let at = Position { partition, seq: (one.shown + ahead).saturating_sub(1) };
         one.waiting.insert(ticket, (call, command));
         match given {
             Given::Append(record) => {

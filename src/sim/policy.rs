@@ -24,10 +24,16 @@ pub fn limits(source: &str) -> Limits {
         CADASTRE => (5, 10_000, 2, 2),
         COURTS => (6, 20_000, 1, 2),
         DEBTS => (10, 10_000, 4, 1),
-        _ => (20, 60_000, 5, 3),
+        // Without a burst each request too many shows at once, and several tasks hold permits of the near future.
+        _ => (20, 60_000, 1, 3),
     };
     Limits { requests, period_ms, burst, concurrency, timeout_ms: 8_000 }
 }
+
+/// How often a source is asked before a task is given up.
+pub const ATTEMPTS: u32 = 3;
+/// How many workers a task may lose before it is given up, as the documentation says.
+pub const MOST_LOST: u32 = 30;
 
 /// The proxies of `courts`: so many requests each in such a period, and one task at a time.
 pub const PROXY_RATE: (u32, i64) = (4, 20_000);
@@ -73,7 +79,7 @@ impl Variant {
         let courts = json!({"source": COURTS, "params": {"inn": "{{ fact.inn }}"}, "for_each": "cadastre.developer",
             "where": "fact.share != 'none'", "max": 2});
         let debts = json!({"source": DEBTS, "params": {"inn": "{{ inputs.seller }}"}});
-        let list = json!({"source": LIST, "params": {"name": "all"}});
+        let list = json!({"source": LIST, "params": {"name": "{{ address.canonical }}"}});
         let flat = json!({"source": CADASTRE, "params": {"address": "{{ address.canonical }}"}});
         let input = json!({"seller": {"type": "inn", "required": false}});
         json!({
@@ -116,7 +122,7 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     }
     json!({"id": source, "title": {"ru": source, "en": source}, "level": level, "ttl": format!("{}s", ttl / 1_000),
         "serve_stale": format!("{}s", serve_stale / 1_000), "params": [param], "limits": limits,
-        "retry": {"attempts": 3, "initial": "2s", "factor": 3.0, "max": "60s"},
+        "retry": {"attempts": ATTEMPTS, "initial": "2s", "factor": 3.0, "max": "60s"},
         "request": {"url": "http://x/"}, "answer": {"format": "json", "items": "$.x", "valid": [{"at": "$.x"}]},
         "fact": facts})
 }

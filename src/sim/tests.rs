@@ -94,7 +94,11 @@ fn known_bugs_are_found() {
     found(Bug::CursorNotInCommit, &["I3"], 50);
     found(Bug::IncompleteVanishes, &["I3"], 100);
     found(Bug::IdempotencyForgotten, &["I4"], 50);
+    found(Bug::DigestOfNothing, &["I4"], 50);
+    found(Bug::NothingIsAhead, &["I4"], 50);
+    found(Bug::DeadWorkersCount, &["I4"], 200);
     found(Bug::ReusedToldAsFetched, &["I6"], 50);
+    found(Bug::PermitReturnedTwice, &["I7"], 400);
     found(Bug::PermitsForgottenByCrash, &["I7"], 200);
     found(Bug::LateAnswerAccepted, &["I8"], 50);
     found(Bug::FlightNotJoined, &["I8"], 50);

@@ -26,6 +26,8 @@ pub struct Weather {
     pub strangers: OneIn,
     pub moods: Moods,
     pub jobs: usize,
+    /// All jobs come within half a minute, so that their tasks contend for the permits of a source.
+    pub rush: bool,
     /// Until then new jobs come and things go wrong; afterwards everything works.
     pub span: i64,
     pub policies: Vec<(i64, Variant)>,
@@ -63,6 +65,7 @@ impl Weather {
             strangers,
             moods: Moods { bulky: rng.chance(1, 20), ..moods },
             jobs: 2 + rng.below(7) as usize,
+            rush: rng.chance(1, 3),
             span,
             policies,
         }

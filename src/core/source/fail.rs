@@ -1,10 +1,16 @@
 //! Attempts that came to nothing: retries with backoff and jitter, and the end of a task.
+//!
+//! Two counts that do not touch each other. What the *source* did to a task (it was down, it refused, its page is another)
+//! uses up the attempts that its file allows. What went wrong on *our side* (the worker fell silent, the evidence could not
+//! be kept) says nothing about the source: such an attempt is made again, up to [`MOST_LOST`] times, so that a task which
+//! kills its worker each time ends all the same.
 
 use super::{held, source_row, spec};
+use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::RetrySpec;
-use mirano_replay::rows::{LeaseEndRow, TaskRow, TaskState, key};
+use mirano_replay::rows::{AttemptRow, LeaseEndRow, TaskRow, TaskState, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 
@@ -12,6 +18,27 @@ use mirano_schemas::*;
 pub(super) const SUSPICION_MS: u64 = 3_600_000;
 /// The most leases that one commit takes back.
 const PAGE: usize = 64;
+/// The code of an attempt whose worker fell silent: what its cause begins with.
+const LEASE_EXPIRED: &str = "lease_expired";
+/// The codes of what goes wrong on our side.
+const OURS: [&str; 3] = [LEASE_EXPIRED, "evidence_store", "key_store"];
+/// How many attempts at one task may be lost on our side; more where the source's file allows more attempts.
+pub const MOST_LOST: u32 = 30;
+
+/// Whether an attempt was lost on our side, and not by the source's doing.
+fn is_lost(cause: &str) -> bool {
+    cause.split(':').next().is_some_and(|code| OURS.contains(&code))
+}
+
+/// Of an attempt's own kind (its source's doing, or ours), how many the task has had with this one, and how many
+/// it may have.
+fn used(task: &TaskRow, cause: &str, retry: &RetrySpec) -> (u32, u32) {
+    let lost = is_lost(cause);
+    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| is_lost(cause) == lost);
+    let before = task.attempts.iter().filter(before).count();
+    let most = if lost && !bugs::on(Bug::DeadWorkersCount) { retry.attempts.max(MOST_LOST) } else { retry.attempts };
+    (u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1), most)
+}
 
 /// Decides `Fail`.
 pub fn fail(decision: &mut Decision<'_>, command: &FailAttempt) -> Result<Reply, DecideError> {
@@ -47,10 +74,11 @@ pub(super) fn attempt_failed(
     let attempt = u32::try_from(task.attempts.len()).unwrap_or(u32::MAX);
     let retry = spec(decision, &command.source).map(|spec| spec.retry.clone()).unwrap_or_default();
     let rest_until = command.retry_after_ms.map(|ms| now.plus_ms(ms));
-    let retry_at = (command.outcome != Outcome::Refused && attempt < retry.attempts).then(|| {
+    let (used, most) = used(task, &command.cause, &retry);
+    let retry_at = (command.outcome != Outcome::Refused && used < most).then(|| {
         let wait = match command.outcome {
-            Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, attempt, decision.ctx.entropy)),
-            _ => backoff_ms(&retry, attempt, decision.ctx.entropy),
+            Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, used, decision.ctx.entropy)),
+            _ => backoff_ms(&retry, used, decision.ctx.entropy),
         };
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
@@ -67,12 +95,13 @@ pub(super) fn attempt_failed(
         rest_until,
     })?;
     if retry_at.is_none() {
+        let times = if is_lost(&command.cause) { format!(", {used} times") } else { String::new() };
         decision.emit(TaskFailed {
             task: task.scheduled.task,
             source: command.source.clone(),
             query: task.scheduled.query,
             outcome: command.outcome,
-            cause: command.cause.clone(),
+            cause: format!("{}{times}", command.cause),
         })?;
     }
     Ok(retry_at)
@@ -101,7 +130,7 @@ pub fn expire(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
             task: end.task,
             lease,
             outcome: Outcome::Unavailable,
-            cause: "lease_expired: the worker did not answer in time".to_owned(),
+            cause: format!("{LEASE_EXPIRED}: the worker did not answer in time"),
             http_status: None,
             evidence: Vec::new(),
             retry_after_ms: None,

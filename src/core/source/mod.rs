@@ -8,7 +8,7 @@ mod permit;
 mod want;
 
 pub use complete::complete;
-pub use fail::{expire, fail};
+pub use fail::{MOST_LOST, expire, fail};
 pub use lease::lease;
 pub use permit::{grant, heartbeat, return_permits};
 pub use want::want;

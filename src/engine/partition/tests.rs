@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::command::*;
 use crate::core::vault::MemoryVault;
-use mirano_replay::rows::{JobRow, QueryRow, SourceRow};
+use mirano_replay::rows::{JobRow, QueryRow, SourceRow, TaskRow, TaskState};
 use mirano_replay::store::{MemoryStore, Write};
 use mirano_schemas::canonical::fact_id;
 use std::collections::BTreeMap;
@@ -303,6 +303,46 @@ fn an_expired_lease_is_taken_back_and_the_late_worker_refused() {
     let again = world.lease("cadastre").expect("tried again");
     assert_eq!((again.task, again.attempt), (task.task, 2));
     world.answer(&again, vec![developer()]).expect("answers");
+}
+
+/// The source's file allows five attempts.
+#[test]
+fn dead_workers_use_up_no_attempt_of_the_source() {
+    let mut world = World::new();
+    let job = world.create(1);
+    for lost in 1..=6 {
+        let task = world.lease("cadastre").expect("tried again");
+        assert_eq!(task.attempt, lost);
+        world.now = task.deadline.plus_ms(1);
+        world.run(Command::ExpireLeases).expect("expires");
+        world.now = world.now.plus_ms(600_000);
+    }
+    let task = world.lease("cadastre").expect("tried again");
+    world.fail(&task).expect("the source was down, for the first time");
+    world.now = world.now.plus_ms(600_000);
+    let task = world.lease("cadastre").expect("tried again");
+    assert_eq!(task.attempt, 8);
+    world.answer(&task, vec![developer()]).expect("answers");
+    assert!(world.job(job).needs[0].receipt.is_some());
+}
+
+#[test]
+fn a_task_that_kills_every_worker_ends() {
+    let mut world = World::new();
+    world.create(1);
+    let mut times = 0;
+    while let Some(task) = world.lease("cadastre") {
+        times += 1;
+        world.now = task.deadline.plus_ms(1);
+        world.run(Command::ExpireLeases).expect("expires");
+        let row: TaskRow = world.store.row(task.task.as_bytes()).expect("readable").expect("there");
+        if let TaskState::Failed { cause, .. } = &row.state {
+            assert_eq!(cause, "lease_expired: the worker did not answer in time, 30 times");
+            break;
+        }
+        world.now = world.now.plus_ms(600_000);
+    }
+    assert_eq!(times, crate::core::source::MOST_LOST);
 }
 
 #[test]

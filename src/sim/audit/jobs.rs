@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, Seen};
 use super::{Found, tree};
+use crate::core::vault::{MemoryVault, Vault};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::{MemoryStore, ReadExt};
 use mirano_schemas::*;
@@ -238,12 +239,19 @@ impl Jobs {
     }
 
     /// Every acknowledged job is there with its answers and snapshots.
-    pub fn views(&self, views: &MemoryStore, acknowledged: &[(JobId, String, [u8; 32])]) -> Result<(), Found> {
+    pub fn views(
+        &self,
+        views: &MemoryStore,
+        acknowledged: &[(JobId, String, [u8; 32])],
+        vault: &MemoryVault,
+    ) -> Result<(), Found> {
+        // The log holds the digest of a request under a secret of the installation.
+        let secret = vault.person("installation: digests of requests").map_err(|error| error.to_string())?;
         for (job, tenant, digest) in acknowledged {
             let row: Option<JobRow> = views.row(job.as_bytes()).map_err(|error| error.to_string())?;
             let row = row.ok_or_else(|| format!("I4: job {job} was acknowledged and is lost"))?;
-            // The log holds the digest under a secret: that it is not the bare one is part of the promise.
-            if &row.created.tenant != tenant || &row.created.request_digest == digest {
+            let kept = *blake3::keyed_hash(secret.id_key(), digest).as_bytes();
+            if &row.created.tenant != tenant || row.created.request_digest != kept {
                 return Err(format!("I4: job {job} is another request's"));
             }
         }

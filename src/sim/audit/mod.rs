@@ -11,6 +11,7 @@ mod tree;
 use super::policy::Terms;
 use super::source::Request;
 use crate::core::command::{Command, Complete, FailAttempt, LeaseTasks, Rejection, Reply};
+use crate::core::vault::MemoryVault;
 use mirano_replay::store::MemoryStore;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::*;
@@ -160,9 +161,11 @@ impl Auditor {
             Ok(reply) => reply,
             Err(rejection) => return self.rejected(command, rejection),
         };
-        // Nothing was leased: there is nothing that could be lost.
-        let nothing = matches!(reply, Reply::Leased(leased) if leased.tasks.is_empty());
-        if !nothing && self.lengths.get(&at.partition).copied().unwrap_or(0) <= at.seq {
+        // Only of a partition without a commit can anything be said that rests on none: that it has no work.
+        let length = self.lengths.get(&at.partition).copied().unwrap_or(0);
+        let no_work = matches!(reply, Reply::Leased(leased) if leased.tasks.is_empty());
+        let of_empty = no_work && (length, at.seq) == (0, 0);
+        if length <= at.seq && !of_empty {
             return Err(format!("I4: answered from {at}, which is not in the log: {reply:?}"));
         }
         let known = match (command, reply) {
@@ -223,8 +226,8 @@ impl Auditor {
     }
 
     /// The views at rest, compared with what the auditor knows.
-    pub fn views(&self, views: &MemoryStore) -> Result<(), Found> {
-        self.jobs.views(views, &self.acknowledged)?;
+    pub fn views(&self, views: &MemoryStore, vault: &MemoryVault) -> Result<(), Found> {
+        self.jobs.views(views, &self.acknowledged, vault)?;
         self.facts.views(views)
     }
 

@@ -1,6 +1,7 @@
 //! Tasks and leases: at most one lease is valid for a query, and only its holder is heard (I8).
 
 use super::Found;
+use crate::sim::policy;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
@@ -8,6 +9,10 @@ struct Task {
     query: QueryKey,
     ended: bool,
     attempts: u32,
+    /// Attempts that came to nothing by the source's doing.
+    refused: u32,
+    /// Attempts whose worker fell silent.
+    lost: u32,
 }
 
 struct Lease {
@@ -65,7 +70,7 @@ impl Tasks {
                 if self.tasks.values().any(|task| task.query == event.query && !task.ended) {
                     return Err("I8: the query has a task in flight already".to_owned());
                 }
-                let task = Task { query: event.query, ended: false, attempts: 0 };
+                let task = Task { query: event.query, ended: false, attempts: 0, refused: 0, lost: 0 };
                 match self.tasks.insert(event.task, task) {
                     None => Ok(()),
                     Some(_) => Err("I3: the task was scheduled before".to_owned()),
@@ -87,9 +92,18 @@ impl Tasks {
             Event::LeaseExtended(event) => self.held(event.lease),
             Event::TaskAttemptFailed(event) => {
                 self.failed_attempts += 1;
-                self.end(event.lease)
+                self.end(event.lease)?;
+                let task = self.tasks.get_mut(&event.task).ok_or("I3: an attempt at what was not scheduled")?;
+                match event.cause.starts_with("lease_expired") {
+                    true => task.lost += 1,
+                    false => task.refused += 1,
+                }
+                Ok(())
             }
-            Event::TaskFailed(event) => self.over(event.task),
+            Event::TaskFailed(event) => {
+                self.may_be_given_up(event)?;
+                self.over(event.task)
+            }
             Event::TaskCompleted(event) => {
                 self.end(event.lease)?;
                 self.over(event.task)
@@ -115,6 +129,19 @@ impl Tasks {
         match self.leases.insert(event.lease, lease) {
             None => Ok(()),
             Some(_) => Err("I8: the lease was granted before".to_owned()),
+        }
+    }
+
+    /// A task that somebody waits for is given up only when its source was asked as often as the policy says, when the
+    /// source refused the question, or when it has no source any more. That workers died is no reason.
+    fn may_be_given_up(&self, event: &TaskFailed) -> Result<(), Found> {
+        let task = self.tasks.get(&event.task).ok_or("I3: gave up what was not scheduled")?;
+        let may =
+            event.outcome == Outcome::Refused || task.refused >= policy::ATTEMPTS || task.lost >= policy::MOST_LOST;
+        if may {
+            Ok(())
+        } else {
+            Err(format!("I4: given up after {} refusals and {} lost workers", task.refused, task.lost))
         }
     }
 
