@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod program;
+
 use mirano::core::command::{Command, CreateJob, Reply};
 use mirano::core::risk::DEFAULT_RISK_TOML;
 use mirano::demo;
