@@ -140,7 +140,7 @@ async fn killed_at_random_moments_it_loses_nothing_and_asks_nobody_too_often() {
         let (load, address) = (Arc::clone(&load), address.clone());
         async move { load.until_final(&address, &id).await }
     });
-    tokio::time::timeout(Duration::from_secs(600), ends).await.expect("every job ends");
+    tokio::time::timeout(Duration::from_secs(1_200), ends).await.expect("every job ends");
     server.end().await;
 
     let counted = support::counted(&demo).await;

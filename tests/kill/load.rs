@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 /// Jobs between two kills about addresses that somebody asked about before.
 const REPEATS: u64 = 30;
 /// Unfinished jobs about addresses that nobody asked about before, which each client has at any time.
-const OUTSTANDING: usize = 3;
+const OUTSTANDING: usize = 2;
 
 /// What callers know.
 #[derive(Default)]
