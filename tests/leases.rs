@@ -1,0 +1,119 @@
+//! Leases on the real clock of the real engine: a dead worker's ends and its task is done by another, and that of a worker
+//! which is alive and slow does not.
+
+#[path = "faults/sites.rs"]
+mod sites;
+mod support;
+
+use mirano::core::command::{Command, Complete, LeaseTasks, LeasedTask, Rejection, Reply};
+use mirano::engine::{Engine, EngineError};
+use mirano::node::{Node, NodeOptions};
+use mirano::sources::config::{self, LoadedConfig};
+use mirano_replay::rows::TaskRow;
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{Event, JobStatus, LeaseToken, Outcome};
+use sites::{Fault, Site, answer};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use support::{create, until_final};
+use tokio::sync::broadcast;
+
+fn configuration(site: &Site) -> LoadedConfig {
+    let source = format!(
+        "id = \"one\"\ntitle = {{ ru = \"one\", en = \"one\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
+         [limits]\nrate = \"600/m\"\nburst = 20\ntimeout = \"500ms\"\n[retry]\nattempts = 1\n\
+         [request]\nurl = \"{}/?a={{{{ address | urlencode }}}}\"\nallow_private = true\n\
+         [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
+         [[fact]]\nkind = \"one.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\", required = true }}\n",
+        site.url
+    );
+    let profiles = "[standard]\ntitle = { ru = \"Одна\", en = \"One\" }\n\
+                    needs = [{ source = \"one\", params = { address = \"{{ address.canonical }}\" } }]\n";
+    let files = [("sources/one.toml", source.as_str()), ("profiles.toml", profiles)];
+    let files: BTreeMap<String, String> = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    config::load(&files).expect("valid")
+}
+
+async fn node(data: &Path, configuration: &LoadedConfig) -> Node {
+    let options = NodeOptions { data: data.to_owned(), partitions: 1, evidence: None, name: "test".to_owned() };
+    let node = Node::open(options).await.expect("opens");
+    node.adopt(&configuration.document, false).await.expect("adopts");
+    node
+}
+
+async fn site() -> Site {
+    Site::open(answer("200 OK", "Content-Type: application/json\r\n", br#"{"items": [{"n": "one"}]}"#), Fault::Drips)
+        .await
+}
+
+/// Waits for an event of this kind.
+async fn until(folded: &mut broadcast::Receiver<mirano::engine::Folded>, of: impl Fn(&Event) -> bool) {
+    let seen = async {
+        loop {
+            let commit = folded.recv().await.expect("the engine lives");
+            if commit.body.events.iter().any(&of) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("within a minute");
+}
+
+async fn lease(engine: &Engine) -> LeasedTask {
+    let mut folded = engine.subscribe();
+    loop {
+        let tokens = vec![LeaseToken([7; 16])];
+        let lease = LeaseTasks { source: "one".to_owned(), worker: "dead".to_owned(), tokens };
+        let Reply::Leased(leased) = engine.submit(Command::Lease(lease)).await.expect("leases").reply else {
+            panic!("no lease")
+        };
+        if let Some(task) = leased.tasks.into_iter().next() {
+            return task;
+        }
+        folded.recv().await.expect("the engine lives");
+    }
+}
+
+fn nothing(task: &LeasedTask, engine: &Engine) -> Command {
+    Command::Complete(Complete {
+        source: task.source.clone(),
+        task: task.task,
+        lease: task.lease,
+        outcome: Outcome::NothingFound,
+        by_status_only: false,
+        complete: true,
+        as_of: None,
+        observed_at: engine.now(),
+        evidence: Vec::new(),
+        facts: Vec::new(),
+        http_status: Some(200),
+    })
+}
+
+/// The source allows one attempt only: a worker that dies is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_task_of_a_dead_worker_is_done_by_another_when_its_lease_has_ended() {
+    let (folder, site) = (tempfile::tempdir().expect("temp"), site().await);
+    let configuration = configuration(&site);
+    let node = node(folder.path(), &configuration).await;
+    let job = create(&node, 1, "г. Небывалинск, ул. Пробная, д. 1", "standard").await;
+    let task = lease(&node.engine).await;
+    let mut folded = node.engine.subscribe();
+    let workers = node.work(configuration.proxies.clone());
+    until(&mut folded, |event| matches!(event, Event::TaskAttemptFailed(_))).await;
+    let ended = node.engine.now();
+    assert!(ended > task.deadline, "not before its deadline");
+    assert!(ended.since_ms(task.deadline) < 5_000, "and soon after: {} ms", ended.since_ms(task.deadline));
+    assert_eq!(site.asked(), 0, "nobody asks while somebody else may");
+
+    let row = until_final(&node, job).await;
+    assert_eq!(row.status, JobStatus::Completed);
+    assert_eq!(site.asked(), 1);
+    let late = node.engine.submit(nothing(&task, &node.engine)).await;
+    assert!(matches!(late, Err(EngineError::Rejected(Rejection::LeaseLost))), "{late:?}");
+    let row: TaskRow = node.engine.views().row(task.task.as_bytes()).expect("readable").expect("there");
+    let told: Vec<_> = row.attempts.iter().map(|attempt| (attempt.worker.as_str(), attempt.outcome)).collect();
+    assert_eq!(told, [("dead", Some(Outcome::Unavailable)), ("test/in-process", Some(Outcome::Found))]);
+    workers.stop().await;
+}
