@@ -167,7 +167,7 @@ fn patient(config: &Path) {
         let path = entry.expect("readable").path();
         let text = std::fs::read_to_string(&path).expect("readable");
         let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some(("concurrency", _)) => "concurrency = 200".to_owned(),
+            Some(("concurrency", _)) => "concurrency = 40".to_owned(),
             Some(("timeout", _)) => "timeout = \"2s\"".to_owned(),
             Some(("max", most)) if most.starts_with('"') => "max = \"2s\"".to_owned(),
             _ => line.to_owned(),

@@ -33,7 +33,7 @@ pub fn limits(source: &str) -> Limits {
 /// How often a source is asked before a task is given up.
 pub const ATTEMPTS: u32 = 3;
 /// How many workers a task may lose before it is given up, as the documentation says.
-pub const MOST_LOST: u32 = 30;
+pub const MOST_LOST: u32 = 100;
 
 /// The proxies of `courts`: so many requests each in such a period, and one task at a time.
 pub const PROXY_RATE: (u32, i64) = (4, 20_000);

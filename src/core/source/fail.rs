@@ -23,7 +23,7 @@ const LEASE_EXPIRED: &str = "lease_expired";
 /// The codes of what goes wrong on our side.
 const OURS: [&str; 3] = [LEASE_EXPIRED, "evidence_store", "key_store"];
 /// How many attempts at one task may be lost on our side; more where the source's file allows more attempts.
-pub const MOST_LOST: u32 = 30;
+pub const MOST_LOST: u32 = 100;
 
 /// Whether an attempt was lost on our side, and not by the source's doing.
 fn is_lost(cause: &str) -> bool {

@@ -337,7 +337,7 @@ fn a_task_that_kills_every_worker_ends() {
         world.run(Command::ExpireLeases).expect("expires");
         let row: TaskRow = world.store.row(task.task.as_bytes()).expect("readable").expect("there");
         if let TaskState::Failed { cause, .. } = &row.state {
-            assert_eq!(cause, "lease_expired: the worker did not answer in time, 30 times");
+            assert_eq!(cause, "lease_expired: the worker did not answer in time, 100 times");
             break;
         }
         world.now = world.now.plus_ms(600_000);
