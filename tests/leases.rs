@@ -1,17 +1,22 @@
 //! Leases on the real clock of the real engine: a dead worker's ends and its task is done by another, and that of a worker
 //! which is alive and slow does not.
 
+#[path = "support/s3.rs"]
+mod s3;
 #[path = "faults/sites.rs"]
 mod sites;
 mod support;
 
 use mirano::core::command::{Command, Complete, LeaseTasks, LeasedTask, Rejection, Reply};
+use mirano::core::source::LEASE_GRACE_MS;
 use mirano::engine::{Engine, EngineError};
 use mirano::node::{Node, NodeOptions};
 use mirano::sources::config::{self, LoadedConfig};
+use mirano::work::evidence::EvidenceStore;
 use mirano_replay::rows::TaskRow;
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{Event, JobStatus, LeaseToken, Outcome};
+use s3::{BUCKET, S3};
 use sites::{Fault, Site, answer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -115,5 +120,30 @@ async fn the_task_of_a_dead_worker_is_done_by_another_when_its_lease_has_ended()
     let row: TaskRow = node.engine.views().row(task.task.as_bytes()).expect("readable").expect("there");
     let told: Vec<_> = row.attempts.iter().map(|attempt| (attempt.worker.as_str(), attempt.outcome)).collect();
     assert_eq!(told, [("dead", Some(Outcome::Unavailable)), ("test/in-process", Some(Outcome::Found))]);
+    workers.stop().await;
+}
+
+/// The evidence store takes longer than the grace of a lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_attempt_that_lives_keeps_its_lease() {
+    let (folder, site) = (tempfile::tempdir().expect("temp"), site().await);
+    let s3 = S3::start(&folder.path().join("s3")).await;
+    let configuration = configuration(&site);
+    let mut node = node(&folder.path().join("data"), &configuration).await;
+    let options = s3.environment().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    node.evidence = EvidenceStore::open_with(&format!("s3://{BUCKET}/slow"), options).expect("opens");
+    s3.gate.send_replace(false);
+    let mut folded = node.engine.subscribe();
+    let workers = node.work(configuration.proxies.clone());
+    let job = create(&node, 1, "г. Небывалинск, ул. Пробная, д. 1", "standard").await;
+    until(&mut folded, |event| matches!(event, Event::TaskStarted(_))).await;
+    let started = node.engine.now();
+    until(&mut folded, |event| matches!(event, Event::LeaseExtended(_))).await;
+    // Past the deadline that the lease began with: window, timeout and grace.
+    let first = started.plus_ms(LEASE_GRACE_MS + 3_000);
+    tokio::time::sleep(Duration::from_millis(first.since_ms(node.engine.now()))).await;
+    s3.gate.send_replace(true);
+    let row = until_final(&node, job).await;
+    assert_eq!((row.status, site.asked()), (JobStatus::Completed, 1), "one attempt did it");
     workers.stop().await;
 }

@@ -15,17 +15,22 @@ use bytes::Bytes;
 use frame::{Frame, FrameError};
 use mirano_schemas::EvidenceId;
 use moka::sync::Cache;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutPayload, RetryConfig};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// From this size on, compressing and checking leave the async threads.
 const HEAVY_BYTES: usize = 256 * 1024;
+
+/// How long a store of objects is tried again for one request.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many names are remembered as being on disk.
 const SYNCED: u64 = 100_000;
@@ -128,8 +133,12 @@ impl EvidenceStore {
             return Self::open_folder(&url.to_file_path().map_err(|()| bad("not a local path".to_owned()))?);
         }
         super::tls::install();
-        let (store, prefix) = object_store::parse_url_opts(&url, options).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { store: Arc::from(store), prefix, local: None, synced: Cache::new(SYNCED) })
+        let (store, prefix) = match ObjectStoreScheme::parse(&url) {
+            Ok((ObjectStoreScheme::AmazonS3, prefix)) => s3(&url, options).map(|store| (store, prefix)),
+            _ => object_store::parse_url_opts(&url, options).map(|(store, prefix)| (Arc::from(store), prefix)),
+        }
+        .map_err(|error| bad(error.to_string()))?;
+        Ok(Self { store, prefix, local: None, synced: Cache::new(SYNCED) })
     }
 
     /// Opens a local folder, made where it is missing.
@@ -237,6 +246,22 @@ impl EvidenceStore {
         let name = id.to_string();
         self.prefix.clone().join(name.get(..2).unwrap_or_default()).join(name)
     }
+}
+
+/// An S3-compatible store that says within seconds that it is not there: its tasks are tried again by their policy,
+/// instead of holding their leases.
+fn s3(
+    url: &Url,
+    options: impl IntoIterator<Item = (String, String)>,
+) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+    let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    let mut builder = AmazonS3Builder::new().with_url(url.as_str()).with_retry(retry);
+    for (name, value) in options {
+        if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    Ok(Arc::new(builder.build()?))
 }
 
 /// The name of a body: of level person a hash under the person's key.
