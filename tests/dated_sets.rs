@@ -14,7 +14,7 @@ use mirano::node::{Node, Workers};
 use mirano_replay::facts;
 use mirano_replay::rows::{FactRow, ObservationRow};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{Attrs, Fact, FactId, JobId, JobStatus, ObservationId, Origin, Sealable, Value};
+use mirano_schemas::{Attrs, FactId, JobId, JobStatus, ObservationId, Origin, Sealable, SharedFact, Value};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ fn shown(node: &Node, observation: ObservationId) -> Shown {
     for id in &shown.ids {
         let known: FactRow = views.row(id.as_bytes()).expect("readable").expect("each fact of a set is there");
         let open = known.intervals.iter().filter(|interval| interval.to.is_none()).count();
-        let fact: Fact = plain(&known.body);
+        let fact: SharedFact = plain(&known.body);
         let identity: Vec<String> = fact.identity.values().map(text).collect();
         let identity = identity.join(" ");
         assert_eq!(open, 1, "{identity} is shown by one query, now");

@@ -110,7 +110,7 @@ fn facts(task: &LeasedTask, shift: u64) -> Vec<AnsweredFact> {
         AnsweredFact {
             kind: fact.kind.clone(),
             volatile: Some(Sealable::Plain([("views".to_owned(), integer(n + shift))].into())),
-            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact) },
+            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
         }
     };
     (shift..FACTS + shift).map(one).collect()

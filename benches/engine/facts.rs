@@ -30,5 +30,9 @@ fn answered(source: &str, observation: u64, index: usize) -> AnsweredFact {
         connector: 1,
     };
     let fact_id = fact_id(&fact);
-    AnsweredFact { kind: fact.kind.clone(), volatile: None, fact: LoggedFact { fact_id, body: Sealable::Plain(fact) } }
+    AnsweredFact {
+        kind: fact.kind.clone(),
+        volatile: None,
+        fact: LoggedFact { fact_id, body: Sealable::Plain(fact.into()) },
+    }
 }

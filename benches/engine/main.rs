@@ -18,6 +18,10 @@ use std::path::Path;
 use std::time::Duration;
 use world::World;
 
+/// The one of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Case {
     name: &'static str,
     facts: usize,

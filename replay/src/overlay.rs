@@ -1,15 +1,14 @@
 //! Changes on top of a store: what a decision, or commits in flight, would make of it.
 
-use crate::store::{Kept, Read, StoreError, Table, Visit, Write};
-use std::collections::BTreeMap;
+use crate::store::{Kept, Put, Read, StoreError, Table, Visit, Write};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::Arc;
 
 /// Changed rows of one table, by key.
-type Rows = BTreeMap<Vec<u8>, Option<Arc<[u8]>>>;
+type Rows = BTreeMap<Vec<u8>, Option<Put>>;
 
-/// Changed rows, in order of table and key; `None` is a deleted one. Clones share the rows' bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Changed rows, in order of table and key; `None` is a deleted one. Clones share the rows.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
     // By table first, so that a row is found by a borrowed key, among those of its table only.
     tables: BTreeMap<Table, Rows>,
@@ -26,19 +25,33 @@ impl Changes {
         self.tables.is_empty()
     }
 
+    /// How many rows changed.
+    pub fn len(&self) -> usize {
+        self.tables.values().map(BTreeMap::len).sum()
+    }
+
     /// Whether a row of the table changed.
     pub fn touch(&self, table: Table) -> bool {
         self.tables.contains_key(&table)
     }
 
     /// What became of a row; `None`: it did not change.
-    pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
-        Some(self.tables.get(&table)?.get(key)?.as_deref())
+    pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
+        Some(self.tables.get(&table)?.get(key)?.as_ref())
     }
 
     /// Notes what becomes of a row.
-    pub fn insert(&mut self, table: Table, key: Vec<u8>, row: Option<Arc<[u8]>>) {
+    pub fn insert(&mut self, table: Table, key: Vec<u8>, row: Option<Put>) {
         self.tables.entry(table).or_default().insert(key, row);
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) {
+        if let Some(rows) = self.tables.get_mut(&table) {
+            rows.remove(key);
+            if rows.is_empty() {
+                self.tables.remove(&table);
+            }
+        }
     }
 
     /// Later changes on top of these.
@@ -59,27 +72,26 @@ impl Changes {
     }
 
     /// All changes.
-    pub fn iter(&self) -> impl Iterator<Item = (Table, &Vec<u8>, &Option<Arc<[u8]>>)> {
-        self.tables.iter().flat_map(|(table, rows)| rows.iter().map(|(key, row)| (*table, key, row)))
+    pub fn iter(&self) -> impl Iterator<Item = (Table, &Vec<u8>, Option<&Put>)> {
+        self.tables.iter().flat_map(|(table, rows)| rows.iter().map(|(key, row)| (*table, key, row.as_ref())))
+    }
+
+    /// Writes them to a store.
+    pub fn write_to(&self, store: &mut impl Write) -> Result<(), StoreError> {
+        for (table, key, row) in self.iter() {
+            match row {
+                Some(row) => store.put(table, key, row.bytes()?.into_owned()),
+                None => store.delete(table, key),
+            }
+        }
+        Ok(())
     }
 
     /// Changes of a table from a key on.
-    fn from<'a>(&'a self, table: Table, start: &[u8]) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+    fn from<'a>(&'a self, table: Table, start: &[u8]) -> impl Iterator<Item = (&'a [u8], Option<&'a Put>)> + use<'a> {
         let range = (Bound::Included(start), Bound::Unbounded);
         let rows = self.tables.get(&table).map(|rows| rows.range::<[u8], _>(range));
-        rows.into_iter().flatten().map(|(key, row)| (key.as_slice(), row.as_deref()))
-    }
-}
-
-impl IntoIterator for Changes {
-    type Item = ((Table, Vec<u8>), Option<Vec<u8>>);
-    type IntoIter = Box<dyn Iterator<Item = Self::Item>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        let of_table = |(table, rows): (Table, Rows)| {
-            rows.into_iter().map(move |(key, row)| ((table, key), row.map(|row| row.to_vec())))
-        };
-        Box::new(self.tables.into_iter().flat_map(of_table))
+        rows.into_iter().flatten().map(|(key, row)| (key.as_slice(), row.as_ref()))
     }
 }
 
@@ -87,102 +99,93 @@ impl IntoIterator for Changes {
 pub struct Overlay<'a, R: Read + ?Sized> {
     below: &'a R,
     changes: Changes,
-    /// Changed rows that are still values, on top of `changes`; `None` was taken out and not put again yet.
-    kept: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Kept>>>,
+    /// Rows that were taken out to be changed and not put again yet.
+    taken: BTreeSet<(Table, Vec<u8>)>,
 }
 
 impl<'a, R: Read + ?Sized> Overlay<'a, R> {
     /// Nothing changed yet.
     pub fn new(below: &'a R) -> Self {
-        Self { below, changes: Changes::new(), kept: BTreeMap::new() }
+        Self { below, changes: Changes::new(), taken: BTreeSet::new() }
     }
 
-    fn forget(&mut self, table: Table, key: &[u8]) {
-        if let Some(rows) = self.kept.get_mut(&table) {
-            rows.remove(key);
+    fn change(&mut self, table: Table, key: &[u8], row: Option<Put>) {
+        let key = key.to_vec();
+        if !self.taken.is_empty() {
+            self.taken.remove(&(table, key.clone()));
         }
+        self.changes.insert(table, key, row);
     }
 
-    /// The changes. Refuses when a kept row was taken out and not put again.
-    pub fn into_changes(mut self) -> Result<Changes, StoreError> {
-        for (table, rows) in std::mem::take(&mut self.kept) {
-            for (key, row) in rows {
-                let lost =
-                    || StoreError::Row { table, detail: "taken out to be changed, and not put again".to_owned() };
-                self.changes.insert(table, key, Some(row.ok_or_else(lost)?.encode()?.into()));
+    /// The changes. Refuses when a row was taken out and not put again.
+    pub fn into_changes(self) -> Result<Changes, StoreError> {
+        match self.taken.first() {
+            None => Ok(self.changes),
+            Some((table, _)) => {
+                Err(StoreError::Row { table: *table, detail: "taken out to be changed, and not put again".to_owned() })
             }
         }
-        Ok(self.changes)
     }
 }
 
 impl<R: Read + ?Sized> Read for Overlay<'_, R> {
     fn kept(&self, table: Table, key: &[u8]) -> Option<&Kept> {
-        self.kept.get(&table)?.get(key)?.as_ref()
+        match self.changes.get(table, key) {
+            Some(Some(Put::Kept(kept))) => Some(kept),
+            Some(_) => None,
+            None => self.below.kept(table, key),
+        }
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(kept) = self.kept(table, key) {
-            return kept.encode().map(Some);
-        }
         match self.changes.get(table, key) {
-            Some(changed) => Ok(changed.map(<[u8]>::to_vec)),
+            Some(Some(put)) => put.bytes().map(|bytes| Some(bytes.into_owned())),
+            Some(None) => Ok(None),
             None => self.below.get(table, key),
         }
     }
 
     fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        if let Some(kept) = self.kept(table, key) {
-            take(&kept.encode()?);
-            return Ok(());
-        }
         match self.changes.get(table, key) {
-            Some(changed) => {
-                changed.into_iter().for_each(take);
-                Ok(())
-            }
+            Some(Some(put)) => put.bytes().map(|bytes| take(&bytes)),
+            Some(None) => Ok(()),
             None => self.below.with(table, key, take),
         }
     }
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         let start = if from > prefix { from } else { prefix };
-        let Some(kept) = self.kept.get(&table).filter(|kept| !kept.is_empty()) else {
-            return scan_merged(self.changes.from(table, start), self.below, table, prefix, from, visit);
-        };
-        let mut changes = self.changes.clone();
-        for (key, row) in kept.iter().filter_map(|(key, row)| Some((key, row.as_ref()?))) {
-            changes.insert(table, key.clone(), Some(row.encode()?.into()));
-        }
-        scan_merged(changes.from(table, start), self.below, table, prefix, from, visit)
+        scan_merged(self.changes.from(table, start), self.below, table, prefix, from, visit)
     }
 }
 
 impl<R: Read + ?Sized> Write for Overlay<'_, R> {
     fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        self.forget(table, key);
-        self.changes.insert(table, key.to_vec(), Some(value.into()));
+        self.change(table, key, Some(Put::Bytes(value.into())));
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) {
-        self.forget(table, key);
-        self.changes.insert(table, key.to_vec(), None);
+        self.change(table, key, None);
     }
 
     fn keep(&mut self, table: Table, key: &[u8], row: Kept) -> Option<Kept> {
-        self.kept.entry(table).or_default().insert(key.to_vec(), Some(row));
+        self.change(table, key, Some(Put::Kept(row)));
         None
     }
 
     fn take(&mut self, table: Table, key: &[u8]) -> Option<Kept> {
-        self.kept.get_mut(&table)?.get_mut(key)?.take()
+        let Some(Some(Put::Kept(kept))) = self.changes.get(table, key) else { return None };
+        let kept = kept.clone();
+        self.changes.remove(table, key);
+        self.taken.insert((table, key.to_vec()));
+        Some(kept)
     }
 }
 
 /// Scans `below` with changes laid over it, in order of key. `above` are the changes of the table in order, from the
 /// later of `prefix` and `from` on.
 pub fn scan_merged<'c, R: Read + ?Sized>(
-    above: impl Iterator<Item = (&'c [u8], Option<&'c [u8]>)>,
+    above: impl Iterator<Item = (&'c [u8], Option<&'c Put>)>,
     below: &R,
     table: Table,
     prefix: &[u8],
@@ -191,18 +194,17 @@ pub fn scan_merged<'c, R: Read + ?Sized>(
 ) -> Result<(), StoreError> {
     let start = if from > prefix { from } else { prefix };
     let mut above = above.take_while(|(key, _)| key.starts_with(prefix)).peekable();
+    let mut failed = None;
     let mut more = true;
     below.scan(table, prefix, start, &mut |key, value| {
         while let Some((changed, new)) = above.next_if(|(changed, _)| *changed < key) {
-            if let Some(new) = new {
-                more = visit(changed, new);
-                if !more {
-                    return false;
-                }
+            more = new.is_none_or(|new| show(changed, new, visit, &mut failed));
+            if !more {
+                return false;
             }
         }
         more = match above.next_if(|(changed, _)| *changed == key) {
-            Some((_, Some(new))) => visit(key, new),
+            Some((_, Some(new))) => show(key, new, visit, &mut failed),
             Some((_, None)) => true,
             None => visit(key, value),
         };
@@ -210,14 +212,23 @@ pub fn scan_merged<'c, R: Read + ?Sized>(
     })?;
     if more {
         for (key, new) in above {
-            if let Some(new) = new
-                && !visit(key, new)
-            {
+            if !new.is_none_or(|new| show(key, new, visit, &mut failed)) {
                 break;
             }
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Shows a changed row; whether the visitor wants more. A row that has no bytes ends the scan.
+fn show(key: &[u8], put: &Put, visit: Visit<'_>, failed: &mut Option<StoreError>) -> bool {
+    match put.bytes() {
+        Ok(bytes) => visit(key, &bytes),
+        Err(error) => {
+            *failed = Some(error);
+            false
+        }
+    }
 }
 
 #[cfg(test)]

@@ -359,7 +359,7 @@ pub struct ObservationRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FactRow {
     /// What it says.
-    pub body: Sealable<Fact>,
+    pub body: Sealable<SharedFact>,
     /// Intervals, in the order they began.
     pub intervals: Vec<IntervalRow>,
 }

@@ -6,7 +6,9 @@
 use mirano_schemas::codec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A store that can't be read or written, or a row in it that does not decode.
@@ -118,6 +120,38 @@ impl Kept {
     /// Its bytes.
     pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
         (self.encode)(&*self.row)
+    }
+}
+
+/// A row as it was put. Clones share it.
+#[derive(Clone)]
+pub enum Put {
+    /// As bytes.
+    Bytes(Arc<[u8]>),
+    /// As a value: whoever writes it down, on a thread of his own, makes the bytes.
+    Kept(Kept),
+}
+
+impl Put {
+    /// Its bytes.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>, StoreError> {
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Kept(kept) => kept.encode().map(Cow::Owned),
+        }
+    }
+}
+
+/// By bytes: how a row was put makes no difference.
+impl PartialEq for Put {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().fmt(f)
     }
 }
 

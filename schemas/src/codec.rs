@@ -153,7 +153,23 @@ pub fn decode_exact<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError>
 
 /// Encodes a value with the pinned configuration: rows of views, sealed plaintexts.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    Ok(bincode::serde::encode_to_vec(value, CONFIG)?)
+    let mut out = Vec::with_capacity(256);
+    encode_into(value, &mut out)?;
+    Ok(out)
+}
+
+/// Appends what [`encode`] gives.
+pub(crate) fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
+    bincode::serde::encode_into_std_write(value, out, CONFIG).map(drop)
+}
+
+/// How many bytes [`encode`] gives; 0 where it fails.
+pub fn size<T: Serialize>(value: &T) -> usize {
+    let mut writer = bincode::enc::write::SizeWriter::default();
+    match bincode::serde::encode_into_writer(value, &mut writer, CONFIG) {
+        Ok(()) => writer.bytes_written,
+        Err(_) => 0,
+    }
 }
 
 /// Reads an old version of an event as the current one. Every version ever written has an arm here or is current.
@@ -166,7 +182,14 @@ pub(crate) fn upcast(number: u16, version: u16, _payload: &[u8]) -> Result<Event
 pub fn encode_event(out: &mut Vec<u8>, event: &Event) -> Result<(), EncodeError> {
     out.extend_from_slice(&event.number().to_le_bytes());
     out.extend_from_slice(&event.version().to_le_bytes());
-    part(out, &event.encode_payload()?)
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    event.encode_payload(out)?;
+    let len = u32::try_from(out.len() - start - 4).map_err(|_| EncodeError::TooLong)?;
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+    Ok(())
 }
 
 /// A body of a head and events already encoded with [`encode_event`], as the given version writes it.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A typed attribute value, already canonical: build it with the constructors.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -159,13 +160,63 @@ pub enum Sealable<T> {
     Sealed(SealedBytes),
 }
 
+/// A fact that several hold: log, rows and rules share one. As bytes, as JSON and to a reader it is the fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFact(Arc<Fact>);
+
+impl From<Fact> for SharedFact {
+    fn from(fact: Fact) -> Self {
+        Self(Arc::new(fact))
+    }
+}
+
+impl From<SharedFact> for Fact {
+    fn from(fact: SharedFact) -> Self {
+        Arc::unwrap_or_clone(fact.0)
+    }
+}
+
+impl std::ops::Deref for SharedFact {
+    type Target = Fact;
+    fn deref(&self) -> &Fact {
+        &self.0
+    }
+}
+
+impl Serialize for SharedFact {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedFact {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Fact::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl JsonSchema for SharedFact {
+    fn inline_schema() -> bool {
+        Fact::inline_schema()
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Fact::schema_name()
+    }
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        Fact::schema_id()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Fact::json_schema(generator)
+    }
+}
+
 /// A fact as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoggedFact {
     /// Its name.
     pub fact_id: FactId,
     /// What it says.
-    pub body: Sealable<Fact>,
+    pub body: Sealable<SharedFact>,
 }
 
 /// Attributes that change without being news (view counters), by fact: kept with the observation only.

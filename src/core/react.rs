@@ -96,6 +96,9 @@ fn for_waiting(
                 tell(decision, job)?;
             }
         }
+        if waiting.len() < AT_ONCE {
+            return Ok(true);
+        }
     }
 }
 

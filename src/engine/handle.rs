@@ -48,21 +48,48 @@ pub struct Answer {
     pub position: Position,
 }
 
-/// The engine. Clones are handles to the same one.
+/// The engine. Clones are handles to the same one; with the last of them its partitions stop to decide.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
-pub(super) struct Inner {
+struct Inner {
+    shared: Arc<Shared>,
+    commands: Vec<mpsc::Sender<Request>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    policy: Mutex<Arc<Policy>>,
+}
+
+/// The last handle waits for the threads: a process that ends while one of them is inside of RocksDB would abort.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.commands.clear();
+        for thread in self.threads.drain(..) {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the partitions and the handles see of each other.
+pub(super) struct Shared {
     pub(super) options: Options,
-    pub(super) commands: Vec<mpsc::Sender<Request>>,
     /// For each partition, how many commits the views show.
     pub(super) folded: Vec<watch::Sender<u64>>,
     /// Grows with every batch that any partition folded.
     pub(super) folds: watch::Sender<u64>,
     pub(super) events: broadcast::Sender<Folded>,
-    policy: Mutex<Arc<Policy>>,
     /// Partitions that decide no more, and why.
     pub(super) stopped: Mutex<BTreeMap<u32, String>>,
+}
+
+impl Shared {
+    /// The views show so many commits of a partition.
+    pub(super) fn announce(&self, partition: u32, shown: u64) {
+        if let Some(folded) = self.folded.get(partition as usize) {
+            folded.send_replace(shown);
+        }
+        self.folds.send_modify(|folds| *folds += 1);
+    }
 }
 
 impl Engine {
@@ -84,19 +111,18 @@ impl Engine {
             folded.push(watch::Sender::new(options.log.head(partition).next_seq));
         }
         let policy = Policy::empty().map_err(|reason| EngineError::Stopped { partition: 0, reason })?;
-        let inner = Arc::new(Inner {
+        let shared = Arc::new(Shared {
             options,
-            commands,
             folded,
             folds: watch::Sender::new(0),
             events: broadcast::Sender::new(4_096),
-            policy: Mutex::new(Arc::new(policy)),
             stopped: Mutex::default(),
         });
+        let mut inner = Inner { shared, commands, threads: Vec::new(), policy: Mutex::new(Arc::new(policy)) };
         for (partition, receiver) in (0..partitions).zip(receivers) {
-            runtime::start(Arc::clone(&inner), partition, receiver)?;
+            inner.threads.push(runtime::start(Arc::clone(&inner.shared), partition, receiver)?);
         }
-        Ok(Self(inner))
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Has a command decided. The reply comes when its commit counts and the views show it.
@@ -140,27 +166,27 @@ impl Engine {
 
     /// How many partitions the log has.
     pub fn partitions(&self) -> u32 {
-        self.0.options.log.partitions()
+        self.0.shared.options.log.partitions()
     }
 
     /// The read models.
     pub fn views(&self) -> &Arc<Views> {
-        &self.0.options.views
+        &self.0.shared.options.views
     }
 
     /// The log.
     pub fn log(&self) -> &Arc<dyn Sequencer> {
-        &self.0.options.log
+        &self.0.shared.options.log
     }
 
     /// Keys of persons.
     pub fn vault(&self) -> &Arc<dyn Vault> {
-        &self.0.options.vault
+        &self.0.shared.options.vault
     }
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        self.0.options.clock.now()
+        self.0.shared.options.clock.now()
     }
 
     /// The policy in force in partition 0, compiled once for each version.
@@ -180,13 +206,13 @@ impl Engine {
 
     /// A partition that decides no more, and why; reads go on.
     pub fn stopped(&self) -> Option<(u32, String)> {
-        let stopped = self.0.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stopped = self.0.shared.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         stopped.first_key_value().map(|(partition, reason)| (*partition, reason.clone()))
     }
 
     /// Waits until every partition decides by a policy: until then a job there would not find its profile.
     pub async fn policy_everywhere(&self, version: u64) -> Result<(), EngineError> {
-        let mut folds = self.0.folds.subscribe();
+        let mut folds = self.0.shared.folds.subscribe();
         for partition in 0..self.partitions() {
             // A later policy will do as well.
             while in_force(&**self.views(), partition)?.is_none_or(|there| there < version) {
@@ -203,7 +229,7 @@ impl Engine {
 
     /// Commits as they become visible. A slow receiver is told how many it missed, and holds nobody up.
     pub fn subscribe(&self) -> broadcast::Receiver<Folded> {
-        self.0.events.subscribe()
+        self.0.shared.events.subscribe()
     }
 
     /// For each partition, the last position that the views show.
@@ -211,12 +237,12 @@ impl Engine {
         let shown = |(partition, folded): (u32, &watch::Sender<u64>)| {
             Some(Position { partition, seq: folded.borrow().checked_sub(1)? })
         };
-        (0u32..).zip(&self.0.folded).filter_map(shown).collect()
+        (0u32..).zip(&self.0.shared.folded).filter_map(shown).collect()
     }
 
     /// Waits until the views show a position; `false` when that takes longer than `patience`.
     pub async fn wait_for(&self, position: Position, patience: Duration) -> bool {
-        let Some(folded) = self.0.folded.get(position.partition as usize) else { return false };
+        let Some(folded) = self.0.shared.folded.get(position.partition as usize) else { return false };
         let mut folded = folded.subscribe();
         tokio::time::timeout(patience, folded.wait_for(|shown| *shown > position.seq))
             .await

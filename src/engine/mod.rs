@@ -9,6 +9,7 @@ mod error;
 mod handle;
 pub mod partition;
 mod runtime;
+mod writer;
 
 pub use catch_up::{CatchUp, catch_up, catch_up_in};
 pub use clock::{Clock, SystemClock};

@@ -5,6 +5,10 @@
 //! commit they rest on counts, and in order; a cause is reacted to exactly once, because the cursor moves in the commit
 //! that reacts. It holds no clock, does no input or output, and knows no thread.
 
+mod state;
+#[cfg(test)]
+mod tests;
+
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{Command, Reply};
 use crate::core::decide;
@@ -13,19 +17,22 @@ use crate::core::job::RiskMemo;
 use crate::core::policy::Policy;
 use crate::core::react::concerns;
 use crate::core::vault::Vault;
-use mirano_replay::apply::{self, ApplyError, At};
-use mirano_replay::overlay::{Changes, Overlay, scan_merged};
+use mirano_replay::apply::{self, At};
+use mirano_replay::overlay::{Changes, Overlay};
 use mirano_replay::rows::{AnchorRow, PolicyRow, key};
-use mirano_replay::store::{Read, ReadExt, StoreError, Table, Visit};
+use mirano_replay::store::{Read, ReadExt, StoreError, Table};
 use mirano_schemas::codec::{self, CommitHead};
 use mirano_schemas::envelope::{Envelope, Head};
 use mirano_schemas::*;
+use state::{Pending, State};
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// A cursor that moved so far without a reaction rides along on the next commit, whatever that is.
 const CURSOR_LAG: u64 = 256;
+
+/// Written rows that are kept in memory, about 1 KB each.
+const ROWS_AT_HAND: usize = 16_384;
 
 /// What the caller keeps of a command until it is answered.
 pub type Ticket = u64;
@@ -54,13 +61,9 @@ pub struct Settled {
     pub answers: Vec<(Ticket, Result<Reply, DecideError>)>,
 }
 
-/// For each changed row, the seq that changed it last, and what it is.
-type Pending = BTreeMap<Table, BTreeMap<Vec<u8>, (u64, Option<Arc<[u8]>>)>>;
-
 struct InFlight {
     head: Head,
     position: Position,
-    recorded_at: Timestamp,
     changes: Changes,
     body: codec::CommitBody,
     answers: Vec<(Ticket, Result<Reply, DecideError>)>,
@@ -75,48 +78,12 @@ pub struct Partition {
     recorded_at: Timestamp,
     in_flight: VecDeque<InFlight>,
     overlay: Pending,
+    /// Changes in `overlay` that the views have as well, with the last seq of each, and how many rows they are.
+    written: VecDeque<(u64, Changes)>,
+    at_hand: usize,
     cursors: BTreeMap<u32, u64>,
     policy: Arc<Policy>,
     memo: RiskMemo,
-}
-
-/// The views with what is in flight on top.
-struct State<'a> {
-    overlay: &'a Pending,
-    views: &'a dyn Read,
-}
-
-impl State<'_> {
-    fn changed(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
-        Some(self.overlay.get(&table)?.get(key)?.1.as_deref())
-    }
-}
-
-impl Read for State<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.changed(table, key) {
-            Some(changed) => Ok(changed.map(<[u8]>::to_vec)),
-            None => self.views.get(table, key),
-        }
-    }
-
-    fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        match self.changed(table, key) {
-            Some(changed) => {
-                changed.into_iter().for_each(take);
-                Ok(())
-            }
-            None => self.views.with(table, key, take),
-        }
-    }
-
-    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
-        let start = if from > prefix { from } else { prefix };
-        let range = (Bound::Included(start), Bound::Unbounded);
-        let rows = self.overlay.get(&table).map(|rows| rows.range::<[u8], _>(range));
-        let above = rows.into_iter().flatten().map(|(key, (_, row))| (key.as_slice(), row.as_deref()));
-        scan_merged(above, self.views, table, prefix, from, visit)
-    }
 }
 
 impl Partition {
@@ -131,6 +98,8 @@ impl Partition {
             recorded_at: anchor.map_or(Timestamp::default(), |anchor| anchor.recorded_at),
             in_flight: VecDeque::new(),
             overlay: BTreeMap::new(),
+            written: VecDeque::new(),
+            at_hand: 0,
             cursors: BTreeMap::new(),
             policy: Arc::new(Policy::empty().map_err(StoreError::Storage)?),
             memo: RiskMemo::default(),
@@ -342,7 +311,7 @@ impl Partition {
             changes.extend(rest.into_changes()?);
         }
         for (table, key, row) in changes.iter() {
-            self.overlay.entry(table).or_default().insert(key.clone(), (position.seq, row.clone()));
+            self.overlay.entry(table).or_default().insert(key.clone(), (position.seq, row.cloned()));
         }
         self.head = Head { partition: self.id, next_seq: position.seq + 1, hash: envelope.hash() };
         self.recorded_at = recorded_at;
@@ -354,7 +323,6 @@ impl Partition {
         self.in_flight.push_back(InFlight {
             head: self.head,
             position,
-            recorded_at,
             changes,
             body: codec::CommitBody { head, events },
             answers,
@@ -371,12 +339,20 @@ impl Partition {
         Some(Settled { position, changes, body, answers })
     }
 
-    /// The changes of all commits up to `seq` are in the views now.
-    pub fn written(&mut self, changes: &Changes, seq: u64) {
-        for (table, key, _) in changes.iter() {
-            let Some(rows) = self.overlay.get_mut(&table) else { continue };
-            if rows.get(key).is_some_and(|(last, _)| *last <= seq) {
-                rows.remove(key);
+    /// The changes of all commits up to `seq` are in the views now. They are kept at hand for a while, because what was
+    /// just written is what is read next; nobody else writes the rows of this partition.
+    pub fn written(&mut self, changes: Changes, seq: u64) {
+        self.at_hand += changes.len();
+        self.written.push_back((seq, changes));
+        while self.at_hand > ROWS_AT_HAND
+            && let Some((seq, changes)) = self.written.pop_front()
+        {
+            self.at_hand -= changes.len();
+            for (table, key, _) in changes.iter() {
+                let Some(rows) = self.overlay.get_mut(&table) else { continue };
+                if rows.get(key).is_some_and(|(last, _)| *last <= seq) {
+                    rows.remove(key);
+                }
             }
         }
     }
@@ -388,6 +364,8 @@ impl Partition {
         if !bugs::on(Bug::OverlayKeptAfterVoid) {
             self.overlay.clear();
         }
+        self.written.clear();
+        self.at_hand = 0;
         self.head = head;
         let anchor: Option<AnchorRow> = views.row(&key::anchor(self.id))?;
         self.recorded_at = anchor.map_or(self.recorded_at, |anchor| anchor.recorded_at);
@@ -401,28 +379,8 @@ impl Partition {
         self.head
     }
 
-    /// When the oldest commit in flight was taken.
-    pub fn oldest(&self) -> Option<Timestamp> {
-        self.in_flight.front().map(|commit| commit.recorded_at)
-    }
-
     /// The heads of what is in flight, oldest first: for assertions.
     pub fn heads(&self) -> impl Iterator<Item = Head> + '_ {
         self.in_flight.iter().map(|commit| commit.head)
     }
 }
-
-/// Folds a commit that somebody else decided into changes.
-pub fn fold(
-    views: &dyn Read,
-    position: Position,
-    hash: CommitHash,
-    body: &codec::CommitBody,
-) -> Result<Changes, ApplyError> {
-    let mut overlay = Overlay::new(views);
-    apply::commit(&mut overlay, position, hash, body)?;
-    Ok(overlay.into_changes()?)
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,11 +3,11 @@
 //! Each partition has a thread of its own, because decisions and folds read and write RocksDB. It stops, and says why,
 //! when the log takes nothing any more or a commit does not fold; it never guesses on.
 
-use super::handle::{Answer, Folded, Inner};
+use super::handle::{Answer, Folded, Shared};
 use super::partition::{Given, Partition, Ticket};
+use super::writer::{Batch, Writer, Written, respond};
 use super::{EngineError, catch_up};
-use crate::core::command::{Command, Reply};
-use crate::core::decision::DecideError;
+use crate::core::command::Command;
 use crate::sequencer::{AppendError, Committed, Outcome};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -21,6 +21,7 @@ use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,14 +39,20 @@ pub(super) struct Request {
     pub(super) span: tracing::Span,
 }
 
-/// Starts the thread of a partition.
-pub(super) fn start(inner: Arc<Inner>, partition: u32, commands: mpsc::Receiver<Request>) -> Result<(), EngineError> {
-    let stopped = |reason: String| EngineError::Stopped { partition, reason };
-    let head = inner.options.log.head(partition);
-    let state = Partition::begin(head, inner.options.log.partitions(), &*inner.options.views)?;
-    let handle = tokio::runtime::Handle::current();
+/// Starts the threads of a partition.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    partition: u32,
+    commands: mpsc::Receiver<Request>,
+) -> Result<JoinHandle<()>, EngineError> {
+    let stopped = |error: std::io::Error| EngineError::Stopped { partition, reason: error.to_string() };
+    let head = shared.options.log.head(partition);
+    let state = Partition::begin(head, shared.options.log.partitions(), &*shared.options.views)?;
+    // A runtime of its own: the caller's may end before the last handle of the engine goes.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(stopped)?;
     let looper = Loop {
-        inner,
+        writer: Writer::start(Arc::clone(&shared), partition)?,
+        shared,
         partition,
         state,
         commands,
@@ -53,18 +60,19 @@ pub(super) fn start(inner: Arc<Inner>, partition: u32, commands: mpsc::Receiver<
         next_ticket: 0,
         in_flight: FuturesOrdered::new(),
         recent: VecDeque::new(),
+        shown: head.next_seq,
         next_expiry: None,
         expiry_after: None,
     };
     std::thread::Builder::new()
         .name(format!("partition-{partition}"))
-        .spawn(move || handle.block_on(looper.run()))
-        .map_err(|error| stopped(error.to_string()))?;
-    Ok(())
+        .spawn(move || runtime.block_on(looper.run()))
+        .map_err(stopped)
 }
 
 struct Loop {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
+    writer: Writer,
     partition: u32,
     state: Partition,
     commands: mpsc::Receiver<Request>,
@@ -72,6 +80,8 @@ struct Loop {
     next_ticket: Ticket,
     in_flight: FuturesOrdered<BoxFuture<'static, Result<Outcome, AppendError>>>,
     recent: VecDeque<Folded>,
+    /// How many commits of this partition the views show.
+    shown: u64,
     /// No lease ends before then.
     next_expiry: Option<Timestamp>,
     /// When so many commits are folded, it is known when the next lease ends.
@@ -87,10 +97,10 @@ impl Loop {
         tracing::error!(partition = self.partition, %reason, "the partition stopped deciding");
         metrics::gauge!("mirano_partition_stopped", "partition" => self.partition.to_string()).set(1.0);
         let stopped = || EngineError::Stopped { partition: self.partition, reason: reason.clone() };
-        let known = self.inner.stopped.lock();
+        let known = self.shared.stopped.lock();
         known.unwrap_or_else(std::sync::PoisonError::into_inner).insert(self.partition, reason.clone());
         // Whoever waits for this partition looks again.
-        self.inner.folds.send_modify(|folds| *folds += 1);
+        self.shared.folds.send_modify(|folds| *folds += 1);
         for (_, request) in std::mem::take(&mut self.waiting) {
             let _ = request.answer.send(Err(stopped()));
         }
@@ -101,16 +111,17 @@ impl Loop {
     }
 
     async fn serve(&mut self) -> Result<(), EngineError> {
-        let inner = Arc::clone(&self.inner);
-        let mut folds = inner.folds.subscribe();
+        let shared = Arc::clone(&self.shared);
+        let mut folds = shared.folds.subscribe();
         self.note_expiry()?;
         self.look_around()?;
         loop {
-            let room = self.state.in_flight() < MOST_IN_FLIGHT;
+            let room = self.state.in_flight().max(self.writer.unwritten()) < MOST_IN_FLIGHT;
             let expiry = self.expiry_in();
             tokio::select! {
                 biased;
-                Some(outcome) = self.in_flight.next(), if !self.in_flight.is_empty() => self.settle(outcome)?,
+                Some(outcome) = self.in_flight.next(), if !self.in_flight.is_empty() => self.settle(outcome).await?,
+                written = self.writer.next(), if !self.writer.is_idle() => self.written(written?)?,
                 changed = folds.changed(), if room => {
                     if changed.is_err() { return Ok(()) }
                 }
@@ -134,7 +145,7 @@ impl Loop {
     }
 
     fn give(&mut self, ticket: Ticket, request: Request) {
-        let options = &self.inner.options;
+        let options = &self.shared.options;
         let given = request.span.in_scope(|| {
             self.state.give(
                 &*options.views,
@@ -153,12 +164,16 @@ impl Loop {
             Given::Waits => {
                 self.waiting.insert(ticket, request);
             }
-            Given::Answered(answer) => respond(request, self.last(), answer),
+            // It rests on all that was decided before, so it waits until the views show that.
+            Given::Answered(answer) if self.writer.is_idle() => respond(request, self.last(), answer),
+            Given::Answered(answer) => {
+                self.writer.give(Batch { settled: Vec::new(), due: vec![(request, self.last(), answer)] });
+            }
         }
     }
 
     fn append(&mut self, record: Vec<u8>) {
-        self.in_flight.push_back(self.inner.options.log.append(self.partition, Bytes::from(record)));
+        self.in_flight.push_back(self.shared.options.log.append(self.partition, Bytes::from(record)));
     }
 
     /// The last commit that the views show.
@@ -166,9 +181,9 @@ impl Loop {
         Position { partition: self.partition, seq: self.state.head().next_seq.saturating_sub(1) }
     }
 
-    fn settle(&mut self, first: Result<Outcome, AppendError>) -> Result<(), EngineError> {
+    async fn settle(&mut self, first: Result<Outcome, AppendError>) -> Result<(), EngineError> {
         let mut outcome = Some(first);
-        let (mut changes, mut settled) = (Changes::new(), Vec::new());
+        let mut batch = Batch::default();
         let mut void = false;
         while let Some(next) = outcome {
             match next.map_err(|error| EngineError::LogUnavailable(error.to_string()))? {
@@ -178,69 +193,53 @@ impl Loop {
                 }
                 Outcome::Counted { .. } | Outcome::Void { .. } => {
                     let Some(mut commit) = self.state.counted() else { break };
-                    changes.extend(std::mem::take(&mut commit.changes));
-                    settled.push(commit);
+                    for (ticket, answer) in std::mem::take(&mut commit.answers) {
+                        let request = self.waiting.remove(&ticket);
+                        batch.due.extend(request.map(|request| (request, commit.position, answer)));
+                    }
+                    batch.settled.push(commit);
                 }
             }
             outcome = self.in_flight.next().now_or_never().flatten();
         }
-        if let Some(last) = settled.last().map(|commit| commit.position) {
-            self.inner.options.views.write(&changes, settled.len())?;
-            self.state.written(&changes, last.seq);
-            self.hasten_expiry(&changes);
-            self.show(settled, last);
-            if self.expiry_after.is_some_and(|seq| last.seq + 1 >= seq) {
-                self.note_expiry()?;
-            }
+        if !batch.settled.is_empty() {
+            self.writer.give(batch);
         }
-        if void { self.again() } else { Ok(()) }
+        if void { self.again().await } else { Ok(()) }
+    }
+
+    /// The views show these commits.
+    fn written(&mut self, written: Written) -> Result<(), EngineError> {
+        let Some(last) = written.commits.last().map(|commit| commit.position) else { return Ok(()) };
+        self.hasten_expiry(&written.changes);
+        self.state.written(written.changes, last.seq);
+        self.shown = last.seq + 1;
+        self.recent.extend(written.commits);
+        let old = self.recent.len().saturating_sub(RECENT);
+        self.recent.drain(..old);
+        if self.expiry_after.is_some_and(|seq| last.seq + 1 >= seq) {
+            self.note_expiry()?;
+        }
+        Ok(())
     }
 
     /// Whether the oldest commit in flight is in the log although our record of it is void: a producer's retry, or
     /// another decider that decided the same upon the same, put the same bytes there before. Then what is behind it in
     /// flight may count too, and deciding it again would do it twice.
     fn twin_counts(&self) -> bool {
-        self.state.heads().next().is_some_and(|head| self.inner.options.log.check_anchor(&head).is_ok())
-    }
-
-    /// The views show these commits: tells everybody, then answers.
-    fn show(&mut self, mut settled: Vec<super::partition::Settled>, last: Position) {
-        metrics::counter!("mirano_commits_total").increment(settled.len() as u64);
-        for commit in &mut settled {
-            let body = Arc::new(std::mem::take(&mut commit.body));
-            self.publish(Folded { position: commit.position, body });
-        }
-        self.announce(last.seq + 1);
-        for commit in settled {
-            for (ticket, answer) in commit.answers {
-                if let Some(request) = self.waiting.remove(&ticket) {
-                    respond(request, commit.position, answer);
-                }
-            }
-        }
-    }
-
-    fn publish(&mut self, folded: Folded) {
-        let _ = self.inner.events.send(folded.clone());
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(folded);
-    }
-
-    fn announce(&self, shown: u64) {
-        if let Some(folded) = self.inner.folded.get(self.partition as usize) {
-            folded.send_replace(shown);
-        }
-        self.inner.folds.send_modify(|folds| *folds += 1);
+        self.state.heads().next().is_some_and(|head| self.shared.options.log.check_anchor(&head).is_ok())
     }
 
     /// Somebody else's commit came first: folds what the log holds, and decides the waiting commands anew.
-    fn again(&mut self) -> Result<(), EngineError> {
+    async fn again(&mut self) -> Result<(), EngineError> {
         metrics::counter!("mirano_void_total").increment(1);
+        while !self.writer.is_idle() {
+            let written = self.writer.next().await?;
+            self.written(written)?;
+        }
         self.in_flight = FuturesOrdered::new();
         self.recent.clear();
-        let options = &self.inner.options;
+        let options = &self.shared.options;
         catch_up(&*options.log, &options.views, self.partition, |_, _| ())?;
         // Where the views stand, not where the log is: it may have gone on since.
         let anchor: Option<AnchorRow> = options.views.row(&key::anchor(self.partition))?;
@@ -249,7 +248,8 @@ impl Loop {
             None => Head::genesis(options.log.log_id(), self.partition),
         };
         let tickets = self.state.void(head, &*options.views)?;
-        self.announce(head.next_seq);
+        self.shown = head.next_seq;
+        self.shared.announce(self.partition, head.next_seq);
         // What all did meanwhile comes first: who is decided before it would wait for what is known already.
         self.look_around()?;
         for ticket in tickets {
@@ -262,12 +262,12 @@ impl Loop {
 
     /// Looks at what all partitions folded since, and reacts.
     fn look_around(&mut self) -> Result<(), EngineError> {
-        let inner = Arc::clone(&self.inner);
-        for (foreign, folded) in (0u32..).zip(&inner.folded) {
-            let shown = *folded.borrow();
+        let shared = Arc::clone(&self.shared);
+        for (foreign, folded) in (0u32..).zip(&shared.folded) {
+            let shown = if foreign == self.partition { self.shown } else { *folded.borrow() };
             while self.state.cursor(foreign) < shown && self.state.in_flight() < MOST_IN_FLIGHT {
                 for seen in self.read(foreign, shown)? {
-                    let options = &self.inner.options;
+                    let options = &self.shared.options;
                     let records = self
                         .state
                         .look_by(
@@ -302,14 +302,14 @@ impl Loop {
             let skip = usize::try_from(next - first).unwrap_or(usize::MAX);
             return Ok(self.recent.iter().skip(skip).take(64).cloned().collect());
         }
-        let commits = self.inner.options.log.read(foreign, next, LOOK_BYTES)?;
+        let commits = self.shared.options.log.read(foreign, next, LOOK_BYTES)?;
         let visible = commits.into_iter().filter(|commit| commit.position.seq < shown);
         visible.map(|commit| decode(&commit)).collect()
     }
 
     fn note_expiry(&mut self) -> Result<(), EngineError> {
         self.expiry_after = None;
-        let views = &self.inner.options.views;
+        let views = &self.shared.options.views;
         let first = views.keys(Table::LeaseEnd, &self.partition.to_be_bytes(), &[], 1)?;
         let due = first.first().and_then(|place| place.get(4..12)).map(mirano_replay::apply::be_u64);
         self.next_expiry = due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX)));
@@ -327,7 +327,7 @@ impl Loop {
 
     fn expiry_in(&self) -> Option<Duration> {
         let due = self.next_expiry?;
-        Some(Duration::from_millis(due.since_ms(self.inner.options.clock.now()) + 1))
+        Some(Duration::from_millis(due.since_ms(self.shared.options.clock.now()) + 1))
     }
 
     fn expire(&mut self) -> Result<(), EngineError> {
@@ -339,15 +339,15 @@ impl Loop {
             answer,
             span: tracing::info_span!("expire_leases"),
         });
-        match self.state.in_flight() {
-            0 => {
+        match self.state.in_flight() == 0 && self.writer.is_idle() {
+            true => {
                 self.note_expiry()?;
                 // A clock that stepped back finds nothing due, and looks again.
-                let soon = self.inner.options.clock.now().plus_ms(1_000);
+                let soon = self.shared.options.clock.now().plus_ms(1_000);
                 self.next_expiry = self.next_expiry.map(|due| due.max(soon));
                 Ok(())
             }
-            _ => {
+            false => {
                 self.expiry_after = Some(self.state.head().next_seq);
                 Ok(())
             }
@@ -359,15 +359,4 @@ fn decode(commit: &Committed) -> Result<Folded, EngineError> {
     let at = commit.position;
     let body = CommitBody::decode(commit.body()).map_err(|error| EngineError::Decode { at, error })?;
     Ok(Folded { position: at, body: Arc::new(body) })
-}
-
-fn respond(request: Request, position: Position, answer: Result<Reply, DecideError>) {
-    let answer = match answer {
-        Ok(reply) => Ok(Answer { reply, position }),
-        Err(DecideError::Rejection(rejection)) => Err(EngineError::Rejected(rejection)),
-        Err(DecideError::Apply(error)) => Err(EngineError::Apply(error)),
-        Err(error) => Err(EngineError::Stopped { partition: position.partition, reason: error.to_string() }),
-    };
-    // A caller that went away has its answer in the views.
-    let _ = request.answer.send(answer);
 }

@@ -90,7 +90,7 @@ pub fn fact_in(
     volatile: &BTreeMap<FactId, Attrs>,
 ) -> Result<Option<FactView>, StoreError> {
     let Some(row) = ctx.rows.row::<FactRow>(id.as_bytes())? else { return Ok(None) };
-    let Some(fact) = persons::open(ctx.vault, &row.body) else { return Ok(None) };
+    let Some(fact) = persons::open(ctx.vault, &row.body).map(Fact::from) else { return Ok(None) };
     let recorded = &observation.recorded;
     let of_query = |interval: &&IntervalRow| interval.query == recorded.query;
     let intervals = || row.intervals.iter().filter(of_query);

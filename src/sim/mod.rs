@@ -23,7 +23,7 @@ use audit::Counts;
 use life::Life;
 use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
-use mirano_replay::store::{MemoryStore, Write};
+use mirano_replay::store::MemoryStore;
 use rng::Rng;
 
 /// What is left of a life.
@@ -92,12 +92,8 @@ fn replay(life: &mut Life) -> Result<MemoryStore, String> {
                 .map_err(|error| format!("I1: replay stops: {error}"))?;
             next[partition] += 1;
         }
-        for ((table, key), row) in batch.into_changes().map_err(|error| error.to_string())? {
-            match row {
-                Some(row) => store.put(table, &key, row),
-                None => store.delete(table, &key),
-            }
-        }
+        let changes = batch.into_changes().map_err(|error| error.to_string())?;
+        changes.write_to(&mut store).map_err(|error| error.to_string())?;
     }
 }
 

@@ -184,7 +184,7 @@ impl Node {
             }
             self.views.write(changes.clone());
             let one = &mut self.loops[partition as usize];
-            one.state.written(&changes, last.seq);
+            one.state.written(changes, last.seq);
             one.shown = last.seq + 1;
             for commit in settled {
                 for (ticket, answer) in commit.answers {

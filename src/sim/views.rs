@@ -1,7 +1,7 @@
 //! Read models in memory, of which a crash loses all that was not flushed yet.
 
 use mirano_replay::overlay::Changes;
-use mirano_replay::store::{MemoryStore, Write};
+use mirano_replay::store::MemoryStore;
 
 #[derive(Default)]
 pub struct Views {
@@ -11,12 +11,7 @@ pub struct Views {
 }
 
 fn apply(store: &mut MemoryStore, changes: &Changes) {
-    for (table, key, row) in changes.iter() {
-        match row {
-            Some(row) => store.put(table, key, row.to_vec()),
-            None => store.delete(table, key),
-        }
-    }
+    changes.write_to(store).expect("every row encodes");
 }
 
 impl Views {

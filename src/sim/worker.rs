@@ -153,14 +153,14 @@ fn answered(fact: Fact, volatile: Attrs, vault: &MemoryVault) -> AnsweredFact {
         None => AnsweredFact {
             kind,
             volatile: (!volatile.is_empty()).then_some(Sealable::Plain(volatile)),
-            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact) },
+            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
         },
         Some(keys) => AnsweredFact {
             kind,
             volatile: persons::seal(&keys, &volatile).ok(),
             fact: LoggedFact {
                 fact_id: keyed_fact_id(&fact, keys.fact_key()),
-                body: persons::seal(&keys, &fact).expect("a fact is sealed"),
+                body: persons::seal(&keys, &SharedFact::from(fact)).expect("a fact is sealed"),
             },
         },
     }

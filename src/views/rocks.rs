@@ -71,7 +71,7 @@ impl Views {
             place.push(table as u8);
             place.extend_from_slice(key);
             match row {
-                Some(row) => batch.put(&place, row),
+                Some(row) => batch.put(&place, row.bytes()?),
                 None => batch.delete(&place),
             }
         }

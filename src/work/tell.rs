@@ -129,7 +129,7 @@ fn one(
         None => AnsweredFact {
             kind,
             volatile: volatile.map(Sealable::Plain),
-            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact) },
+            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
         },
         Some(keys) => AnsweredFact {
             kind,
@@ -139,7 +139,7 @@ fn one(
                 .map_err(|e| e.to_string())?,
             fact: LoggedFact {
                 fact_id: keyed_fact_id(&fact, keys.fact_key()),
-                body: persons::seal(&keys, &fact).map_err(|error| error.to_string())?,
+                body: persons::seal(&keys, &SharedFact::from(fact)).map_err(|error| error.to_string())?,
             },
         },
     })

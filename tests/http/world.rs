@@ -196,7 +196,7 @@ impl World {
             .map(|fact| AnsweredFact {
                 kind: fact.kind.clone(),
                 volatile: None,
-                fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact) },
+                fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
             })
             .collect();
         let answer = self.engine.submit(Command::Complete(Complete {

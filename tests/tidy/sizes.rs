@@ -9,7 +9,6 @@ const LIMIT: usize = 400;
 /// Files above the limit, with the lines that each may have. Lower a number after a file shrank; add none lightly.
 const LARGE: &[(&str, usize)] = &[
     ("replay/src/rows.rs", 518),      // the shapes of all rows, with no logic
-    ("src/engine/partition.rs", 425), // one state machine; its reading side is to move out
     ("src/core/policy/spec.rs", 484), // the shapes of all configuration, with hardly any
 ];
 

@@ -5,7 +5,6 @@ use crate::facts;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
-use serde::Serialize;
 
 /// An observation whose facts are being folded.
 pub struct Open {
@@ -99,20 +98,6 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
     Ok(open)
 }
 
-/// Puts a [`FactRow`] without taking the fact.
-fn put_new(store: &mut impl Write, fact: &LoggedFact, intervals: &[IntervalRow]) -> Result<(), ApplyError> {
-    #[derive(Serialize)]
-    struct New<'a> {
-        body: &'a Sealable<Fact>,
-        intervals: &'a [IntervalRow],
-    }
-    let row = New { body: &fact.body, intervals };
-    let bytes = codec::encode(&row)
-        .map_err(|error| crate::store::StoreError::Row { table: Table::Fact, detail: error.to_string() })?;
-    store.put(Table::Fact, fact.fact_id.as_bytes(), bytes);
-    Ok(())
-}
-
 impl Open {
     fn show(&mut self, store: &mut impl Write, fact: &LoggedFact) -> Result<(), ApplyError> {
         let id = fact.fact_id;
@@ -124,25 +109,26 @@ impl Open {
             self.subjects.push(subject.clone());
         }
         let interval = IntervalRow { query: self.query, from: self.bound.clone(), to: None };
-        match store.row::<FactRow>(id.as_bytes())? {
+        let row = match store.row_to_change::<FactRow>(id.as_bytes())? {
             Some(mut row) => {
                 row.intervals.push(interval);
-                store.put_row(id.as_bytes(), &row)?;
+                row
             }
-            None => put_new(store, fact, &[interval])?,
-        }
+            None => FactRow { body: fact.body.clone(), intervals: vec![interval] },
+        };
+        store.put_last(id.as_bytes(), row)?;
         self.added.push(id);
         Ok(())
     }
 
     fn hide(&mut self, store: &mut impl Write, at: At, id: FactId) -> Result<(), ApplyError> {
-        let mut row: FactRow = store.row(id.as_bytes())?.ok_or_else(|| dangling(at, "FactVanished", id))?;
+        let mut row: FactRow = store.row_to_change(id.as_bytes())?.ok_or_else(|| dangling(at, "FactVanished", id))?;
         let last_seen = self.base.as_ref().map_or(self.bound.observed_at, |base| base.observed_at);
         let end = GoneBound { bound: self.bound.clone(), last_seen };
         let interval =
             row.intervals.iter_mut().rev().find(|interval| interval.query == self.query && interval.to.is_none());
         interval.ok_or_else(|| dangling(at, "FactVanished", id))?.to = Some(end);
-        store.put_row(id.as_bytes(), &row)?;
+        store.put_last(id.as_bytes(), row)?;
         self.gone.push(id);
         Ok(())
     }

@@ -47,8 +47,8 @@ macro_rules! events {
             /// Number, version and name of every event.
             pub const CATALOGUE: &'static [(u16, u16, &'static str)] = &[$(($number, $version, stringify!($name))),*];
 
-            pub(crate) fn encode_payload(&self) -> Result<Vec<u8>, bincode::error::EncodeError> {
-                match self { $(Self::$name(event) => bincode::serde::encode_to_vec(event, crate::codec::CONFIG)),* }
+            pub(crate) fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
+                match self { $(Self::$name(event) => crate::codec::encode_into(event, out)),* }
             }
 
             pub(crate) fn decode_payload(number: u16, version: u16, payload: &[u8]) -> Result<Self, crate::codec::DecodeError> {

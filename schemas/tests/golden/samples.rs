@@ -115,7 +115,7 @@ pub fn fact() -> Fact {
 }
 
 fn plain_fact() -> LoggedFact {
-    LoggedFact { fact_id: FactId([10; 32]), body: Sealable::Plain(fact()) }
+    LoggedFact { fact_id: FactId([10; 32]), body: Sealable::Plain(fact().into()) }
 }
 
 fn sealed_fact() -> LoggedFact {

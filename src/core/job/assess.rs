@@ -7,35 +7,60 @@ use crate::core::risk::{Coverage, FactInput, Gone};
 use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::*;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Facts with their names, opened.
-pub type Opened = Vec<(FactId, Fact)>;
+pub type Opened = Vec<(FactId, SharedFact)>;
 
 /// What risk was computed of lately, by job, and the facts under roots seen lately: a root names its facts for ever.
 /// Losing it costs time and changes nothing.
 #[derive(Default)]
 pub struct RiskMemo {
-    jobs: RefCell<BTreeMap<JobId, Remembered>>,
-    roots: RefCell<BTreeMap<Root, Arc<Opened>>>,
+    jobs: RefCell<Latest<JobId, Remembered>>,
+    roots: RefCell<Latest<Root, Arc<Opened>>>,
     facts: Cell<usize>,
+}
+
+/// Values by key, and the keys in the order in which they came.
+struct Latest<K, V> {
+    values: BTreeMap<K, V>,
+    order: VecDeque<K>,
+}
+
+impl<K, V> Default for Latest<K, V> {
+    fn default() -> Self {
+        Self { values: BTreeMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Ord + Copy, V> Latest<K, V> {
+    fn insert(&mut self, key: K, value: V) {
+        if self.values.insert(key, value).is_none() {
+            self.order.push_back(key);
+        }
+    }
+
+    /// Takes out what came first.
+    fn pop(&mut self) -> Option<V> {
+        self.values.remove(&self.order.pop_front()?)
+    }
 }
 
 impl RiskMemo {
     pub(super) fn facts(&self, root: Root) -> Option<Arc<Opened>> {
-        self.roots.borrow().get(&root).cloned()
+        self.roots.borrow().values.get(&root).cloned()
     }
 
     /// Notes the facts under a root, none of them of level person.
     pub fn remember(&self, root: Root, facts: Arc<Opened>) {
         let (count, mut roots) = (facts.len(), self.roots.borrow_mut());
-        if count > REMEMBERED_FACTS / 8 || roots.contains_key(&root) {
+        if count > REMEMBERED_FACTS / 8 || roots.values.contains_key(&root) {
             return;
         }
         self.facts.set(self.facts.get() + count);
         while self.facts.get() > REMEMBERED_FACTS
-            && let Some((_, forgotten)) = roots.pop_first()
+            && let Some(forgotten) = roots.pop()
         {
             self.facts.set(self.facts.get().saturating_sub(forgotten.len()));
         }
@@ -43,6 +68,7 @@ impl RiskMemo {
     }
 }
 
+#[derive(Default)]
 struct Remembered {
     state: RiskState,
     kinds: BTreeMap<FactId, String>,
@@ -103,13 +129,12 @@ pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedI
         shown_facts.push(opened);
     }
     let facts: BTreeMap<FactId, &Fact> =
-        shown_facts.iter().flat_map(|facts| facts.iter()).map(|(id, fact)| (*id, fact)).collect();
+        shown_facts.iter().flat_map(|facts| facts.iter()).map(|(id, fact)| (*id, &**fact)).collect();
     let mut coverage = coverage(job, now);
     coverage.unreadable_facts = u32::try_from(stated).unwrap_or(u32::MAX);
     let mut memo = ctx.memo.jobs.borrow_mut();
-    let remembered = memo.remove(&job.created.job);
-    let Remembered { mut state, kinds } =
-        remembered.unwrap_or_else(|| Remembered { state: RiskState::default(), kinds: BTreeMap::new() });
+    let remembered = memo.values.get_mut(&job.created.job).map(std::mem::take);
+    let Remembered { mut state, kinds } = remembered.unwrap_or_default();
     let input = |(id, fact): (&FactId, &&Fact)| (*id, fact.kind.clone());
     let added: Vec<FactInput<'_>> = facts
         .iter()
@@ -124,8 +149,8 @@ pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedI
     let all = || facts.iter().map(|(id, fact)| FactInput { fact_id: *id, fact }).collect();
     rules.update(&mut state, &date(now), &gone, &added, &all);
     let assessment = rules.assess(&state, &coverage);
-    if memo.len() >= REMEMBERED {
-        memo.pop_first();
+    while memo.order.len() >= REMEMBERED {
+        memo.pop();
     }
     memo.insert(job.created.job, Remembered { state, kinds: facts.iter().map(input).collect() });
     drop(memo);

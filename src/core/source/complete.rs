@@ -193,7 +193,7 @@ impl<'c> Change<'c> {
 
 /// Bytes of a value once encoded.
 fn size(value: &impl serde::Serialize) -> usize {
-    codec::encode(value).map_or(0, |bytes| bytes.len())
+    codec::size(value)
 }
 
 /// Keeps the facts at hand for the jobs that are told of them next, if these are all that the query shows.

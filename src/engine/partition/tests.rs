@@ -4,7 +4,7 @@ use super::*;
 use crate::core::command::*;
 use crate::core::vault::MemoryVault;
 use mirano_replay::rows::{JobRow, QueryRow, SourceRow, TaskRow, TaskState};
-use mirano_replay::store::{MemoryStore, Write};
+use mirano_replay::store::MemoryStore;
 use mirano_schemas::canonical::fact_id;
 use std::collections::BTreeMap;
 
@@ -56,13 +56,8 @@ impl World {
 
     fn record(&mut self, record: &[u8]) -> Vec<(Ticket, Result<Reply, DecideError>)> {
         let settled = self.partition.counted().expect("in flight");
-        for ((table, key), row) in settled.changes.clone() {
-            match row {
-                Some(row) => self.store.put(table, &key, row),
-                None => self.store.delete(table, &key),
-            }
-        }
-        self.partition.written(&settled.changes, settled.position.seq);
+        settled.changes.write_to(&mut self.store).expect("rows encode");
+        self.partition.written(settled.changes.clone(), settled.position.seq);
         let body = codec::CommitBody::decode(&record[mirano_schemas::envelope::HEADER_LEN..]).expect("own body");
         assert_eq!(settled.body, body, "listeners are told what the log holds");
         self.bodies.push(body);
@@ -124,7 +119,7 @@ impl World {
             .map(|fact| AnsweredFact {
                 kind: fact.kind.clone(),
                 volatile: None,
-                fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact) },
+                fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
             })
             .collect();
         self.run(Command::Complete(Complete {

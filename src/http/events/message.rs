@@ -139,7 +139,7 @@ fn thing(ctx: &explain::Context<'_>, id: FactId) -> std::result::Result<Thing, S
     let row: Option<FactRow> = ctx.rows.row(id.as_bytes())?;
     let fact = row.and_then(|row| crate::core::persons::open(ctx.vault, &row.body));
     Ok(match fact {
-        Some(fact) => (fact.kind, fact.identity, None),
+        Some(fact) => (fact.kind.clone(), fact.identity.clone(), None),
         None => (String::new(), Attrs::new(), Some(id)),
     })
 }
