@@ -5,6 +5,8 @@
 pub mod apply;
 pub mod facts;
 pub mod overlay;
+pub mod proof;
 pub mod rows;
 pub mod store;
 pub mod tree;
+pub mod verify;

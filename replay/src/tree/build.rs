@@ -67,7 +67,7 @@ impl Tree {
 
     /// The root: a hash over the number of leaves and all of them.
     pub fn root(&self) -> Root {
-        hash::root(self.leaves.len(), self.top)
+        hash::root_of(u64::try_from(self.leaves.len()).unwrap_or(u64::MAX), self.top)
     }
 
     /// The hash of the topmost node; none in the empty tree.
@@ -135,12 +135,13 @@ fn first_difference(a: &[u8; 32], b: &[u8; 32]) -> Option<u8> {
     })
 }
 
-fn is_set(key: &[u8; 32], bit: u8) -> bool {
+/// Whether a bit of a key is 1.
+pub(crate) fn is_set(key: &[u8; 32], bit: u8) -> bool {
     key.get(usize::from(bit / 8)).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0)
 }
 
 /// The bits before `bit`; it and all after it zero.
-fn before(key: &[u8; 32], bit: u8) -> [u8; 32] {
+pub(crate) fn before(key: &[u8; 32], bit: u8) -> [u8; 32] {
     let mut prefix = [0; 32];
     for (at, (to, from)) in (0u8..).zip(prefix.iter_mut().zip(key)) {
         *to = match at.cmp(&(bit / 8)) {

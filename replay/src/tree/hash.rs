@@ -80,13 +80,10 @@ fn hash(context: &ContextKey, parts: &[&[u8]]) -> NodeHash {
 
 /// The root of a tree with `count` leaves and the topmost node `top`: count as u64 little-endian, then `top`'s hash.
 /// Without leaves: the empty root, a hash of nothing in a context of its own.
-pub(super) fn root(count: usize, top: Option<NodeHash>) -> Root {
+pub fn root_of(count: u64, top: Option<NodeHash>) -> Root {
     Root(match top {
         None => *blake3::Hasher::new_derive_key(EMPTY).finalize().as_bytes(),
-        Some(top) => {
-            let count = u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes();
-            hash(&hash_derive_key_context(ROOT), &[&count, &top.0]).0
-        }
+        Some(top) => hash(&hash_derive_key_context(ROOT), &[&count.to_le_bytes(), &top.0]).0,
     })
 }
 

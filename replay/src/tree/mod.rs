@@ -4,14 +4,15 @@
 //! other leaves give another one. The hashes are fixed byte by byte in `docs/FORMATS.md`, with vectors; why it is a
 //! compressed binary tree is in `docs/decisions/0001-fact-tree.md`.
 //!
-//! Deliberately absent: a store of nodes, proofs and diffs. They are built upon [`Node`] and [`Tree::nodes`], and do
+//! Deliberately absent: a store of nodes and diffs; proofs are in `crate::proof`. They are built upon [`Node`] and [`Tree::nodes`], and do
 //! not change a root.
 
 mod build;
 mod hash;
 
 pub use build::{Leaf, Tree, TreeError};
-pub use hash::{Node, NodeHash, value_hash};
+pub(crate) use build::{before, is_set};
+pub use hash::{Node, NodeHash, root_of, value_hash};
 
 use mirano_schemas::{ReceiptId, Root};
 

@@ -1,0 +1,222 @@
+//! Proofs hold for what is true, and no proof holds for what is not.
+
+use super::*;
+use crate::tree::{NO_VALUE, Tree};
+use mirano_schemas::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+/// Keys that share long prefixes as often as not.
+fn key() -> impl Strategy<Value = [u8; 32]> {
+    prop_oneof![
+        any::<[u8; 32]>(),
+        (0u8..3, 0usize..32, any::<u8>()).prop_map(|(fill, at, byte)| {
+            let mut key = [fill; 32];
+            *key.get_mut(at).expect("within 32 bytes") = byte;
+            key
+        }),
+    ]
+}
+
+fn leaves(n: u64) -> Vec<[u8; 32]> {
+    (0..n).map(|n| leaf(&CommitHash(*blake3::hash(&n.to_le_bytes()).as_bytes()))).collect()
+}
+
+/// RFC 9162, 2.1.1, word for word.
+fn by_the_book(leaves: &[[u8; 32]]) -> [u8; 32] {
+    if let [one] = leaves {
+        return *one;
+    }
+    let mut k = 1;
+    while k * 2 < leaves.len() {
+        k *= 2;
+    }
+    let (left, right) = leaves.split_at(k);
+    let both = [by_the_book(left), by_the_book(right)].concat();
+    blake3::derive_key("mirano 2026 commit tree node v1", &both)
+}
+
+proptest! {
+    #[test]
+    fn a_key_is_proven_where_it_is_and_where_it_is_not(
+        keys in prop::collection::btree_set(key(), 0..50), other in key(),
+    ) {
+        let tree = Tree::of_set(keys.iter().copied());
+        for key in keys.iter().chain([&other]) {
+            let proof = Member::of(&tree, key);
+            prop_assert_eq!(proof.present(), keys.contains(key));
+            prop_assert_eq!(proof.root(key), Some(tree.root()));
+        }
+    }
+
+    /// However a proof is forged from the nodes of a tree, it never says of that tree's root what is not so.
+    #[test]
+    fn no_forged_proof_leads_to_the_root(
+        keys in prop::collection::btree_set(key(), 1..20), other in key(), cut in 0usize..6, swap in any::<bool>(),
+    ) {
+        let tree = Tree::of_set(keys.iter().copied());
+        for key in keys.iter().chain([&other]) {
+            for found in keys.iter().chain([&other]) {
+                let mut forged = Member::of(&tree, found);
+                forged.steps.truncate(forged.steps.len().saturating_sub(cut));
+                forged.ends = match (swap, forged.ends) {
+                    (true, _) => Ends::Here(NO_VALUE),
+                    (false, Ends::Here(value)) => {
+                        Ends::Elsewhere(crate::tree::Node::Leaf { key: *found, value })
+                    }
+                    (false, same) => same,
+                };
+                if forged.root(key) == Some(tree.root()) {
+                    prop_assert_eq!(forged.present(), keys.contains(key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_is_proven_at_its_place_and_at_no_other(n in 1u64..700, at in any::<prop::sample::Index>()) {
+        let all = leaves(n);
+        let blocks: Vec<[u8; 32]> = all.chunks_exact(256).map(block_root).collect();
+        let mut give = |block: u64| -> Result<Vec<[u8; 32]>, Infallible> {
+            Ok(all.chunks(256).nth(usize::try_from(block).expect("small")).unwrap_or_default().to_vec())
+        };
+        let mut tree = Subtrees::new(&blocks, &mut give);
+        let root = tree.root(n).expect("total");
+        prop_assert_eq!(root, by_the_book(&all));
+        let seq = at.index(all.len()) as u64;
+        let path = tree.path(seq, n).expect("total");
+        let place = |seq| Position { partition: 0, seq };
+        let own = *all.get(at.index(all.len())).expect("there");
+        prop_assert_eq!(root_by_path(own, place(seq), n, &path), Some(root));
+        for wrong in [seq + 1, seq ^ 1, n] {
+            prop_assert_ne!(root_by_path(own, place(wrong), n, &path), Some(root));
+        }
+        prop_assert!(path.len() <= 10);
+    }
+
+    #[test]
+    fn a_head_extends_the_one_before_it(new in 2u64..700, at in any::<prop::sample::Index>(), forge in any::<u8>()) {
+        let all = leaves(new);
+        let old = 1 + at.index(usize::try_from(new - 1).expect("small")) as u64;
+        let blocks: Vec<[u8; 32]> = all.chunks_exact(256).map(block_root).collect();
+        let mut give = |block: u64| -> Result<Vec<[u8; 32]>, Infallible> {
+            Ok(all.chunks(256).nth(usize::try_from(block).expect("small")).unwrap_or_default().to_vec())
+        };
+        let mut tree = Subtrees::new(&blocks, &mut give);
+        let (old_root, new_root) = (tree.root(old).expect("total"), tree.root(new).expect("total"));
+        let hashes = tree.extension(old, new).expect("total");
+        prop_assert_eq!(root_by_extension(old, old_root, new, &hashes), Some((old_root, new_root)));
+        // Another history of the same length has another root, and nothing leads to both.
+        let mut other = old_root;
+        other[0] ^= 1 | forge;
+        prop_assert_ne!(root_by_extension(old, other, new, &hashes), Some((other, new_root)));
+    }
+
+    #[test]
+    fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Proof::from_bytes(&bytes);
+        let _ = Proof::from_bytes(&[b"MRNPRF01\x01".as_slice(), &bytes].concat()).map(|proof| check(&proof));
+    }
+}
+
+fn assessment() -> Assessment {
+    Assessment {
+        score: 0,
+        score_is: ScoreIs::Exact,
+        level: "low".to_owned(),
+        stops: Vec::new(),
+        unevaluated: Vec::new(),
+        basis: RiskBasis::default(),
+        ruleset: "r".to_owned(),
+        as_of: "2026-01-01".to_owned(),
+        factors: Vec::new(),
+    }
+}
+
+fn snapshot(ids: &BTreeSet<[u8; 32]>) -> SnapshotBody {
+    SnapshotBody {
+        job: JobId([1; 16]),
+        subject: Subject("property:x".to_owned()),
+        profile: "standard".to_owned(),
+        facts_root: crate::tree::root(ids.iter().copied()),
+        facts: u32::try_from(ids.len()).expect("small"),
+        receipts_root: Root([3; 32]),
+        receipts: Vec::new(),
+        observation_roots: Vec::new(),
+        cut: Vec::new(),
+        status: JobStatus::Completed,
+        missing: Vec::new(),
+        risk: assessment(),
+        policy_version: 0,
+        schema_version: codec::SCHEMA_VERSION,
+        sealed_at: Timestamp(5),
+    }
+}
+
+/// A fact, a snapshot, the commit that sealed it, and a head over 300 commits.
+fn whole(fact: u8) -> FactProof {
+    let ids: BTreeSet<[u8; 32]> = (0..100u8).map(|n| *blake3::hash(&[n]).as_bytes()).collect();
+    let body = snapshot(&ids);
+    let content = codec::encode(&body).expect("encodes");
+    let sealed = SnapshotSealed { snapshot: SnapshotId::of(&[&content]), body };
+    let commit = codec::CommitBody { events: vec![sealed.into()], ..Default::default() }.encode().expect("encodes");
+    let at = Position { partition: 0, seq: 123 };
+    let envelope = envelope::Envelope::seal(at, CommitHash([9; 32]), &commit).expect("small");
+    let mut all = leaves(300);
+    *all.get_mut(123).expect("there") = leaf(&envelope.hash());
+    let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(all.get(256..).unwrap_or_default().to_vec()) };
+    let mut first = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(all.get(..256).unwrap_or_default().to_vec()) };
+    let blocks = [block_root(all.get(..256).expect("there"))];
+    let root = Subtrees::new(&blocks, &mut give).root(300).expect("total");
+    let mut tree = Subtrees::new(&[], &mut first);
+    tree.known.insert(1, all.get(256..).expect("there").to_vec());
+    let path = tree.path(123, 300).expect("total");
+    let anchor = Anchor { log_id: LogId([7; 16]), partition: 0, size: 300, hash: CommitHash([8; 32]), root };
+    let key = *blake3::hash(&[fact]).as_bytes();
+    FactProof {
+        fact: FactId(key),
+        member: Member::of(&Tree::of_set(ids), &key),
+        snapshot: content,
+        log: Some(LogPart { anchor, record: [&envelope.to_bytes()[..], &commit].concat(), path }),
+    }
+}
+
+#[test]
+fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
+    for (fact, present) in [(5, true), (200, false)] {
+        let proof = Proof::Fact(whole(fact));
+        let bytes = proof.to_bytes();
+        assert_eq!(Proof::from_bytes(&bytes), Ok(proof.clone()));
+        let Ok(Checked::Fact { present: found, log: Some((at, anchor)), .. }) = check(&proof) else {
+            panic!("it holds: {:?}", check(&proof));
+        };
+        assert_eq!((found, at, anchor.size), (present, Position { partition: 0, seq: 123 }, 300));
+        let said = check(&proof).expect("it holds");
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            *changed.get_mut(bit / 8).expect("within") ^= 1 << (bit % 8);
+            // What is not part of any hash (the anchor's own words) is then said otherwise, never the same.
+            if let Ok(read) = Proof::from_bytes(&changed)
+                && let Ok(other) = check(&read)
+            {
+                assert_ne!(other, said, "bit {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_proof_about_a_fact_is_small() {
+    let FactProof { fact, member, .. } = whole(5);
+    let alone = Proof::Fact(FactProof { fact, member, snapshot: Vec::new(), log: None }).to_bytes().len();
+    assert!(alone < 500, "{alone} bytes for one of 100 facts");
+}
+
+#[test]
+fn anchors_are_one_line() {
+    let anchor = whole(5).log.expect("there").anchor;
+    assert_eq!(anchor.to_string().parse(), Ok(anchor));
+    assert!("mirano-head-1:x".parse::<Anchor>().is_err());
+    assert!(format!("{anchor}:1").parse::<Anchor>().is_err());
+}

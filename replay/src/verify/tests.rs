@@ -1,0 +1,142 @@
+//! A log that was made right has no finding; each thing that is made wrong is found where it is.
+
+use super::sets::{Sets, changed};
+use super::*;
+use crate::tree;
+use mirano_schemas::codec::CommitHead;
+use mirano_schemas::*;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+fn fact(n: u8) -> LoggedFact {
+    let body = Fact {
+        source: "s".to_owned(),
+        kind: "k".to_owned(),
+        subject: Subject("company:1".to_owned()),
+        matched: Match::Id,
+        identity: [("n".to_owned(), Value::Integer(n.into()))].into(),
+        attrs: Attrs::new(),
+        valid: Validity::default(),
+        connector: 1,
+    };
+    LoggedFact { fact_id: canonical::fact_id(&body), body: Sealable::Plain(body) }
+}
+
+fn observation(n: u8, base: Option<u8>, shows: &[u8], came: &[u8], gone: &[u8]) -> Vec<Event> {
+    let ids = |list: &[u8]| list.iter().map(|n| fact(*n).fact_id).collect::<Vec<_>>();
+    let count = |list: &[u8]| u32::try_from(list.len()).expect("small");
+    let query = QueryKey([1; 16]);
+    let recorded = ObservationRecorded {
+        observation: ObservationId([n; 16]),
+        source: "s".to_owned(),
+        query,
+        subject: Subject("company:1".to_owned()),
+        task: TaskId([n; 16]),
+        lease: LeaseToken([n; 16]),
+        chunks: 0,
+        base: base.map(|n| ObservationId([n; 16])),
+        outcome: Outcome::Found,
+        complete: true,
+        facts_root: tree::root(ids(shows).into_iter().map(|id| id.0)),
+        facts: count(shows),
+        added: count(came),
+        gone: count(gone),
+        volatile: VolatileBlock::Same,
+        evidence: vec![EvidenceId([n; 32])],
+        observed_at: Timestamp(n.into()),
+        as_of: None,
+        connector: 1,
+        policy_version: 0,
+        ttl_ms: 1,
+        kinds: [("k".to_owned(), count(shows))].into(),
+        first: Requester { job: JobId([1; 16]), need_id: NeedId([1; 16]), tenant: "t".to_owned() },
+    };
+    let mut events: Vec<Event> = vec![recorded.into()];
+    events.extend(came.iter().map(|n| Event::from(FactObserved { query, fact: fact(*n) })));
+    events.extend(ids(gone).into_iter().map(|fact_id| Event::from(FactVanished { query, fact_id })));
+    events
+}
+
+fn audit(commits: &[Vec<Event>]) -> Vec<Kind> {
+    let mut audit = PartitionAudit::new();
+    let mut looked = Looked::default();
+    for (seq, events) in (0u64..).zip(commits) {
+        let at = Position { partition: 0, seq };
+        let recorded_at = Timestamp(i64::try_from(seq).expect("small"));
+        let body = CommitBody { head: CommitHead { recorded_at, ..CommitHead::default() }, events: events.clone() };
+        facts(at, &body, &NoKeys, &mut looked);
+        audit.commit(at, &body, Trust::Nothing);
+    }
+    let heads: Heads = [(0, Some(commits.len() as u64))].into();
+    let all = Collected::across([audit.finish()], &heads);
+    let mut found = looked.findings;
+    found.extend(all.findings.iter().cloned());
+    found.extend(all.snapshots(0..all.seals()));
+    found.iter().map(|finding| finding.kind).collect()
+}
+
+#[test]
+fn observations_are_recomputed() {
+    let good = [observation(1, None, &[1, 2], &[1, 2], &[]), observation(2, Some(1), &[2, 3], &[3], &[1])];
+    assert_eq!(audit(&good), []);
+    let cases: [(&str, Vec<Event>, &[Kind]); 6] = [
+        ("another base", observation(2, None, &[2, 3], &[3], &[1]), &[Kind::ObservationBase]),
+        ("another root", observation(2, Some(1), &[2, 4], &[3], &[1]), &[Kind::ObservationRoot]),
+        (
+            "a fact less told",
+            observation(2, Some(1), &[2, 3], &[], &[1]),
+            &[Kind::ObservationCounts, Kind::ObservationRoot],
+        ),
+        ("one that was there came", observation(2, Some(1), &[1, 2], &[2], &[]), &[Kind::FactTwice]),
+        ("one that was not there went", observation(2, Some(1), &[1, 2], &[], &[9]), &[Kind::FactTwice]),
+        ("again", observation(1, Some(1), &[1, 2], &[], &[]), &[Kind::FactTwice]),
+    ];
+    let [first, _] = good;
+    for (what, second, kinds) in cases {
+        assert_eq!(audit(&[first.clone(), second]), kinds, "{what}");
+    }
+}
+
+#[test]
+fn a_fact_under_another_name_and_a_stray_one_are_found() {
+    let mut events = observation(1, None, &[1], &[1], &[]);
+    let Some(Event::FactObserved(observed)) = events.last_mut() else { panic!("a fact") };
+    let Sealable::Plain(body) = &mut observed.fact.body else { panic!("plain") };
+    body.kind.push('x');
+    assert_eq!(audit(&[events]), [Kind::FactId]);
+    let stray = Event::from(FactObserved { query: QueryKey([1; 16]), fact: fact(1) });
+    assert_eq!(audit(&[vec![stray]]), [Kind::FactStray]);
+}
+
+#[test]
+fn codes_are_words_and_distinct() {
+    let codes: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+    assert_eq!(codes.len(), Kind::ALL.len());
+    assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+}
+
+proptest! {
+    /// A long history of small changes gives the same sets as keeping each of them whole.
+    #[test]
+    fn sets_are_what_they_were(steps in prop::collection::vec(prop::collection::btree_set(any::<u8>(), 0..80), 1..60)) {
+        let id = |n: &u8| FactId([*n; 32]);
+        let (mut sets, mut whole): (Sets, BTreeMap<Root, Vec<FactId>>) = Default::default();
+        let mut before: (Option<Root>, Arc<[FactId]>) = (None, [].into());
+        for step in &steps {
+            let shows: BTreeSet<FactId> = step.iter().map(id).collect();
+            let old: BTreeSet<FactId> = before.1.iter().copied().collect();
+            let added: Vec<FactId> = shows.difference(&old).copied().collect();
+            let gone: Vec<FactId> = old.difference(&shows).copied().collect();
+            let now = changed(&before.1, &added, &gone);
+            prop_assert_eq!(now.to_vec(), shows.iter().copied().collect::<Vec<_>>());
+            let root = tree::root(now.iter().map(|id| id.0));
+            sets.note(root, &now, before.0, &added, &gone);
+            whole.insert(root, now.to_vec());
+            before = (Some(root), now);
+        }
+        for (root, facts) in whole {
+            prop_assert_eq!(sets.get(&root).map(|found| found.to_vec()), Some(facts));
+        }
+    }
+}
