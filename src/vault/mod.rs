@@ -33,7 +33,8 @@ const CACHED: u64 = 50_000;
 /// The vault in a folder.
 pub struct FileVault {
     root: PathBuf,
-    lookup_secret: [u8; 32],
+    /// `None`: opened for reading only.
+    lookup_secret: Option<[u8; 32]>,
     /// Held while a person is made or erased.
     writing: Mutex<()>,
     by_lookup: Cache<[u8; 32], PersonKeys>,
@@ -49,7 +50,7 @@ impl FileVault {
         }
         disk::close_to_others(&root)?;
         disk::empty_folder(&root.join("tmp"))?;
-        let lookup_secret = installation_secret(&root)?;
+        let lookup_secret = Some(installation_secret(&root)?);
         let vault = Self {
             root,
             lookup_secret,
@@ -63,6 +64,19 @@ impl FileVault {
             }
         }
         Ok(vault)
+    }
+
+    /// Opens a folder of keys to find persons already named, and changes nothing in it: for an audit, also beside a
+    /// running server. It makes no person.
+    pub fn open_to_read(root: &Path) -> Result<Self, VaultError> {
+        fs::read_dir(root).map_err(unavailable("list the folder of keys"))?;
+        Ok(Self {
+            root: root.to_owned(),
+            lookup_secret: None,
+            writing: Mutex::default(),
+            by_lookup: Cache::new(CACHED),
+            by_subject: Cache::new(CACHED),
+        })
     }
 
     /// Destroys a person's keys: a tombstone, then the file overwritten and removed, all on disk before this returns.
@@ -90,8 +104,11 @@ impl FileVault {
         Ok(subjects)
     }
 
-    fn lookup(&self, identity: &str) -> [u8; 32] {
-        *blake3::keyed_hash(&self.lookup_secret, identity.as_bytes()).as_bytes()
+    fn lookup(&self, identity: &str) -> Result<[u8; 32], VaultError> {
+        let cause = || "it was opened for reading only".to_owned();
+        let secret = self.lookup_secret.as_ref();
+        let secret = secret.ok_or_else(|| VaultError::Unavailable { doing: "look for an identity", cause: cause() })?;
+        Ok(*blake3::keyed_hash(secret, identity.as_bytes()).as_bytes())
     }
 
     fn key_path(&self, name: &str) -> PathBuf {
@@ -171,7 +188,7 @@ impl Vault for FileVault {
         if identity.is_empty() {
             return Err(VaultError::EmptyIdentity);
         }
-        let lookup = self.lookup(identity);
+        let lookup = self.lookup(identity)?;
         if let Some(keys) = self.by_lookup.get(&lookup) {
             return Ok(keys);
         }

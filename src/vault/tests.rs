@@ -53,7 +53,7 @@ fn a_guess_is_not_confirmed_by_any_file_without_the_installation_secret() {
     let folder = folder();
     let vault = open(&folder);
     let keys = vault.person(IVANOV).expect("keys");
-    let index = vault.index_path(&vault.lookup(IVANOV));
+    let index = vault.index_path(&vault.lookup(IVANOV).expect("it has its secret"));
     assert!(index.exists(), "the right secret does confirm");
     // What somebody can compute who knows the name, the code and the files, but not installation.key.
     let guess = vault.index_path(blake3::hash(IVANOV.as_bytes()).as_bytes());
@@ -119,7 +119,7 @@ fn a_crash_before_the_rename_leaves_nothing() {
 fn a_crash_between_key_and_index_leaves_a_key_nobody_was_given() {
     let folder = folder();
     let vault = open(&folder);
-    let lookup = vault.lookup(IVANOV);
+    let lookup = vault.lookup(IVANOV).expect("it has its secret");
     vault.make(&lookup).expect("a person");
     fs::remove_file(vault.index_path(&lookup)).expect("as if the crash came before the index entry");
     let vault = open(&folder);

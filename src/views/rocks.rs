@@ -16,6 +16,20 @@ pub struct Views {
     db: DB,
     path: PathBuf,
     since_flush: AtomicU64,
+    /// Behind the database: it goes after it is closed.
+    #[expect(dead_code, reason = "kept for what happens when it is dropped")]
+    aside: Option<Aside>,
+}
+
+/// A folder that is removed with whoever holds this.
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::debug!(folder = %self.0.display(), %error, "a temporary folder could not be removed");
+        }
+    }
 }
 
 fn storage(error: rocksdb::Error) -> StoreError {
@@ -49,7 +63,20 @@ impl Views {
         table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
         options.set_block_based_table_factory(&table);
         let db = DB::open(&options, path).map_err(storage)?;
-        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0) })
+        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: None })
+    }
+
+    /// Opens views to read what is on disk, also those of a running server, whose last commits may not be flushed. Leaves
+    /// them unchanged: what RocksDB itself wants to write goes into a folder of its own.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let aside = std::env::temp_dir().join(format!("mirano-views-{}-{number}", std::process::id()));
+        let mut options = Options::default();
+        options.set_max_open_files(-1);
+        options.set_paranoid_checks(true);
+        let db = DB::open_as_secondary(&options, path, &aside).map_err(storage)?;
+        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: Some(Aside(aside)) })
     }
 
     /// Deletes the views; a rebuild follows.

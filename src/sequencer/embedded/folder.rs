@@ -52,6 +52,9 @@ pub enum OpenError {
         /// Its version.
         version: u64,
     },
+    /// It holds a log already, and a new one was to be made.
+    #[error("{0} holds a log already")]
+    Occupied(PathBuf),
     /// Another process has it open.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
@@ -134,16 +137,22 @@ impl Format {
 
     /// Writes the format file, durably, by a rename.
     pub fn write(&self, disk: &dyn Disk, folder: &Path) -> Result<(), OpenError> {
+        let file = folder.join(FORMAT_FILE);
+        let bytes = self.to_bytes().map_err(|error| at(&file)(error.into()))?;
+        write_whole(disk, &file, &bytes).map_err(at(&file))
+    }
+
+    /// The bytes of the format file.
+    pub fn to_bytes(self) -> Result<Vec<u8>, serde_json::Error> {
         let text = FormatText {
             format: FORMAT_NAME.to_owned(),
             version: u64::from(FOLDER_VERSION),
             log_id: self.log_id.to_string(),
             partitions: self.partitions,
         };
-        let file = folder.join(FORMAT_FILE);
-        let mut bytes = serde_json::to_vec_pretty(&text).map_err(|error| at(&file)(error.into()))?;
+        let mut bytes = serde_json::to_vec_pretty(&text)?;
         bytes.push(b'\n');
-        write_whole(disk, &file, &bytes).map_err(at(&file))
+        Ok(bytes)
     }
 }
 

@@ -23,12 +23,14 @@ mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use folder::{FORMAT_FILE, LOG_FOLDER, OpenError};
 pub use open::CutTail;
 pub use partition::Verified;
+pub use walk::{AuditedFolder, Damage, Walked};
 
 use super::*;
 use folder::{Format, at};
@@ -95,7 +97,10 @@ impl EmbeddedLog {
         let lock = folder::lock(folder)?;
         let format = match Format::read(folder)? {
             Some(format) => format,
-            None => Self::create(disk.as_ref(), folder, options.partitions)?,
+            None => {
+                let log_id = LogId(rand::random());
+                Self::create(disk.as_ref(), folder, Format { log_id, partitions: options.partitions })?
+            }
         };
         if format.partitions != options.partitions {
             let (have, want) = (format.partitions, options.partitions);
@@ -118,8 +123,23 @@ impl EmbeddedLog {
         }
     }
 
-    fn create(disk: &dyn Disk, folder: &Path, partitions: u32) -> Result<Format, OpenError> {
-        let format = Format { log_id: mirano_schemas::LogId(rand::random()), partitions };
+    /// Makes a log with a given id in a folder that is empty or not there: for an import. Refuses one that is in use.
+    pub fn create_as(folder: impl AsRef<Path>, options: Options, log_id: LogId) -> Result<Self, OpenError> {
+        let folder = folder.as_ref();
+        folder::check_partitions(options.partitions)?;
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        if Format::read(folder)?.is_some() {
+            return Err(OpenError::Occupied(folder.to_owned()));
+        }
+        folder::check_unused(folder)?;
+        let lock = folder::lock(folder)?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let format = Self::create(disk.as_ref(), folder, Format { log_id, partitions: options.partitions })?;
+        Self::open_all(Some((disk, options, lock)), folder, format)
+    }
+
+    fn create(disk: &dyn Disk, folder: &Path, format: Format) -> Result<Format, OpenError> {
+        let partitions = format.partitions;
         let log = folder.join(LOG_FOLDER);
         for partition in 0..partitions {
             open::create(disk, &open::partition_folder(&log, partition), format.log_id, partition)?;

@@ -127,7 +127,7 @@ fn settle_tail(
 }
 
 /// The segment files in order. Unfinished files of a crash are removed; a file that is none of ours is refused.
-fn list(disk: Option<&dyn Disk>, folder: &Path, partition: u32) -> Result<Vec<PathBuf>, OpenError> {
+pub(super) fn list(disk: Option<&dyn Disk>, folder: &Path, partition: u32) -> Result<Vec<PathBuf>, OpenError> {
     let mut paths = Vec::new();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -154,7 +154,8 @@ fn list(disk: Option<&dyn Disk>, folder: &Path, partition: u32) -> Result<Vec<Pa
     Ok(paths)
 }
 
-fn open_segment(
+/// Opens a segment after the one before it, comparing its header with the log, the name, and that one.
+pub(super) fn open_segment(
     path: PathBuf,
     log_id: LogId,
     partition: u32,

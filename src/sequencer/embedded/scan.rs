@@ -3,6 +3,7 @@
 use super::super::{Corruption, CorruptionKind};
 use super::frame::{FRAME_LEN, Frame, FrameError, SEGMENT_HEADER_LEN, mark};
 use super::marks::Marks;
+use mirano_schemas::CommitHash;
 use mirano_schemas::envelope::{Head, MAGIC, Verdict};
 use std::path::Path;
 
@@ -24,7 +25,17 @@ pub struct Scan {
 /// Walks all frames of `file` (the whole file, header included) from the head `head`.
 ///
 /// The first frame that is not good is a torn tail unless something behind it proves that it was durable once.
-pub fn scan(path: &Path, file: &[u8], mut head: Head) -> Result<Scan, Corruption> {
+pub fn scan(path: &Path, file: &[u8], head: Head) -> Result<Scan, Corruption> {
+    scan_with(path, file, head, &mut |_, _, _| {})
+}
+
+/// The same; hands over each commit that counts, with its offset in the file and its hash.
+pub fn scan_with(
+    path: &Path,
+    file: &[u8],
+    mut head: Head,
+    visit: &mut dyn FnMut(usize, &Frame<'_>, CommitHash),
+) -> Result<Scan, Corruption> {
     let mut offset = SEGMENT_HEADER_LEN.min(file.len());
     let mut marks = Marks::default();
     let mut last_batch = offset;
@@ -54,7 +65,7 @@ pub fn scan(path: &Path, file: &[u8], mut head: Head) -> Result<Scan, Corruption
                     return Err(corruption(&head, offset, kind));
                 }
                 match head.judge(frame.record) {
-                    Verdict::Counts(_) => {}
+                    Verdict::Counts(_) => visit(offset, &frame, head.hash),
                     Verdict::Void => return Err(corruption(&head, offset, CorruptionKind::Chain)),
                     Verdict::Corrupt(_) => return Err(corruption(&head, offset, CorruptionKind::Body)),
                 }
