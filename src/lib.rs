@@ -1,5 +1,6 @@
 //! Mirano: an event-sourced engine for real-estate due diligence.
 
+pub mod audit;
 pub mod cli;
 pub mod core;
 pub mod demo;

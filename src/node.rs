@@ -27,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 pub const VIEWS: &str = "views";
 /// How long attempts under way may take to end at a stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-const KEYS: &str = "keys";
-const EVIDENCE: &str = "evidence";
+/// Where the keys of persons are in a data folder.
+pub const KEYS: &str = "keys";
+/// Where evidence is in a data folder, unless it is elsewhere.
+pub const EVIDENCE: &str = "evidence";
 
 /// How to open a node.
 #[derive(Debug, Clone)]

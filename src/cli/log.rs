@@ -1,8 +1,9 @@
 //! `mirano log`: the commits of a log, read from its files.
 
+use super::verify::misused;
 use super::{DataFolder, Misused};
-use crate::sequencer::Sequencer;
-use crate::sequencer::embedded::EmbeddedLog;
+use crate::audit::json::{readable, stream};
+use crate::audit::source;
 use anyhow::{Context, Result};
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::{Position, Timestamp};
@@ -29,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let from: Position = args.from.parse().map_err(|error| Misused(format!("--from: {error}")))?;
-    let log = EmbeddedLog::open_read_only(&args.folder.data).context("the log can't be read")?;
+    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
     if from.partition >= log.partitions() {
         return Err(Misused(format!("this log has {} partitions", log.partitions())).into());
     }
@@ -67,14 +68,7 @@ fn print(
 ) -> std::io::Result<()> {
     let at = time(body.head.recorded_at);
     if json {
-        let line = serde_json::json!({
-            "position": commit.position.to_string(),
-            "hash": commit.hash.to_string(),
-            "prev": commit.envelope.prev.to_string(),
-            "recorded_at": at,
-            "cause": body.head.cause.map(|cause| cause.to_string()),
-            "events": body.events,
-        });
+        let line = json_line(commit, body);
         return writeln!(out, "{line}");
     }
     let cause = body.head.cause.map(|cause| format!("  because of {cause}")).unwrap_or_default();
@@ -90,4 +84,28 @@ fn print(
 pub(super) fn time(at: Timestamp) -> String {
     let at = chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default();
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// A commit as one JSON object.
+pub(super) fn json_line(commit: &crate::sequencer::Committed, body: &CommitBody) -> serde_json::Value {
+    let events = body.events.iter().map(|event| {
+        let said = serde_json::to_value(event).ok().and_then(|value| match value {
+            serde_json::Value::Object(map) => map.into_iter().next().map(|(_, body)| readable(body)),
+            _ => None,
+        });
+        serde_json::json!({
+            "type": event.name(), "version": event.version(), "stream": stream(event),
+            "body": said.unwrap_or(serde_json::Value::Null),
+        })
+    });
+    serde_json::json!({
+        "position": commit.position.to_string(),
+        "hash": commit.hash.to_string(),
+        "prev": commit.envelope.prev.to_string(),
+        "bytes": commit.record.len(),
+        "recorded_at": time(body.head.recorded_at),
+        "cause": body.head.cause.map(|cause| cause.to_string()),
+        "commands": body.head.commands.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "events": events.collect::<Vec<_>>(),
+    })
 }

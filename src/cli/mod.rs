@@ -2,12 +2,15 @@
 
 mod check;
 mod demo;
+mod export;
 mod log;
 mod policy;
 mod rebuild;
+mod replay;
 mod serve;
 mod sources;
 mod verify;
+mod verify_proof;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,8 +48,18 @@ enum Command {
     Check(check::Args),
     /// Show the commits of a log (no server needed)
     Log(log::Args),
-    /// Check a log: every frame, hash and chain (no server needed)
+    /// Check a log and all that can be recomputed from it (no server needed)
     Verify(verify::Args),
+    /// Check a proof of a fact or of a head (no server and no log needed)
+    VerifyProof(verify_proof::Args),
+    /// Prove that a fact is, or is not, in a snapshot (no server needed)
+    Prove(replay::ProveArgs),
+    /// Fold a log up to a moment and show what it says (no server needed)
+    Replay(replay::Args),
+    /// Write a log, or its facts, into a file (no server needed)
+    Export(export::Args),
+    /// Make a data folder of an exported log
+    Import(export::ImportArgs),
     /// Make the views anew from the log (the server must be stopped)
     Rebuild(rebuild::Args),
     /// Work on files of sources
@@ -160,7 +173,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Log(args) => log::run(&args),
-        Command::Verify(args) => verify::run(&args),
+        Command::Verify(args) => verify::run(args).await,
+        Command::VerifyProof(args) => verify_proof::run(&args),
+        Command::Prove(args) => replay::prove(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => export::run_import(&args).await,
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Sources(args) => sources::run(args).await,
         Command::Policy(args) => policy::run(args).await,

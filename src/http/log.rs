@@ -5,13 +5,14 @@ use super::auth::{Caller, Role};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Page, Query, cursor, limit, place};
 use super::state::AppState;
+use crate::audit::json::{readable, stream};
 use crate::explain::time::rfc3339;
 use crate::sequencer::Record;
 use axum::extract::State;
 use axum::response::Response;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::{Envelope, HEADER_LEN};
-use mirano_schemas::{Event, Position, base32};
+use mirano_schemas::{Event, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
@@ -181,59 +182,4 @@ fn event_view(event: &Event) -> EventView {
         _ => Json::Null,
     };
     EventView { r#type: event.name().to_owned(), version: event.version(), stream: stream(event), body }
-}
-
-/// The stream of an event: `job/<id>`, `source/<id>`, `policy` or `node`.
-fn stream(event: &Event) -> String {
-    let job = |id: &mirano_schemas::JobId| format!("job/{id}");
-    let source = |id: &str| format!("source/{id}");
-    match event {
-        Event::JobCreated(event) => job(&event.job),
-        Event::NeedDiscovered(event) => job(&event.job),
-        Event::NeedNotApplicable(event) => job(&event.job),
-        Event::FactsReused(event) => job(&event.job),
-        Event::TaskWanted(event) => job(&event.job),
-        Event::NeedAnswered(event) => job(&event.job),
-        Event::NeedFailed(event) => job(&event.job),
-        Event::JobStatusChanged(event) => job(&event.job),
-        Event::RiskRecomputed(event) => job(&event.job),
-        Event::SnapshotSealed(event) => job(&event.body.job),
-        Event::RecheckPlanned(event) => job(&event.job),
-        Event::TaskScheduled(event) => source(&event.source),
-        Event::TaskJoined(event) => source(&event.source),
-        Event::WantSatisfied(event) => source(&event.source),
-        Event::WantRefused(event) => source(&event.source),
-        Event::TaskStarted(event) => source(&event.source),
-        Event::PermitsGranted(event) => source(&event.source),
-        Event::PermitsReturned(event) => source(&event.source),
-        Event::LeaseExtended(event) => source(&event.source),
-        Event::TaskAttemptFailed(event) => source(&event.source),
-        Event::TaskFailed(event) => source(&event.source),
-        Event::TaskCompleted(event) => source(&event.source),
-        Event::ObservationChunk(event) => source(&event.source),
-        Event::ObservationRecorded(event) => source(&event.source),
-        Event::FactObserved(event) => match &event.fact.body {
-            mirano_schemas::Sealable::Plain(fact) => source(&fact.source),
-            mirano_schemas::Sealable::Sealed(_) => format!("query/{}", event.query),
-        },
-        Event::FactVanished(event) => format!("query/{}", event.query),
-        Event::PolicyAdopted(_) => "policy".to_owned(),
-        Event::DeciderChanged(_) | Event::ReactionRefused(_) => "node".to_owned(),
-    }
-}
-
-/// Bytes in their text form. An id is 16 or 32 bytes; no event has lists of small numbers of these lengths otherwise.
-fn readable(value: Json) -> Json {
-    match value {
-        Json::Array(items) => match bytes(&items) {
-            Some(bytes) if matches!(bytes.len(), 16 | 32) || bytes.len() > 39 => Json::String(base32(&bytes)),
-            _ => Json::Array(items.into_iter().map(readable).collect()),
-        },
-        Json::Object(map) => Json::Object(map.into_iter().map(|(name, value)| (name, readable(value))).collect()),
-        other => other,
-    }
-}
-
-fn bytes(items: &[Json]) -> Option<Vec<u8>> {
-    items.iter().map(|item| item.as_u64().and_then(|number| u8::try_from(number).ok())).collect()
 }

@@ -4,6 +4,7 @@
 //! counts and the views show it. Status codes, and the words of errors, are said in `error` alone.
 
 mod answer;
+mod audit;
 pub mod auth;
 mod body;
 mod docs;
@@ -17,6 +18,7 @@ mod layers;
 mod log;
 mod page;
 mod policy;
+mod proofs;
 mod query;
 mod report;
 mod serve;
@@ -76,6 +78,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(snapshots::of_job))
         .routes(routes!(snapshots::get))
         .routes(routes!(snapshots::facts_of))
+        .routes(routes!(proofs::of_fact))
         .routes(routes!(subjects::search))
         .routes(routes!(subjects::facts_of))
         .routes(routes!(facts::get))
@@ -83,6 +86,10 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(sources::profiles))
         .routes(routes!(sources::list))
         .routes(routes!(log::get))
+        .routes(routes!(audit::get_quote))
+        .routes(routes!(audit::post_replay))
+        .routes(routes!(proofs::heads))
+        .routes(routes!(proofs::extension))
         .routes(routes!(policy::get, policy::put))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

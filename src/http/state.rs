@@ -2,6 +2,7 @@
 
 use super::auth::{Auth, Caller};
 use super::error::{Problem, Result};
+use crate::audit::heads::CommitTrees;
 use crate::core::policy::Policy;
 use crate::engine::Engine;
 use crate::explain::Context;
@@ -12,6 +13,7 @@ use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{JobId, Subject, Timestamp};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Shared by all handlers; clones are handles to the same one.
@@ -24,6 +26,8 @@ struct Inner {
     auth: Auth,
     metrics: Option<PrometheusHandle>,
     stop: CancellationToken,
+    commit_trees: CommitTrees,
+    replays: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -35,7 +39,15 @@ impl AppState {
         metrics: Option<PrometheusHandle>,
         stop: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Inner { engine, evidence, auth, metrics, stop }))
+        Self(Arc::new(Inner {
+            engine,
+            evidence,
+            auth,
+            metrics,
+            stop,
+            commit_trees: CommitTrees::new(),
+            replays: Arc::new(Semaphore::new(1)),
+        }))
     }
 
     /// The engine.
@@ -61,6 +73,16 @@ impl AppState {
     /// Cancelled when the server stops.
     pub fn stop(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    /// The commit trees of the log, for proofs.
+    pub fn commit_trees(&self) -> &CommitTrees {
+        &self.0.commit_trees
+    }
+
+    /// Who may replay the log now: one at a time.
+    pub fn replays(&self) -> &Arc<Semaphore> {
+        &self.0.replays
     }
 
     /// The policy in force.

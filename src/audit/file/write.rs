@@ -1,0 +1,98 @@
+//! Writing a log into a file.
+
+use super::frame::{BLOCK_BYTES, Block, FileHeader, end_bytes};
+use crate::sequencer::{Committed, ReadError, Sequencer};
+use mirano_schemas::envelope::Head;
+use std::io::{self, Write};
+
+const LEVEL: i32 = 3;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Commits.
+    pub commits: u64,
+    /// Bytes of the commits.
+    pub raw_bytes: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Where each partition ends in it.
+    pub heads: Vec<Head>,
+}
+
+/// Why nothing whole was written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The log can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file can't be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Counts and hashes what goes through.
+struct Out<W> {
+    inner: W,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<W: Write> Out<W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.inner.write_all(bytes)
+    }
+}
+
+/// Writes the log as it stands now, up to the heads that it has when this begins. `progress` is told commits done and
+/// commits in all.
+pub fn write(log: &dyn Sequencer, out: impl Write, mut progress: impl FnMut(u64, u64)) -> Result<Written, WriteError> {
+    let mut out = Out { inner: out, hasher: blake3::Hasher::new(), bytes: 0 };
+    out.put(&FileHeader { log_id: log.log_id(), partitions: log.partitions() }.to_bytes())?;
+    let heads: Vec<Head> = (0..log.partitions()).map(|partition| log.head(partition)).collect();
+    let all = heads.iter().map(|head| head.next_seq).sum();
+    let mut written = Written { commits: 0, raw_bytes: 0, bytes: 0, heads };
+    for head in written.heads.clone() {
+        let mut next = 0;
+        let (mut raw, mut first, mut count) = (Vec::with_capacity(BLOCK_BYTES), 0u64, 0u32);
+        while next < head.next_seq {
+            let commits = log.read(head.partition, next, 4 * BLOCK_BYTES)?;
+            let Some(last) = commits.last() else { break };
+            next = last.position.seq + 1;
+            for Committed { position, record, .. } in
+                commits.iter().filter(|commit| commit.position.seq < head.next_seq)
+            {
+                if count == 0 {
+                    first = position.seq;
+                }
+                raw.extend_from_slice(record);
+                count += 1;
+                written.commits += 1;
+                written.raw_bytes += record.len() as u64;
+                if raw.len() >= BLOCK_BYTES {
+                    block(&mut out, head.partition, first, count, &raw)?;
+                    raw.clear();
+                    count = 0;
+                }
+            }
+            progress(written.commits, all);
+        }
+        if count > 0 {
+            block(&mut out, head.partition, first, count, &raw)?;
+        }
+    }
+    out.put(&end_bytes(&written.heads))?;
+    let whole = out.hasher.finalize();
+    out.put(whole.as_bytes())?;
+    out.inner.flush()?;
+    written.bytes = out.bytes;
+    Ok(written)
+}
+
+fn block<W: Write>(out: &mut Out<W>, partition: u32, first: u64, count: u32, raw: &[u8]) -> io::Result<()> {
+    let packed = zstd::bulk::compress(raw, LEVEL)?;
+    out.put(&Block::of(partition, first, count, raw.len(), &packed).to_bytes())?;
+    out.put(&packed)
+}

@@ -1,0 +1,67 @@
+//! Proofs about facts and snapshots, made from rows and, for the place in the log, from the log.
+
+use super::heads::CommitTrees;
+use crate::sequencer::{ReadError, Sequencer};
+use mirano_replay::facts;
+use mirano_replay::proof::{FactProof, LogPart, Member};
+use mirano_replay::rows::SnapshotRow;
+use mirano_replay::store::{Read, StoreError};
+use mirano_replay::tree::Tree;
+use mirano_schemas::{FactId, Position, Root, codec};
+use std::collections::BTreeSet;
+
+/// Why no proof can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// The rows can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The rows are not those that the snapshot was sealed from: rebuild the views.
+    #[error("the facts of the views have the root {found}, the snapshot was sealed with {sealed}")]
+    OtherFacts {
+        /// What the views give.
+        found: Root,
+        /// What was sealed.
+        sealed: Root,
+    },
+    /// The snapshot's content can't be encoded.
+    #[error("the snapshot does not encode: {0}")]
+    Encode(String),
+    /// The log has no commit there, or no such head.
+    #[error("the log has no commit {0} under this head")]
+    NoCommit(Position),
+}
+
+/// Proves that a fact is, or is not, in a sealed snapshot.
+pub fn fact(rows: &(impl Read + ?Sized), snapshot: &SnapshotRow, fact: FactId) -> Result<FactProof, ProveError> {
+    let body = &snapshot.body;
+    let mut ids = BTreeSet::new();
+    for root in &body.observation_roots {
+        ids.extend(facts::set(rows, *root)?.into_iter().map(|id| id.0));
+    }
+    let tree = Tree::of_set(ids);
+    if tree.root() != body.facts_root {
+        return Err(ProveError::OtherFacts { found: tree.root(), sealed: body.facts_root });
+    }
+    let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
+    Ok(FactProof { fact, member: Member::of(&tree, &fact.0), snapshot: content, log: None })
+}
+
+/// Proves that the commit at `at` is in the log, under the head over `size` commits (now, when `None`).
+///
+/// The part holds the whole commit, which may speak of other jobs too: for auditors only.
+pub fn log_part(
+    log: &dyn Sequencer,
+    trees: &CommitTrees,
+    at: Position,
+    size: Option<u64>,
+) -> Result<LogPart, ProveError> {
+    let anchor = trees.anchor(log, at.partition, size)?.filter(|anchor| anchor.size > at.seq);
+    let anchor = anchor.ok_or(ProveError::NoCommit(at))?;
+    let commits = log.read(at.partition, at.seq, 0)?;
+    let commit = commits.first().filter(|commit| commit.position == at).ok_or(ProveError::NoCommit(at))?;
+    Ok(LogPart { anchor, record: commit.record.to_vec(), path: trees.path(log, at, anchor.size)? })
+}

@@ -1,0 +1,302 @@
+//! `verify`: everything that can be recomputed is recomputed, and what does not fit is named.
+//!
+//! In this order: every byte of the log and the chain (each partition by itself, so that damage in one does not hide
+//! another), every fact's id, every observation, every snapshot; then evidence; then the views against the fold of the
+//! same commits. Reads only; takes no lock; works on a folder that a server writes to.
+
+mod checkpoint;
+mod evidence;
+mod html;
+mod partition;
+mod persons;
+mod report;
+mod views;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use html::html;
+pub use persons::Keys;
+pub use report::{EvidenceReport, FindingText, PartitionReport, Report, ViewsReport};
+
+use super::file::{FileError, LogFile};
+use super::source::SourceError;
+use crate::sequencer::embedded::{AuditedFolder, OpenError};
+use crate::sequencer::{Corruption, CorruptionKind, ReadError};
+use crate::work::evidence::EvidenceStore;
+use mirano_replay::proof::Anchor;
+use mirano_replay::verify::{Collected, Finding, Heads, Kind};
+use mirano_schemas::Position;
+use mirano_schemas::envelope::Head;
+use partition::{Partition, Shared};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A checkpoint is made so often while the log is walked.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(5);
+
+/// What to verify, and how.
+pub struct Options<'a> {
+    /// A data folder, or an exported file.
+    pub log: &'a Path,
+    /// Where evidence is; `None`: in the data folder, if it is one.
+    pub evidence: Option<EvidenceStore>,
+    /// The folder of the views; `None`: they are not compared.
+    pub views: Option<PathBuf>,
+    /// The folder of persons' keys; `None`: what is sealed is checked without being opened.
+    pub keys: Option<PathBuf>,
+    /// Heads that someone kept: the log must have them.
+    pub heads: Vec<Anchor>,
+    /// Go on from here.
+    pub resume: Option<Checkpoint>,
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// How far it is; read while it runs.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Commits looked at.
+    pub commits: AtomicU64,
+    /// Bytes of them.
+    pub bytes: AtomicU64,
+    /// Facts whose id was recomputed.
+    pub facts: AtomicU64,
+    /// Pieces of evidence looked at.
+    pub evidence: AtomicU64,
+    /// Findings so far.
+    pub findings: AtomicU64,
+}
+
+/// The log as it lies.
+enum Lies {
+    Folder(AuditedFolder),
+    File(LogFile),
+}
+
+/// Verifies. `save` is given a checkpoint from time to time. An error only where nothing could be looked at.
+pub async fn run(
+    options: Options<'_>,
+    progress: Arc<Progress>,
+    mut save: impl FnMut(&Checkpoint) + Send,
+) -> Result<Report, SourceError> {
+    let started = Instant::now();
+    let mut notes = Vec::new();
+    let mut found: BTreeSet<Finding> = options.resume.iter().flat_map(|resume| resume.findings()).collect();
+    let lies = match open(options.log) {
+        Ok(lies) => lies,
+        Err(error) => match finding_of(&error) {
+            Some(finding) => return Ok(Report::unopened(options.log, finding)),
+            None => return Err(error),
+        },
+    };
+    let (log_id, partitions, live) = match &lies {
+        Lies::Folder(folder) => {
+            if !folder.format_is_original() {
+                let place = options.log.join(crate::sequencer::embedded::FORMAT_FILE).display().to_string();
+                found.insert(Finding::beside(Kind::Folder, place, "it is not byte for byte what was written"));
+            }
+            (folder.log_id(), folder.partitions(), folder.in_use())
+        }
+        Lies::File(file) => {
+            use crate::sequencer::Sequencer;
+            (file.log_id(), file.partitions(), false)
+        }
+    };
+    if live {
+        notes.push("a server has this folder open: what it wrote after the beginning may be left out".to_owned());
+    }
+    let resume = match &options.resume {
+        Some(resume) if !resume.fits(log_id, partitions) => {
+            notes.push("the checkpoint is of another log: it was not used".to_owned());
+            None
+        }
+        other => other.as_ref(),
+    };
+    let keys = options.keys.as_deref().map_or(Ok(Keys(None)), Keys::in_folder).unwrap_or_else(|error| {
+        notes.push(format!("the keys of persons can't be read, so what is sealed was not opened: {error}"));
+        Keys(None)
+    });
+    let opened = options.views.as_deref().filter(|views| views.is_dir()).map(views::open);
+    let rows = match opened {
+        None => None,
+        Some(Ok(rows)) => Some(rows),
+        Some(Err(finding)) => {
+            found.insert(finding);
+            None
+        }
+    };
+    let stands = Default::default();
+    let shared =
+        Shared { keys: &keys, progress: &progress, heads: &options.heads, resume, views: rows.as_ref(), stands };
+    let parts = walk(&lies, partitions, &shared, options.threads.max(1), live, |stands, so_far| {
+        save(&Checkpoint::on_the_way(log_id, partitions, resume, stands, so_far));
+    });
+    if let Lies::File(file) = &lies
+        && parts.iter().all(|part| part.findings.is_empty())
+        && !file.whole()?
+    {
+        let place = options.log.display().to_string();
+        found.insert(Finding::beside(Kind::Frame, place, "the hash at its end is not that of the file"));
+    }
+    let heads: Heads =
+        parts.iter().map(|part| (part.head.partition, part.whole.then_some(part.head.next_seq))).collect();
+    let mut report = Report::new(options.log, log_id, &parts);
+    let (mut collected, mut stores) = (Vec::new(), Vec::new());
+    for part in parts {
+        found.extend(part.findings);
+        collected.push(part.collected);
+        stores.extend(part.store);
+    }
+    for anchor in &options.heads {
+        if anchor.log_id != log_id || anchor.partition >= partitions {
+            let at = Position { partition: anchor.partition, seq: anchor.size };
+            found.insert(Finding::at(Kind::OtherHistory, at, format!("the head {anchor} is of another log")));
+        }
+    }
+    let across = Collected::across(collected, &heads);
+    found.extend(across.findings.iter().cloned());
+    found.extend(snapshots(&across, options.threads.max(1)));
+    report.count(&across.totals, &progress);
+    let mut checkpoint = Checkpoint::of(log_id, &report, &found);
+    save(&checkpoint);
+    progress.findings.store(found.len() as u64, Ordering::Relaxed);
+    match &options.evidence {
+        None if across.evidence.is_empty() => {}
+        None => notes.push(format!(
+            "{} pieces of evidence were not looked at: they are not beside the log",
+            across.evidence.len()
+        )),
+        Some(store) => {
+            let after = resume.and_then(|resume| resume.evidence_after());
+            let (counts, findings) =
+                evidence::check(store, &keys, &across.evidence, after, &progress, |last, findings| {
+                    let so_far: BTreeSet<Finding> = found.iter().chain(findings).cloned().collect();
+                    checkpoint = checkpoint.after_evidence(last, &so_far);
+                    save(&checkpoint);
+                })
+                .await;
+            report.evidence = Some(counts);
+            found.extend(findings);
+        }
+    }
+    if let Some(rows) = &rows {
+        let (counts, findings) = views::compare(rows, &stores, &heads);
+        report.views = Some(counts);
+        found.extend(findings);
+    }
+    report.notes = notes;
+    report.set_findings(found.into_iter().collect());
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn open(path: &Path) -> Result<Lies, SourceError> {
+    if path.is_file() {
+        return Ok(Lies::File(LogFile::open(path)?));
+    }
+    Ok(Lies::Folder(AuditedFolder::open(path)?))
+}
+
+/// What an error of opening found, if it is about damage and not about how the program was called.
+fn finding_of(error: &SourceError) -> Option<Finding> {
+    match error {
+        SourceError::Folder(OpenError::BadFormat { file, why }) => {
+            Some(Finding::beside(Kind::Folder, file.display().to_string(), why.clone()))
+        }
+        SourceError::File(FileError::Damaged { file, offset, at, why }) => {
+            let place = format!("{} byte {offset}", file.display());
+            let kind = if *offset == 0 { Kind::Folder } else { Kind::Frame };
+            Some(Finding::at(kind, *at, *why).in_place(place))
+        }
+        _ => None,
+    }
+}
+
+/// The kind of a log's damage.
+pub(super) fn kind_of(kind: &CorruptionKind) -> Kind {
+    match kind {
+        CorruptionKind::Frame(_) => Kind::Frame,
+        CorruptionKind::Body => Kind::Body,
+        CorruptionKind::Chain => Kind::Chain,
+        CorruptionKind::SegmentHeader(_) => Kind::SegmentHeader,
+        CorruptionKind::Hole(_) => Kind::Hole,
+        CorruptionKind::StrangeFile => Kind::StrangeFile,
+    }
+}
+
+/// What an error of reading found.
+pub fn read_finding(partition: u32, seq: u64, error: &ReadError) -> Finding {
+    let here = Position { partition, seq };
+    match error {
+        ReadError::Corruption(Corruption { partition, seq, file, offset, kind }) => {
+            let at = Position { partition: *partition, seq: *seq };
+            let finding = Finding::at(kind_of(kind), at, kind.to_string());
+            match file {
+                Some(file) => finding.in_place(format!("{} byte {offset}", file.display())),
+                None => finding,
+            }
+        }
+        other => Finding::at(Kind::Unreadable, here, other.to_string()),
+    }
+}
+
+/// Walks all partitions, several at once where there are several.
+fn walk(
+    lies: &Lies,
+    partitions: u32,
+    shared: &Shared<'_>,
+    threads: usize,
+    live: bool,
+    mut save: impl FnMut(&BTreeMap<u32, Head>, &BTreeSet<Finding>) + Send,
+) -> Vec<Partition> {
+    let at_once = threads.min(partitions as usize).max(1);
+    let each = (threads / at_once).max(1);
+    let next = AtomicU64::new(0);
+    let mut parts: Vec<Partition> = std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            while let Ok(partition) = u32::try_from(next.fetch_add(1, Ordering::Relaxed)) {
+                if partition >= partitions {
+                    break;
+                }
+                done.push(match lies {
+                    Lies::Folder(folder) => partition::of_folder(folder, partition, shared, each, live),
+                    Lies::File(file) => partition::of_file(file, partition, shared, each),
+                });
+            }
+            done
+        };
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            // Ends when the other side is dropped.
+            while ended.recv_timeout(BETWEEN_CHECKPOINTS) == Err(RecvTimeoutError::Timeout) {
+                let stands = shared.stands.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                save(&stands.0, &stands.1);
+            }
+        });
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        let parts = workers.into_iter().flat_map(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        let parts = parts.collect();
+        drop(end);
+        parts
+    });
+    parts.sort_by_key(|part| part.head.partition);
+    parts
+}
+
+fn snapshots(across: &mirano_replay::verify::Across, threads: usize) -> Vec<Finding> {
+    let all = across.seals();
+    let each = all.div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let starts = (0..all).step_by(each);
+        let workers: Vec<_> =
+            starts.map(|from| scope.spawn(move || across.snapshots(from..(from + each).min(all)))).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+    })
+}

@@ -1,0 +1,306 @@
+//! One partition: bytes and chain by whoever has them, then decoding and fact ids on several threads, then the commits in
+//! order.
+
+use super::checkpoint::Checkpoint;
+use super::persons::Keys;
+use super::views::Rows;
+use super::{Progress, kind_of, read_finding};
+use crate::audit::file::LogFile;
+use crate::sequencer::embedded::{AuditedFolder, Damage};
+use crate::sequencer::{Committed, ReadError, Sequencer};
+use mirano_replay::apply;
+use mirano_replay::proof::{Anchor, BLOCK, Subtrees, block_root, leaf};
+use mirano_replay::store::MemoryStore;
+use mirano_replay::verify::{Collected, Finding, Kind, Looked, PartitionAudit, Trust, facts};
+use mirano_schemas::codec::{CommitBody, DecodeError};
+use mirano_schemas::envelope::Head;
+use mirano_schemas::{LogId, Position};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
+
+/// What all partitions share.
+pub struct Shared<'a> {
+    /// Keys of persons.
+    pub keys: &'a Keys,
+    /// How far it is.
+    pub progress: &'a Progress,
+    /// Heads that the log must have.
+    pub heads: &'a [Anchor],
+    /// Where an earlier run stopped.
+    pub resume: Option<&'a Checkpoint>,
+    /// The views.
+    pub views: Option<&'a Rows>,
+    /// Where each partition stands, and what was found on the way: for checkpoints.
+    pub stands: Mutex<(BTreeMap<u32, Head>, BTreeSet<Finding>)>,
+}
+
+/// What a partition came to.
+pub struct Partition {
+    /// Where it ends, as far as it could be read.
+    pub head: Head,
+    /// The head with the root of its commit tree.
+    pub anchor: Anchor,
+    /// Whether it could be read to its end.
+    pub whole: bool,
+    /// Bytes.
+    pub bytes: u64,
+    /// Commits and events.
+    pub counts: (u64, u64),
+    /// Facts looked at, and facts sealed with keys that are not here.
+    pub facts: (u64, u64),
+    /// What is wrong with bytes, chain, facts and anchors.
+    pub findings: Vec<Finding>,
+    /// For what all partitions together show.
+    pub collected: Collected,
+    /// The rows that the commits give, up to where the views stand.
+    pub store: Option<MemoryStore>,
+}
+
+/// Follows the commits of a partition.
+struct Follow<'a> {
+    shared: &'a Shared<'a>,
+    log_id: LogId,
+    partition: u32,
+    threads: usize,
+    head: Head,
+    audit: PartitionAudit,
+    looked: Looked,
+    findings: Vec<Finding>,
+    /// A body that does not decode ends the judging, not the walk.
+    stopped: bool,
+    blocks: Vec<[u8; 32]>,
+    leaves: Vec<[u8; 32]>,
+    fold: Option<(MemoryStore, Head)>,
+    folding: bool,
+    trusted_to: u64,
+}
+
+pub fn of_folder(folder: &AuditedFolder, partition: u32, shared: &Shared<'_>, threads: usize, live: bool) -> Partition {
+    let mut follow = Follow::new(folder.log_id(), partition, shared, threads);
+    let walked = piped(&mut follow, |visit| folder.walk(partition, visit));
+    let mut whole = true;
+    if let Some(damage) = walked.damage {
+        whole = false;
+        let finding = match damage {
+            Damage::Corruption(corruption) => {
+                let at = Position { partition, seq: corruption.seq };
+                let place = corruption.file.map(|file| format!("{} byte {}", file.display(), corruption.offset));
+                let finding = Finding::at(kind_of(&corruption.kind), at, corruption.kind.to_string());
+                place.into_iter().fold(finding, Finding::in_place)
+            }
+            Damage::Io(file, error) => {
+                let at = Position { partition, seq: walked.head.next_seq };
+                Finding::at(Kind::Unreadable, at, error.to_string()).in_place(file.display().to_string())
+            }
+        };
+        follow.findings.push(finding);
+    }
+    if let Some((file, offset)) = walked.torn.filter(|_| !live) {
+        let at = Position { partition, seq: walked.head.next_seq };
+        let detail = "the end is not whole: an append that a crash cut short, or commits that were lost; the next start \
+                      cuts it off, and heads that were kept tell the two apart";
+        follow
+            .findings
+            .push(Finding::at(Kind::TailTorn, at, detail).in_place(format!("{} byte {offset}", file.display())));
+    }
+    for index in walked.bad_indexes {
+        let at = Position { partition, seq: 0 };
+        let finding = Finding::at(Kind::Index, at, "this hint does not fit its segment; it can be deleted");
+        follow.findings.push(finding.in_place(index.display().to_string()));
+    }
+    follow.finish(walked.bytes, whole)
+}
+
+pub fn of_file(file: &LogFile, partition: u32, shared: &Shared<'_>, threads: usize) -> Partition {
+    let mut follow = Follow::new(file.log_id(), partition, shared, threads);
+    let (head, damage): (Head, Option<ReadError>) = piped(&mut follow, |visit| file.walk(partition, visit));
+    let whole = damage.is_none();
+    follow.findings.extend(damage.map(|error| read_finding(partition, head.next_seq, &error)));
+    let bytes = if partition == 0 { file.bytes() } else { 0 };
+    follow.finish(bytes, whole)
+}
+
+/// Reads on a thread of its own, a few batches ahead.
+fn piped<T: Send>(follow: &mut Follow<'_>, walk: impl FnOnce(&mut dyn FnMut(Vec<Committed>)) -> T + Send) -> T {
+    let (send, receive) = sync_channel::<Vec<Committed>>(4);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            walk(&mut |batch| {
+                // Nobody listens any more only if the other side panicked.
+                let _ = send.send(batch);
+            })
+        });
+        for batch in receive {
+            follow.batch(&batch);
+        }
+        match reader.join() {
+            Ok(walked) => walked,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+impl<'a> Follow<'a> {
+    fn new(log_id: LogId, partition: u32, shared: &'a Shared<'a>, threads: usize) -> Self {
+        let fold = shared.views.map(|views| {
+            let anchor = views.anchors.get(&partition).copied();
+            (MemoryStore::default(), anchor.unwrap_or(Head::genesis(log_id, partition)))
+        });
+        Self {
+            shared,
+            log_id,
+            partition,
+            threads,
+            head: Head::genesis(log_id, partition),
+            audit: PartitionAudit::new(),
+            looked: Looked::default(),
+            findings: Vec::new(),
+            stopped: false,
+            blocks: Vec::new(),
+            leaves: Vec::new(),
+            folding: fold.is_some(),
+            fold,
+            trusted_to: shared.resume.map_or(0, |resume| resume.trusted_to(partition)),
+        }
+    }
+
+    fn batch(&mut self, commits: &[Committed]) {
+        let each = commits.len().div_ceil(self.threads).max(1);
+        let (keys, trusted_to) = (self.shared.keys, self.trusted_to);
+        let look = |part: &[Committed]| -> (Vec<Result<CommitBody, DecodeError>>, Looked) {
+            let mut looked = Looked::default();
+            let bodies = part.iter().map(|commit| {
+                let body = CommitBody::decode(commit.body());
+                if let Ok(body) = &body
+                    && commit.position.seq >= trusted_to
+                {
+                    facts(commit.position, body, keys, &mut looked);
+                }
+                body
+            });
+            (bodies.collect(), looked)
+        };
+        let parts: Vec<_> = if self.threads == 1 {
+            vec![look(commits)]
+        } else {
+            std::thread::scope(|scope| {
+                let look = &look;
+                let workers: Vec<_> = commits.chunks(each).map(|part| scope.spawn(move || look(part))).collect();
+                workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+            })
+        };
+        let mut bodies = Vec::with_capacity(commits.len());
+        for (part, looked) in parts {
+            bodies.extend(part);
+            self.shared.progress.facts.fetch_add(looked.facts, Ordering::Relaxed);
+            self.looked.facts += looked.facts;
+            self.looked.sealed += looked.sealed;
+            self.findings.extend(looked.findings);
+        }
+        for (commit, body) in commits.iter().zip(bodies) {
+            self.commit(commit, body);
+        }
+        let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.stopped {
+            stands.0.insert(self.partition, self.head);
+        }
+        stands.1.extend(self.findings.iter().chain(self.audit.findings()).cloned());
+        drop(stands);
+        let bytes: usize = commits.iter().map(|commit| commit.record.len()).sum();
+        self.shared.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.progress.commits.fetch_add(commits.len() as u64, Ordering::Relaxed);
+    }
+
+    fn commit(&mut self, commit: &Committed, body: Result<CommitBody, DecodeError>) {
+        let at = commit.position;
+        self.head = commit.head();
+        self.leaves.push(leaf(&commit.hash));
+        if self.leaves.len() as u64 == BLOCK {
+            self.blocks.push(block_root(&self.leaves));
+            self.leaves.clear();
+        }
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                if !self.stopped {
+                    let kind =
+                        if matches!(error, DecodeError::NeedsVersion(..)) { Kind::Newer } else { Kind::Malformed };
+                    self.findings.push(Finding::at(kind, at, error.to_string()));
+                }
+                (self.stopped, self.folding) = (true, false);
+                return;
+            }
+        };
+        if self.stopped {
+            return;
+        }
+        if at.seq + 1 == self.trusted_to
+            && let Some(kept) = self.shared.resume.and_then(|resume| resume.head(self.partition))
+            && kept.hash != commit.hash
+        {
+            let detail = format!("an earlier run saw the commit {} here; run without its checkpoint", kept.hash);
+            self.findings.push(Finding::at(Kind::OtherHistory, at, detail));
+        }
+        let trust = if at.seq < self.trusted_to { Trust::EarlierRun } else { Trust::Nothing };
+        self.audit.commit(at, &body, trust);
+        if let Some((store, until)) = self.fold.as_mut().filter(|(_, until)| self.folding && at.seq < until.next_seq) {
+            if at.seq + 1 == until.next_seq && commit.hash != until.hash {
+                let detail = format!("the views were folded from another commit, {}", until.hash);
+                self.findings.push(Finding::at(Kind::ViewsOther, at, detail));
+                self.folding = false;
+            } else if let Err(error) = apply::commit(store, at, commit.hash, &body) {
+                self.findings.push(Finding::at(Kind::Fold, at, error.to_string()));
+                self.folding = false;
+            }
+        }
+        let kept =
+            self.shared.heads.iter().filter(|anchor| {
+                (anchor.log_id, anchor.partition, anchor.size) == (self.log_id, at.partition, at.seq + 1)
+            });
+        for anchor in kept.filter(|anchor| anchor.hash != commit.hash) {
+            let detail = format!("a head that was kept names the commit {}, and here is {}", anchor.hash, commit.hash);
+            self.findings.push(Finding::at(Kind::OtherHistory, at, detail));
+        }
+    }
+
+    fn finish(mut self, bytes: u64, whole: bool) -> Partition {
+        let next = Position { partition: self.partition, seq: self.head.next_seq };
+        let resume = self.shared.resume.and_then(|resume| resume.head(self.partition));
+        let views = self.fold.as_ref().map(|(_, until)| *until);
+        let kept =
+            self.shared.heads.iter().filter(|kept| (kept.log_id, kept.partition) == (self.log_id, self.partition));
+        let kept = kept
+            .map(|kept| (kept.size, "a head that was kept"))
+            .chain(views.map(|until| (until.next_seq, "the views")));
+        let kept = kept.chain(resume.map(|head| (head.next_seq, "an earlier run")));
+        for (size, who) in kept.filter(|(size, _)| whole && *size > next.seq) {
+            let detail = format!("the log ends here; {who} saw {size} commits");
+            self.findings.push(Finding::at(Kind::TailCut, next, detail));
+        }
+        if next.seq < views.map_or(0, |until| until.next_seq) {
+            self.folding = false;
+        }
+        let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(self.leaves.clone()) };
+        let root = match Subtrees::new(&self.blocks, &mut give).root(next.seq) {
+            Ok(root) => root,
+            Err(never) => match never {},
+        };
+        let anchor =
+            Anchor { log_id: self.log_id, partition: self.partition, size: next.seq, hash: self.head.hash, root };
+        let collected = self.audit.finish();
+        Partition {
+            head: self.head,
+            anchor,
+            whole: whole && !self.stopped,
+            bytes,
+            counts: (collected.commits, collected.events),
+            facts: (self.looked.facts, self.looked.sealed),
+            findings: self.findings,
+            collected,
+            store: self.fold.filter(|_| self.folding).map(|(store, _)| store),
+        }
+    }
+}

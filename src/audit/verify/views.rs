@@ -1,0 +1,103 @@
+//! Views against the fold: what lies in RocksDB is, row for row, what the commits give up to where it stands.
+
+use super::report::ViewsReport;
+use crate::views::Views;
+use mirano_replay::rows::{AnchorRow, key};
+use mirano_replay::store::{MemoryStore, Read, ReadExt, Table};
+use mirano_replay::verify::{Finding, Heads, Kind};
+use mirano_schemas::Position;
+use mirano_schemas::base32;
+use mirano_schemas::envelope::Head;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// So many rows are named; the rest is counted.
+const MOST_NAMED: usize = 100;
+
+/// The views as they lie on disk at one moment.
+pub struct Rows {
+    views: Views,
+    path: String,
+    /// Where the fold of each partition stands in them.
+    pub anchors: BTreeMap<u32, Head>,
+}
+
+/// Opens views for reading, also those of a running server (then: what it has flushed).
+pub fn open(path: &Path) -> Result<Rows, Finding> {
+    let place = path.display().to_string();
+    let bad = |error: mirano_replay::store::StoreError| {
+        Finding::beside(Kind::ViewsUnreadable, place.clone(), error.to_string())
+    };
+    let views = Views::open_to_read(path).map_err(bad)?;
+    let mut anchors = BTreeMap::new();
+    for (key, row) in views.rows::<AnchorRow>(&[], &[], usize::MAX).map_err(bad)? {
+        if let Some(partition) = key.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes)) {
+            anchors.insert(partition, Head { partition, next_seq: row.next_seq, hash: row.hash });
+        }
+    }
+    Ok(Rows { views, path: place, anchors })
+}
+
+/// Compares the views with what the commits gave. `stores`: of each partition that could be folded; if one is missing,
+/// nothing can be said, and what hindered it is found already.
+pub fn compare(rows: &Rows, stores: &[MemoryStore], heads: &Heads) -> (ViewsReport, Vec<Finding>) {
+    let positions = rows.anchors.values().map(|head| Position { partition: head.partition, seq: head.next_seq });
+    let mut report = ViewsReport { rows: 0, positions: positions.map(|at| at.to_string()).collect() };
+    let mut findings = Findings { place: rows.path.clone(), list: Vec::new(), more: 0 };
+    for partition in rows.anchors.keys().filter(|partition| !heads.contains_key(partition)) {
+        findings.add(Kind::ViewsOther, Table::Anchor, &key::anchor(*partition), "the log has no such partition");
+    }
+    if stores.len() < heads.len() {
+        return (report, findings.done());
+    }
+    for (table, key, want) in stores.iter().flat_map(MemoryStore::iter) {
+        report.rows += 1;
+        match rows.views.get(table, key) {
+            Ok(Some(found)) if found == want => {}
+            Ok(Some(_)) => findings.add(Kind::ViewDiffers, table, key, "the log gives another row"),
+            Ok(None) => findings.add(Kind::ViewMissing, table, key, "the log gives this row, and it is not there"),
+            Err(error) => {
+                findings.list.push(Finding::beside(Kind::ViewsUnreadable, rows.path.clone(), error.to_string()));
+                return (report, findings.done());
+            }
+        }
+    }
+    for table in Table::ALL {
+        let scanned = rows.views.scan(*table, &[], &[], &mut |key, _| {
+            let there = stores.iter().any(|store| matches!(store.get(*table, key), Ok(Some(_))));
+            if !there {
+                findings.add(Kind::ViewExtra, *table, key, "the log does not give this row");
+            }
+            true
+        });
+        if let Err(error) = scanned {
+            findings.list.push(Finding::beside(Kind::ViewsUnreadable, rows.path.clone(), error.to_string()));
+            break;
+        }
+    }
+    (report, findings.done())
+}
+
+struct Findings {
+    place: String,
+    list: Vec<Finding>,
+    more: usize,
+}
+
+impl Findings {
+    fn add(&mut self, kind: Kind, table: Table, key: &[u8], detail: &str) {
+        if self.list.len() < MOST_NAMED {
+            self.list.push(Finding::beside(kind, format!("row {table:?} {}", base32(key)), detail));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn done(mut self) -> Vec<Finding> {
+        if self.more > 0 {
+            let detail = format!("{} more rows differ; `mirano rebuild` makes the views anew", self.more);
+            self.list.push(Finding::beside(Kind::ViewDiffers, self.place, detail));
+        }
+        self.list
+    }
+}

@@ -1,0 +1,165 @@
+//! `mirano replay`: the state of a log at a moment, folded from its commits, verifying on the way.
+
+use super::log::time;
+use super::verify::misused;
+use super::{DataFolder, Misused, Wrong};
+use crate::audit::heads::CommitTrees;
+use crate::audit::replay::{Replayed, replay};
+use crate::audit::until::Until;
+use crate::audit::verify::Keys;
+use crate::audit::{proofs, quote, rows, source, text::ProofText};
+use crate::node::KEYS;
+use crate::sequencer::Sequencer;
+use anyhow::{Context, Result};
+use data_encoding::HEXLOWER;
+use indicatif::{HumanBytes, ProgressBar};
+use mirano_replay::proof::Proof;
+use mirano_replay::rows::SnapshotRow;
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{FactId, SnapshotId};
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// Fold a log up to a moment
+#[derive(clap::Args)]
+#[command(
+    after_help = "  mirano replay --data DIR --until 2026-03-01T12:00:00Z\n  mirano replay --data DIR --until 0:1234 --stream job/ID --json\n  \
+    mirano replay --data export.mrn --out state.jsonl\n\nA position means: that partition up to it, the others up to its time. \
+    A cut (0:10,1:7) names the last commit of each partition.\nFacts and observations are recomputed on the way; what does not fit \
+    ends with exit code 1."
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// A time, a position (`partition:seq`), or a cut; everything when left out
+    #[arg(long)]
+    until: Option<String>,
+    /// Show only the rows of this stream: `job/<id>`, `source/<id>` or `policy`
+    #[arg(long)]
+    stream: Option<String>,
+    /// Print the rows, one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Write the rows here, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Prove that a fact is, or is not, in a snapshot (no server needed)
+#[derive(clap::Args)]
+#[command(
+    after_help = "  mirano prove --data export.mrn --snapshot ID --fact ID --log --out proof.json\n  mirano verify-proof proof.json"
+)]
+pub(super) struct ProveArgs {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// The snapshot
+    #[arg(long, value_name = "ID")]
+    snapshot: String,
+    /// The fact
+    #[arg(long, value_name = "ID")]
+    fact: String,
+    /// Also prove that the snapshot is in the log. This part holds the whole commit, which may speak of other jobs too
+    #[arg(long)]
+    log: bool,
+    /// Write the proof here; otherwise it is printed
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let until = args.until.as_deref().map(str::parse::<Until>).transpose();
+    let until = until.map_err(|error| Misused(format!("--until: {error}")))?;
+    if let Some(stream) = &args.stream
+        && !(stream == "policy" || stream.starts_with("job/") || stream.starts_with("source/"))
+    {
+        return Err(Misused(format!("--stream: {stream:?} is not `job/<id>`, `source/<id>` or `policy`")).into());
+    }
+    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
+    let quoted = quote::quote(&*log, until.as_ref()).map_err(|error| Wrong(error.to_string()))?;
+    eprintln!("{} commits, about {}, up to {}", quoted.commits, HumanBytes(quoted.bytes), quoted.until.join(","));
+    let replayed = folded(args.folder.data.join(KEYS), &*log, until.as_ref())?;
+    if let Some(path) = &args.out {
+        let file = std::fs::File::create(path).map_err(|error| Misused(format!("{}: {error}", path.display())))?;
+        print(&replayed, args.stream.as_deref(), BufWriter::new(file)).with_context(|| path.display().to_string())?;
+    }
+    if args.json || (args.stream.is_some() && args.out.is_none()) {
+        // A reader that went away, such as `head`, ends the listing.
+        print(&replayed, args.stream.as_deref(), BufWriter::new(std::io::stdout().lock())).ok();
+    } else {
+        tell(&replayed);
+    }
+    for finding in &replayed.findings {
+        eprintln!("FOUND {finding}");
+    }
+    match replayed.findings.len() {
+        0 => Ok(()),
+        n => Err(Wrong(format!("{n} findings; `mirano verify` tells more")).into()),
+    }
+}
+
+fn folded(keys: PathBuf, log: &dyn Sequencer, until: Option<&Until>) -> Result<Replayed> {
+    let keys = Keys::in_folder(&keys).map_err(|error| Wrong(error.to_string()))?;
+    let bar = ProgressBar::new(0);
+    let replayed = replay(log, until, &keys, |step| {
+        bar.set_length(step.of);
+        bar.set_position(step.commits);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    Ok(replayed.map_err(|error| Wrong(error.to_string()))?)
+}
+
+fn print(replayed: &Replayed, stream: Option<&str>, mut out: impl Write) -> std::io::Result<()> {
+    for (table, key, bytes) in replayed.store.iter() {
+        if stream.is_none_or(|stream| rows::belongs(stream, table, key, bytes)) {
+            writeln!(out, "{}", rows::row(table, key, bytes))?;
+        }
+    }
+    out.flush()
+}
+
+fn tell(replayed: &Replayed) {
+    for head in &replayed.heads {
+        println!("partition {}: {} commits, head {}", head.partition, head.next_seq, head.hash);
+    }
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for (table, ..) in replayed.store.iter() {
+        *counts.entry(format!("{table:?}")).or_default() += 1;
+    }
+    println!(
+        "as of {}, {} events, {} facts recomputed",
+        time(replayed.recorded_at),
+        replayed.step.events,
+        replayed.step.facts
+    );
+    for (table, rows) in counts {
+        println!("  {table:<18} {rows:>10}");
+    }
+    println!("digest {}", HEXLOWER.encode(&replayed.store.digest()));
+}
+
+pub(super) fn prove(args: &ProveArgs) -> Result<()> {
+    let snapshot: SnapshotId = args.snapshot.parse().map_err(|error| Misused(format!("--snapshot: {error}")))?;
+    let fact: FactId = args.fact.parse().map_err(|error| Misused(format!("--fact: {error}")))?;
+    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
+    let replayed = folded(args.folder.data.join(KEYS), &*log, None)?;
+    let row: Option<SnapshotRow> = replayed.store.row(snapshot.as_bytes())?;
+    let row = row.ok_or_else(|| Wrong(format!("this log has no snapshot {snapshot}")))?;
+    let mut proof = proofs::fact(&replayed.store, &row, fact).map_err(|error| Wrong(error.to_string()))?;
+    if args.log {
+        let part = proofs::log_part(&*log, &CommitTrees::new(), row.position, None);
+        proof.log = Some(part.map_err(|error| Wrong(error.to_string()))?);
+    }
+    let text = ProofText::of(&Proof::Fact(proof)).map_err(|error| Wrong(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&text)?;
+    match &args.out {
+        Some(path) => {
+            std::fs::write(path, text + "\n").map_err(|error| Misused(format!("{}: {error}", path.display())))?
+        }
+        None => println!("{text}"),
+    }
+    Ok(())
+}
