@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that reads a member that is not there is to fail")]
 
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/errors.rs"]
 mod errors;
 #[path = "http/events.rs"]

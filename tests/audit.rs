@@ -1,0 +1,18 @@
+//! The auditor's work over a log that a node wrote: verify, replay, export, import, proofs, the independent program, and
+//! the golden history. Each kind of damage is shown to be found where it is.
+
+#![allow(clippy::indexing_slicing, reason = "a test that reads what is not there is to fail")]
+
+#[path = "audit/damage.rs"]
+mod damage;
+#[path = "audit/figures.rs"]
+mod figures;
+#[path = "audit/golden.rs"]
+mod golden;
+#[path = "audit/history.rs"]
+mod history;
+#[path = "audit/python.rs"]
+mod python;
+mod support;
+#[path = "audit/whole.rs"]
+mod whole;

@@ -1,0 +1,99 @@
+//! The independent program of `docs/verify` comes to the same, from the formats alone, as the code that wrote.
+
+use crate::history::{Besides, export, folder, heads, verify};
+use mirano::audit::heads::CommitTrees;
+use mirano::audit::proofs;
+use mirano::audit::replay::replay;
+use mirano::audit::source;
+use mirano::audit::text::ProofText;
+use mirano_replay::proof::Proof;
+use mirano_replay::rows::SnapshotRow;
+use mirano_replay::store::{ReadExt, Table};
+use mirano_replay::verify::NoKeys;
+use mirano_schemas::{FactId, base32};
+use serde_json::Value as Json;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The Python that has the two packages: made by `.ci/setup test`. Says loudly what is left out where it is not.
+fn python() -> Option<PathBuf> {
+    let beside = || {
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+        target.join("venv/bin/python")
+    };
+    let python = std::env::var_os("MIRANO_PYTHON").map_or_else(beside, PathBuf::from);
+    if python.is_file() {
+        return Some(python);
+    }
+    println!("LEFT OUT: the independent program: there is no {}; `.ci/setup test` makes it", python.display());
+    None
+}
+
+fn run(python: &Path, arguments: &[&str]) -> (Option<i32>, Json) {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify/verify.py");
+    let output = Command::new(python).arg(program).args(arguments).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{errors}")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_language_comes_to_the_same() {
+    let Some(python) = python() else { return };
+    let data = folder();
+    let report = verify(data, Besides::Nothing, &[], 1).await;
+    let (held, file) = export(data);
+    let path = file.to_str().expect("text");
+    let kept: Vec<String> = heads(&report).iter().map(ToString::to_string).collect();
+    let arguments: Vec<&str> = ["log", path].into_iter().chain(kept.iter().map(String::as_str)).collect();
+    let (code, told) = run(&python, &arguments);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(told["heads"], Json::from(kept.clone()));
+    let sealed = told["sealed"].as_u64().expect("a number");
+    assert!(sealed > 0, "a person is among them");
+    assert_eq!(told["facts"].as_u64().expect("a number") + sealed, report.facts);
+    assert_eq!(
+        (told["observations"].as_u64(), told["snapshots"].as_u64()),
+        (Some(report.observations), Some(report.snapshots))
+    );
+
+    let log = source::open(&file).expect("opens");
+    let state = replay(&*log, None, &NoKeys, |_| ControlFlow::Continue(())).expect("replays");
+    let keys = |table| state.store.iter().filter(move |(found, ..)| *found == table).map(|(_, key, _)| key.to_vec());
+    let snapshots: Vec<Vec<u8>> = keys(Table::Snapshot).collect();
+    let told_ids: Vec<&str> =
+        told["snapshot_ids"].as_array().expect("ids").iter().map(|id| id.as_str().expect("text")).collect();
+    assert!(snapshots.iter().all(|key| told_ids.contains(&base32(key).as_str())));
+    let row: SnapshotRow = state.store.row(&snapshots[0]).expect("reads").expect("there");
+    for (n, fact) in keys(Table::Fact).chain([vec![9; 32]]).enumerate().filter(|(n, _)| n % 20 == 0) {
+        let mut proof = proofs::fact(&state.store, &row, FactId(fact.try_into().expect("an id"))).expect("proves");
+        proof.log = Some(proofs::log_part(&*log, &CommitTrees::new(), row.position, None).expect("in the log"));
+        let text = ProofText::of(&Proof::Fact(proof)).expect("holds");
+        let written = held.path().join(format!("proof{n}.json"));
+        let json = serde_json::to_string(&text).expect("json");
+        std::fs::write(&written, &json).expect("writes");
+        let place = written.to_str().expect("text");
+        let (code, told) = run(&python, &["proof", place]);
+        assert_eq!((code, told["ok"].as_bool()), (Some(0), Some(true)), "{told}");
+        let wrong = json.replacen("\"present\":true", "\"present\":false", 1).replacen("\"bit\":", "\"bit\":1", 1);
+        std::fs::write(&written, wrong).expect("writes");
+        assert_eq!(run(&python, &["proof", place]).0, Some(1));
+    }
+    let grown = {
+        let trees = CommitTrees::new();
+        let early = trees.anchor(&*log, 0, Some(7)).expect("reads").expect("there");
+        trees.extension(&*log, &early).expect("reads").expect("extends")
+    };
+    let written = held.path().join("grown.json");
+    let text = serde_json::to_string(&ProofText::of(&Proof::Extension(grown)).expect("holds")).expect("json");
+    std::fs::write(&written, &text).expect("writes");
+    assert_eq!(run(&python, &["proof", written.to_str().expect("text")]).0, Some(0));
+    // And it can fail: a bit flipped in the file.
+    let mut bytes = std::fs::read(&file).expect("reads");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("writes");
+    assert_eq!(run(&python, &["log", path]).0, Some(1));
+}
