@@ -32,4 +32,4 @@ tidy: ## the layers, sizes, words and documents alone
 	@. .ci/env; cargo tidy
 
 bench: ## benchmarks, each beside the raw limit of this machine
-	@. .ci/env; CARGO_INCREMENTAL=0 cargo bench --profile dev --config benches/profile.toml --bench log --bench engine
+	@. .ci/env; CARGO_INCREMENTAL=0 cargo bench --profile dev --config benches/profile.toml --bench log --bench engine --bench history

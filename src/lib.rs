@@ -6,6 +6,7 @@ pub mod core;
 pub mod demo;
 pub mod engine;
 pub mod explain;
+pub mod history;
 pub mod http;
 pub mod node;
 pub mod sequencer;

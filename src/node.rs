@@ -25,10 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Where the views are in a data folder.
 pub const VIEWS: &str = "views";
+/// Where the keys of persons are.
+pub const KEYS: &str = "keys";
 /// How long attempts under way may take to end at a stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// Where the keys of persons are in a data folder.
-pub const KEYS: &str = "keys";
 /// Where evidence is in a data folder, unless it is elsewhere.
 pub const EVIDENCE: &str = "evidence";
 
@@ -153,7 +153,13 @@ impl Workers {
 
 /// Opens the views; those that do not fit the log are deleted, to be folded again from the start.
 fn fitting_views(path: &Path, log: &dyn Sequencer) -> Result<Views> {
-    let views = Views::open(path)?;
+    let mut views = Views::open(path)?;
+    if !views.of_this_form()? {
+        tracing::info!("the views were written by another version; they are made anew from the log");
+        drop(views);
+        Views::destroy(path)?;
+        views = Views::open(path)?;
+    }
     for partition in 0..log.partitions() {
         let Some(anchor) = views.anchor(partition)? else { continue };
         if let Err(error) = log.check_anchor(&anchor) {

@@ -6,10 +6,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
 
+#[path = "dated_sets/diffs.rs"]
+mod diffs;
 mod support;
 
 use chrono::NaiveDate;
 use mirano::demo;
+use mirano::engine::Clock;
 use mirano::node::{Node, Workers};
 use mirano_replay::facts;
 use mirano_replay::rows::{FactRow, ObservationRow};
@@ -20,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{MovedClock, client, configuration_with, counted, create_as, node_at, real_data, until_final};
+use support::{MovedClock, client, configuration_with, counted, create_as, job, node_at, real_data, until_final};
 
 const ADDRESS: &str = "г. Москва, ул. Тверская, д. 7";
 const PROFILES: &str = r#"
@@ -191,9 +194,13 @@ impl World {
         }
     }
 
+    fn last_job(&self) -> JobId {
+        JobId::of(&[&self.jobs.to_be_bytes()])
+    }
+
     async fn job(&mut self, profile: &str, origin: Origin) -> BTreeMap<String, ObservationId> {
         self.jobs += 1;
-        let id = JobId::of(&[profile.as_bytes(), &self.jobs.to_be_bytes()]);
+        let id = JobId::of(&[&self.jobs.to_be_bytes()]);
         create_as(&self.node, id, ADDRESS, profile, &[]).await;
         let row = until_final(&self.node, id).await;
         assert_eq!(row.status, JobStatus::Completed, "{row:#?}");
@@ -212,6 +219,14 @@ impl World {
         assert_eq!(self.job(profile, Origin::Reused).await, asked);
         assert_eq!(counted(&self.sources.base_url()).await, before, "within the TTL nobody is asked");
         asked
+    }
+
+    /// The date as it was sealed by the last check.
+    fn dated(&self, date: &str, file: &Rows) -> diffs::Dated {
+        let job = job(&self.node, self.last_job());
+        let snapshot = job.snapshots.last().expect("sealed").snapshot.to_string();
+        let at = mirano::explain::time::rfc3339(self.clock.now());
+        diffs::Dated { date: date.to_owned(), snapshot, at, file: file.clone() }
     }
 
     fn is_volatile(&self, source: &str, column: &str) -> bool {
@@ -265,6 +280,7 @@ async fn nineteen_months_of_listings_differ_exactly_as_they_did() {
     assert_eq!(dates.len(), 19);
 
     let mut last: Option<(Shown, Rows)> = None;
+    let mut dated = Vec::new();
     // Identity → since when it is gone, and the fact that it was.
     let mut gone: BTreeMap<String, (String, FactId)> = BTreeMap::new();
     let (mut back, mut same_again) = (BTreeSet::new(), 0);
@@ -272,6 +288,7 @@ async fn nineteen_months_of_listings_differ_exactly_as_they_did() {
         world.go_to(date).await;
         let observation = world.check("listings_of_barossa").await[source];
         let now = (shown(&world.node, observation), file(&folder.join(format!("{date}_listings.csv")), "id"));
+        dated.push(world.dated(date, &now.1));
         if let Some(before) = &last {
             let pair = &pairs[n - 1];
             let (material, volatile) = world.compare(source, (&before.0, &before.1), (&now.0, &now.1));
@@ -326,6 +343,7 @@ async fn nineteen_months_of_listings_differ_exactly_as_they_did() {
         .map(|one| (text(one, "id"), text(one, "gone_since"), text(one, "back")))
         .collect();
     assert_eq!(back, expected);
+    diffs::all(&world, source, &dated, pairs).await;
     println!("{} came back, {same_again} of them as the very fact that they were", back.len());
     world.workers.stop().await;
 }

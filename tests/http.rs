@@ -8,6 +8,8 @@ mod audit;
 mod errors;
 #[path = "http/events.rs"]
 mod events;
+#[path = "http/history.rs"]
+mod history;
 #[path = "http/jobs.rs"]
 mod jobs;
 #[path = "http/rest.rs"]

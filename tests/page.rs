@@ -59,8 +59,12 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/jobs/job-new",
             "/jobs/job-failed",
             "/jobs/job-partial/report",
+            "/jobs/job-partial?as_of=0%3A9",
+            "/compare",
+            "/compare?from=s1&to=s2",
         ] {
-            let (response, html) = get(&fixtures, &format!("{path}?lang={lang}")).await;
+            let join = if path.contains('?') { '&' } else { '?' };
+            let (response, html) = get(&fixtures, &format!("{path}{join}lang={lang}")).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}: {html}");
             assert!(html.contains(&format!("<html lang=\"{lang}\">")), "{path}");
             assert_eq!(header_of(&response, header::CONTENT_SECURITY_POLICY), mirano::ui::CONTENT_SECURITY_POLICY);
@@ -70,6 +74,49 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn any_moment_can_be_opened_and_is_marked_as_past() {
+    let fixtures = Fixtures::new(None);
+    let (_, now) = get(&fixtures, "/jobs/job-done?lang=en").await;
+    assert!(now.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && now.contains("Moments of this check"), "{now}");
+    assert!(
+        now.contains("<option value=\"s2\"") && now.contains("<option value=\"job:job-done@0:4\" selected"),
+        "{now}"
+    );
+    assert!(now.contains("id=\"live\"") && !now.contains("As it was known"));
+    let (_, was) = get(&fixtures, "/jobs/job-done?as_of=2026-11-24T10%3A11%3A00Z&lang=en").await;
+    assert!(was.contains("As it was known on") && was.contains("10:11\u{a0}UTC</b>"), "{was}");
+    // It is not followed, not asked again, and no age in it runs on.
+    assert!(!was.contains("id=\"live\"") && !was.contains("data-rel") && !was.contains("id=\"recheck\""));
+    assert!(was.contains("href=\"/jobs/job-done/report?as_of=2026%2D11%2D24"), "the report stays in that moment");
+    assert!(
+        was.contains("?as_of=2026-11-24T10%3A11%3A00Z&amp;lang=ru"),
+        "the other language stays in that moment: {was}"
+    );
+}
+
+#[tokio::test]
+async fn a_comparison_shows_changes_first_and_says_what_it_left_out() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/compare?from=s1&to=s2&lang=en").await;
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+    assert!(place("1 changed, 1 came, 1 gone, 3 unchanged") < place("<del>₽2,900,000</del> → <ins>₽2,700,000</ins>"));
+    assert!(place("<ins>₽2,700,000</ins>") < place("the way of reading changed"));
+    assert!(place("the way of reading changed") < place("erased with its person"));
+    assert!(
+        html.contains("the source gave no answer (after)")
+            && html.contains("20 → 30")
+            && html.contains("by facts that changed")
+    );
+    assert!(html.contains("Студия &lt;b&gt;24") && !html.contains("<b>24"), "what a source says is never HTML");
+    assert!(html.contains("href=\"/compare?from=s1&amp;to=s2&amp;cursor=abc\""), "{html}");
+    let (_, last) = get(&fixtures, "/compare?from=s1&to=s2&cursor=abc&lang=ru").await;
+    assert!(!last.contains("cursor=") || !last.contains(">Дальше<"), "{last}");
+    let (response, wrong) = get(&fixtures, "/compare?from=nonsense&to=s2&lang=en").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(wrong.contains("there is no such snapshot") && wrong.contains("value=\"nonsense\""), "{wrong}");
 }
 
 #[tokio::test]

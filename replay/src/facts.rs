@@ -2,23 +2,15 @@
 
 use crate::rows::ObservationRow;
 use crate::store::{Read, ReadExt, StoreError, Table, decode_row};
+use crate::tree::stored::{self, NodeStore};
 use mirano_schemas::{Attrs, FactId, ObservationId, Root, Sealable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The facts under a root, sorted. An unknown root has none: the root of no facts is never stored.
 pub fn set(store: &(impl Read + ?Sized), root: Root) -> Result<Vec<FactId>, StoreError> {
-    let bytes = store.get(Table::FactSet, root.as_bytes())?.unwrap_or_default();
-    Ok(bytes.as_chunks::<32>().0.iter().map(|id| FactId(*id)).collect())
-}
-
-/// `base` with `added` and without `gone`, sorted.
-pub fn merge(base: &[FactId], added: &[FactId], gone: &[FactId]) -> Vec<FactId> {
-    let mut ids: BTreeSet<FactId> = base.iter().copied().collect();
-    for id in gone {
-        ids.remove(id);
-    }
-    ids.extend(added.iter().copied());
-    ids.into_iter().collect()
+    let mut keys = Vec::new();
+    stored::keys(store, store.top(root)?.unwrap_or_default(), &mut keys)?;
+    Ok(keys.into_iter().map(FactId).collect())
 }
 
 /// What `to` has and `from` has not, and the other way round; both sorted.

@@ -4,6 +4,8 @@
 
 pub mod apply;
 pub mod facts;
+pub mod history;
+mod kept;
 pub mod overlay;
 pub mod proof;
 pub mod rows;

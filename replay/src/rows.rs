@@ -486,10 +486,6 @@ pub mod key {
     pub fn source_prefix(source: &str) -> Vec<u8> {
         Key::new().text(source).done()
     }
-    /// [`Table::QueryObservation`]
-    pub fn query_observation(query: QueryKey, at: Position) -> Vec<u8> {
-        Key::new().bytes(query.as_bytes()).u64(at.seq).done()
-    }
     /// [`Table::SubjectQuery`]; its prefix without a query.
     pub fn subject_query(subject: &Subject, query: Option<QueryKey>) -> Vec<u8> {
         let key = Key::new().text(&subject.0);

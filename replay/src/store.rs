@@ -3,12 +3,10 @@
 //! The engine keeps them in RocksDB, the simulator and the auditor in memory; the fold can't tell. **Invariant**: each row
 //! is written by the events of one partition only, so that the order in which partitions are folded does not matter.
 
+pub use crate::kept::{Kept, Put};
 use mirano_schemas::codec;
 use serde::{Serialize, de::DeserializeOwned};
-use std::any::Any;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// A store that can't be read or written, or a row in it that does not decode.
@@ -70,9 +68,9 @@ tables! {
     Query = 13,
     /// observation → the observation
     Observation = 14,
-    /// query, position → observation
+    /// query, recorded_at, seq → observation
     QueryObservation = 15,
-    /// root → sorted ids of its facts
+    /// root → the topmost page of its facts
     FactSet = 16,
     /// fact → the fact and the intervals in which it was shown
     Fact = 17,
@@ -96,64 +94,27 @@ tables! {
     LeaseEnd = 26,
     /// word, subject → ()
     SubjectWord = 27,
+    /// hash of its topmost node → a page of a set of facts
+    TreePage = 28,
+    /// job, recorded_at, seq → the job as it stood after that commit
+    JobVersion = 29,
+    /// job, recorded_at, seq → its risk from then on
+    JobRisk = 30,
+    /// job, need, recorded_at, seq → the task that it waited for from then on
+    NeedTaskFrom = 31,
+    /// snapshot → the whole base as it was sealed
+    World = 33,
+    /// recorded_at, seq → snapshot of the whole base
+    WorldSealedAt = 34,
+    /// () → the form of all these rows; written by the store that keeps them
+    Form = 32,
 }
+
+/// A key and the row under it.
+pub type KeyAndRow = (Vec<u8>, Vec<u8>);
 
 /// Visits rows in order of key; `false` ends.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;
-
-/// A row that is kept as a value, and becomes bytes when somebody needs them.
-#[derive(Clone)]
-pub struct Kept {
-    row: Arc<dyn Any + Send + Sync>,
-    encode: fn(&dyn Any) -> Result<Vec<u8>, StoreError>,
-}
-
-impl Kept {
-    fn new<R: Row>(row: R) -> Self {
-        let encode = |row: &dyn Any| match row.downcast_ref::<R>() {
-            Some(row) => encode_row(row),
-            None => Err(StoreError::Row { table: R::TABLE, detail: "kept as another type".to_owned() }),
-        };
-        Self { row: Arc::new(row), encode }
-    }
-
-    /// Its bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        (self.encode)(&*self.row)
-    }
-}
-
-/// A row as it was put. Clones share it.
-#[derive(Clone)]
-pub enum Put {
-    /// As bytes.
-    Bytes(Arc<[u8]>),
-    /// As a value: whoever writes it down, on a thread of his own, makes the bytes.
-    Kept(Kept),
-}
-
-impl Put {
-    /// Its bytes.
-    pub fn bytes(&self) -> Result<Cow<'_, [u8]>, StoreError> {
-        match self {
-            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Kept(kept) => kept.encode().map(Cow::Owned),
-        }
-    }
-}
-
-/// By bytes: how a row was put makes no difference.
-impl PartialEq for Put {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes() == other.bytes()
-    }
-}
-
-impl fmt::Debug for Put {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes().fmt(f)
-    }
-}
 
 /// Reading rows.
 pub trait Read {
@@ -175,6 +136,20 @@ pub trait Read {
 
     /// Visits the rows of `table` whose key begins with `prefix` and is at or after `from`.
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
+
+    /// The last row of `table` whose key begins with `prefix` and is at or before `to`. A store that can search from behind
+    /// does; this one goes through all before it.
+    fn last(&self, table: Table, prefix: &[u8], to: &[u8]) -> Result<Option<KeyAndRow>, StoreError> {
+        let mut last = None;
+        self.scan(table, prefix, prefix, &mut |key, row| {
+            let within = key <= to;
+            if within {
+                last = Some((key.to_vec(), row.to_vec()));
+            }
+            within
+        })?;
+        Ok(last)
+    }
 }
 
 /// Writing rows.
@@ -278,7 +253,7 @@ pub trait WriteExt: Write {
     }
 }
 
-fn encode_row<R: Row>(row: &R) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_row<R: Row>(row: &R) -> Result<Vec<u8>, StoreError> {
     codec::encode(row).map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })
 }
 
@@ -329,6 +304,12 @@ impl Read for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn last(&self, table: Table, prefix: &[u8], to: &[u8]) -> Result<Option<KeyAndRow>, StoreError> {
+        let last = self.rows.range(..=(table, to.to_vec())).next_back();
+        let fits = last.filter(|((found, key), _)| *found == table && key.starts_with(prefix));
+        Ok(fits.map(|((_, key), row)| (key.clone(), row.clone())))
     }
 }
 

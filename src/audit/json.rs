@@ -37,6 +37,7 @@ pub fn stream(event: &Event) -> String {
             mirano_schemas::Sealable::Sealed(_) => format!("query/{}", event.query),
         },
         Event::FactVanished(event) => format!("query/{}", event.query),
+        Event::WorldSealed(_) => "world".to_owned(),
         Event::PolicyAdopted(_) => "policy".to_owned(),
         Event::DeciderChanged(_) | Event::ReactionRefused(_) => "node".to_owned(),
     }

@@ -3,6 +3,7 @@
 use super::json::readable;
 use mirano_replay::rows::*;
 use mirano_replay::store::{Table, decode_row};
+use mirano_replay::tree::page::{self, Piece};
 use mirano_schemas::{FactId, JobId, Receipt, base32};
 use serde_json::{Value, json};
 
@@ -28,9 +29,12 @@ pub fn row(table: Table, key: &[u8], bytes: &[u8]) -> Value {
         Table::SubjectLabel => typed!(LabelRow),
         Table::Receipt => typed!(Receipt),
         Table::LeaseEnd => typed!(LeaseEndRow),
-        Table::FactSet => {
-            let ids = bytes.as_chunks::<32>().0.iter().map(|id| FactId(*id).to_string());
-            Some(Value::from(ids.collect::<Vec<_>>()))
+        Table::FactSet | Table::TreePage => {
+            let piece = |piece: &Piece| match piece {
+                Piece::Key(id) => Value::from(FactId(*id).to_string()),
+                Piece::Sub(child) => json!({"page": base32(&child.hash.0), "facts": child.count}),
+            };
+            page::decode(table, bytes).ok().map(|pieces| pieces.iter().map(piece).collect())
         }
         _ => None,
     };

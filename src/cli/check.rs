@@ -40,7 +40,7 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The language of the environment.
-fn language() -> String {
+pub(super) fn language() -> String {
     let set =
         ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     if set.is_some_and(|set| set.starts_with("ru")) { "ru".to_owned() } else { "en".to_owned() }

@@ -2,11 +2,13 @@
 
 mod check;
 mod demo;
+mod diff;
 mod export;
 mod log;
 mod policy;
 mod rebuild;
 mod replay;
+mod seal;
 mod serve;
 mod sources;
 mod verify;
@@ -60,6 +62,10 @@ enum Command {
     Export(export::Args),
     /// Make a data folder of an exported log
     Import(export::ImportArgs),
+    /// Compare two snapshots, or two moments of a job, a subject or the whole base
+    Diff(diff::Args),
+    /// Seal what a check, or the whole base, shows now
+    Seal(seal::Args),
     /// Make the views anew from the log (the server must be stopped)
     Rebuild(rebuild::Args),
     /// Work on files of sources
@@ -179,7 +185,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => export::run_import(&args).await,
+        Command::Diff(args) => diff::run(args).await,
         Command::Rebuild(args) => rebuild::run(&args),
+        Command::Seal(args) => seal::run(args).await,
         Command::Sources(args) => sources::run(args).await,
         Command::Policy(args) => policy::run(args).await,
         Command::DemoSources(args) => demo::run(args).await,

@@ -20,6 +20,8 @@ pub enum Command {
     },
     /// Adopt a policy document; decided by partition 0.
     AdoptPolicy(AdoptPolicy),
+    /// Seal the whole base, as it was found at a cut.
+    SealWorld(WorldBody),
     /// Lease tasks of a source.
     Lease(LeaseTasks),
     /// Ask for further permits.

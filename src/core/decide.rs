@@ -2,7 +2,7 @@
 
 use super::command::{Command, Reply};
 use super::decision::{Context, DecideError, Decided, Decision};
-use super::{job, policy, react, source};
+use super::{job, policy, react, source, world};
 use mirano_schemas::{Event, Position, ReactionRefused};
 
 /// Decides a command: what it answers, and what it changes. No events: nothing to commit.
@@ -13,6 +13,7 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::Recheck(command) => job::recheck(&mut decision, command),
         Command::Seal { job, tenant } => job::seal(&mut decision, *job, tenant),
         Command::AdoptPolicy(command) => policy::adopt(&mut decision, command),
+        Command::SealWorld(body) => world::seal(&mut decision, body),
         Command::Lease(command) => source::lease(&mut decision, command),
         Command::Permit { source, lease, n } => source::grant(&mut decision, source, *lease, *n),
         Command::ReturnPermits { source, lease, permits } => {

@@ -17,3 +17,4 @@ pub mod react;
 pub mod risk;
 pub mod source;
 pub mod vault;
+mod world;

@@ -154,7 +154,7 @@ impl Engine {
             Command::CreateJob(command) => partitioning::of_job(command.job, partitions),
             Command::Recheck(command) => partitioning::of_job(command.job, partitions),
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
-            Command::AdoptPolicy(_) | Command::ExpireLeases => 0,
+            Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases => 0,
             Command::Lease(command) => of_source(&command.source),
             Command::Permit { source, .. }
             | Command::ReturnPermits { source, .. }

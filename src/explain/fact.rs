@@ -3,9 +3,9 @@
 use super::Context;
 use super::time::rfc3339;
 use crate::core::persons;
-use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, IntervalRow, ObservationRow, QueryRow};
+use mirano_replay::rows::{FactRow, IntervalRow, ObservationRow};
 use mirano_replay::store::{ReadExt, StoreError};
+use mirano_replay::{facts, history};
 use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -94,13 +94,16 @@ pub fn fact_in(
     let recorded = &observation.recorded;
     let of_query = |interval: &&IntervalRow| interval.query == recorded.query;
     let intervals = || row.intervals.iter().filter(of_query);
+    // The query's last answer that is known: an interval's end after it is not known yet.
+    let newest = history::observation_at(ctx.rows, recorded.query, ctx.as_of.as_ref())?;
+    let known = |at: Position| ctx.as_of.is_none() || newest.as_ref().is_some_and(|newest| at <= newest.at);
     let first = intervals().map(|interval| interval.from.observed_at).min().unwrap_or(recorded.observed_at);
     // The interval that holds at this observation, else the last one before it.
     let held = intervals().rev().find(|interval| interval.from.at <= observation.at);
-    let gone = held.and_then(|interval| interval.to.as_ref());
-    let last_seen = match (gone, ctx.rows.row::<QueryRow>(recorded.query.as_bytes())?.and_then(|query| query.last)) {
+    let gone = held.and_then(|interval| interval.to.as_ref()).filter(|gone| known(gone.bound.at));
+    let last_seen = match (gone, &newest) {
         (Some(gone), _) => gone.last_seen,
-        (None, Some(last)) => last.observed_at,
+        (None, Some(last)) => last.recorded.observed_at,
         (None, None) => recorded.observed_at,
     };
     Ok(Some(FactView {

@@ -3,6 +3,7 @@
 //! Everything is computed when read, from rows, the time and the policy; nothing here is stored, and nothing here
 //! knows HTTP. Page, API and assistant speak from the same values, so they can't disagree.
 
+mod asked;
 mod blocked;
 mod fact;
 mod job;
@@ -15,16 +16,18 @@ pub mod time;
 mod unchecked;
 pub mod words;
 
+pub use asked::{asked_about, latest_jobs};
 pub use blocked::coarse;
 pub use fact::{FactView, fact_in, facts_of_receipt, json_value, volatile_of};
 pub use job::{Shown, job, snapshot as snapshot_ref, status_word, summary};
-pub use row::level_word;
+pub use row::{level_word, outcome_word};
 pub use sentences::{explain, receipt_view};
 pub use tasks::{TaskView, task, tasks_of};
 pub use unchecked::not_checked;
 
 use crate::core::policy::Policy;
 use crate::core::vault::Vault;
+use mirano_replay::history::Moment;
 use mirano_replay::store::Read;
 use mirano_schemas::Timestamp;
 
@@ -40,4 +43,6 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The language of sentences.
     pub lang: words::Lang,
+    /// What the log took later is not known yet; none: all of it is.
+    pub as_of: Option<Moment>,
 }

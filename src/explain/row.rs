@@ -7,6 +7,7 @@ use super::words::{Both, ago};
 use super::{Context, words};
 use crate::core::freshness::Freshness;
 use crate::core::persons;
+use mirano_replay::history;
 use mirano_replay::rows::{JobRow, NeedRow, NeedTaskRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::*;
@@ -22,10 +23,18 @@ pub(super) struct Joined<'a> {
 
 impl<'a> Joined<'a> {
     pub fn load(ctx: &Context<'_>, job: &JobRow, need: &'a NeedRow) -> Result<Self, StoreError> {
-        let named: Option<NeedTaskRow> = ctx.rows.row(&key::need_task(job.created.job, need.need.need_id))?;
+        let (id, need_id) = (job.created.job, need.need.need_id);
+        let named: Option<NeedTaskRow> = match &ctx.as_of {
+            Some(moment) => history::need_task_at(ctx.rows, id, need_id, moment)?,
+            None => ctx.rows.row(&key::need_task(id, need_id))?,
+        };
         let task = match &named {
             Some(named) => ctx.rows.row::<TaskRow>(named.task.as_bytes())?,
             None => None,
+        };
+        let task = match &ctx.as_of {
+            Some(moment) => task.and_then(|task| history::task_at(task, moment.at)),
+            None => task,
         };
         let freshness = Freshness::of_receipt(need.receipt.as_ref(), ctx.now);
         let state = state(need, task.as_ref(), freshness);
@@ -103,7 +112,8 @@ pub(super) fn view(
         opened.push(need.subject.clone());
     }
     let blocked = match (row.state, &row.task) {
-        (RowState::Queued | RowState::Retrying, Some(task)) => blocked_on(ctx, task)?,
+        // How long the queue was at another time is not kept.
+        (RowState::Queued | RowState::Retrying, Some(task)) if ctx.as_of.is_none() => blocked_on(ctx, task)?,
         _ => None,
     };
     let ttl_ms = receipt
@@ -234,7 +244,7 @@ pub(super) fn origin_word(origin: Origin) -> OriginWord {
 }
 
 /// The word of an outcome.
-pub(super) fn outcome_word(outcome: Outcome) -> OutcomeWord {
+pub fn outcome_word(outcome: Outcome) -> OutcomeWord {
     match outcome {
         Outcome::Found => OutcomeWord::Found,
         Outcome::NothingFound => OutcomeWord::NothingFound,

@@ -5,6 +5,7 @@
 
 use crate::core::command::Rejection;
 use crate::engine::EngineError;
+use crate::history::HistoryError;
 use crate::work::evidence::EvidenceError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -341,6 +342,22 @@ impl From<EngineError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        let said = error.to_string();
+        match error {
+            HistoryError::Store(error) => error.into(),
+            HistoryError::Log(_) => Self::internal(said),
+            HistoryError::NotFound(what) => Self::not_found(&what),
+            HistoryError::BadMoment(_) => Self::new(Code::BadTime, said),
+            HistoryError::NotComparable(_) => Self::new(Code::NotComparable, said)
+                .fix("Compare two snapshots or moments of checks of one address, two moments of one subject, or two cuts of the whole base."),
+            HistoryError::Erased => Self::new(Code::Erased, said),
+            HistoryError::AuditorsOnly => Self::new(Code::RoleMissing, said).fix("Use a key with the role `auditor`."),
+        }
     }
 }
 

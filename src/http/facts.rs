@@ -3,28 +3,36 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
+use super::jobs::read::AsOf;
 use super::query::{At, Query};
 use super::state::{AppState, log_access};
 use super::subjects::asked_about;
 use crate::core::persons;
 use crate::explain::words::Lang;
 use crate::explain::{self, FactView};
+use crate::history::known::shown_by;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
+use mirano_replay::history::Moment;
+use mirano_replay::rows::{FactRow, ObservationRow};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{EvidenceId, FactId, Level, ObservationId, Sealable, Subject};
+use mirano_schemas::{EvidenceId, FactId, Level, Sealable, Subject};
 use serde::Deserialize;
 
 /// A fact's row and the observation that shows it last; of level person only for tenants that asked about the person.
-fn find(state: &AppState, caller: &Caller, id: &str) -> Result<(FactId, FactRow, ObservationRow)> {
+fn find(
+    state: &AppState,
+    caller: &Caller,
+    id: &str,
+    moment: Option<&Moment>,
+) -> Result<(FactId, FactRow, ObservationRow)> {
     let missing = || Problem::not_found("fact");
     let id: FactId = id.parse().map_err(|_| missing())?;
     let views = state.engine().views();
     let row: FactRow = views.row(id.as_bytes())?.ok_or_else(missing)?;
-    let observation = shown_by(state, &row)?.ok_or_else(missing)?;
+    let observation = shown_by(&**views, &row, moment)?.ok_or_else(missing)?;
     let observation: ObservationRow = views.row(observation.as_bytes())?.ok_or_else(missing)?;
     if let Some(person) = person_of(&row, &observation)
         && !asked_about(state, caller, &person)?
@@ -32,25 +40,6 @@ fn find(state: &AppState, caller: &Caller, id: &str) -> Result<(FactId, FactRow,
         return Err(missing());
     }
     Ok((id, row, observation))
-}
-
-/// The last observation that showed the fact.
-fn shown_by(state: &AppState, row: &FactRow) -> Result<Option<ObservationId>> {
-    let mut last: Option<(mirano_schemas::Timestamp, ObservationId)> = None;
-    for interval in &row.intervals {
-        let seen = match &interval.to {
-            Some(_) => (interval.from.observed_at, interval.from.observation),
-            None => {
-                let query: Option<QueryRow> = state.engine().views().row(interval.query.as_bytes())?;
-                let known = query.and_then(|query| query.last);
-                known.map_or((interval.from.observed_at, interval.from.observation), |known| {
-                    (known.observed_at, known.observation)
-                })
-            }
-        };
-        last = last.max(Some(seen));
-    }
-    Ok(last.map(|(_, observation)| observation))
 }
 
 fn person_of(row: &FactRow, observation: &ObservationRow) -> Option<Subject> {
@@ -64,7 +53,9 @@ fn person_of(row: &FactRow, observation: &ObservationRow) -> Option<Subject> {
 }
 
 /// Read a fact
-#[utoipa::path(get, path = "/v1/facts/{id}", tag = "facts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/facts/{id}", tag = "facts",
+    params(("id" = String, Path),
+           ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what the log knew then")),
     responses((status = 200, description = "The fact", body = FactView),
               (status = 404, description = "`not_found`", body = super::error::ProblemBody),
               (status = 410, description = "`erased`", body = super::error::ProblemBody)))]
@@ -72,11 +63,13 @@ pub async fn get(
     State(state): State<AppState>,
     User(caller): User,
     at: At,
+    Query(query): Query<AsOf>,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    let (fact_id, row, observation) = find(&state, &caller, &id)?;
+    let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+    let (fact_id, row, observation) = find(&state, &caller, &id, moment.as_ref())?;
     let policy = state.policy()?;
-    let ctx = state.context(&policy, Lang::default(), state.engine().now());
+    let ctx = state.context_at(&policy, Lang::default(), moment);
     let volatile = explain::volatile_of(&ctx, observation.recorded.observation)?;
     let view = explain::fact_in(&ctx, fact_id, &observation, &volatile)?
         .ok_or_else(|| Problem::new(Code::Erased, "the person's key was destroyed"))?;
@@ -104,7 +97,7 @@ pub async fn evidence(
     Query(query): Query<EvidenceQuery>,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    let (_, row, observation) = find(&state, &caller, &id)?;
+    let (_, row, observation) = find(&state, &caller, &id, None)?;
     let evidence: EvidenceId =
         *observation.recorded.evidence.get(query.n.unwrap_or(0)).ok_or_else(|| Problem::not_found("evidence"))?;
     // An answer is sealed for whom it was asked about, whomever a fact in it is about.

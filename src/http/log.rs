@@ -72,7 +72,7 @@ pub struct LogQuery {
 #[utoipa::path(get, path = "/v1/log", tag = "log",
     params(("from" = Option<String>, Query, description = "`partition:seq`; from the start of partition 0 when left out"),
            ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
-           ("stream" = Option<String>, Query, description = "`job/<id>`, `source/<id>` or `policy`"),
+           ("stream" = Option<String>, Query, description = "`job/<id>`, `source/<id>`, `policy` or `world`"),
            ("type" = Option<String>, Query, description = "An event's name, `FactObserved`")),
     responses((status = 200, description = "A page of records", body = Page<RecordView>),
               (status = 403, description = "`role_missing`", body = super::error::ProblemBody)))]

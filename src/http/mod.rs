@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 pub mod auth;
 mod body;
+mod diff;
 mod docs;
 pub mod error;
 pub mod events;
@@ -27,6 +28,7 @@ mod sources;
 mod state;
 mod subjects;
 mod tasks;
+mod world;
 
 pub use auth::Auth;
 pub use body::MAX_JSON;
@@ -68,6 +70,7 @@ fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(docs::Api::openapi())
         .routes(routes!(jobs::create::post, jobs::list::get))
         .routes(routes!(jobs::read::get))
+        .routes(routes!(jobs::changes::get))
         .routes(routes!(events::get))
         .routes(routes!(tasks::of_job))
         .routes(routes!(tasks::get))
@@ -79,8 +82,11 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(snapshots::get))
         .routes(routes!(snapshots::facts_of))
         .routes(routes!(proofs::of_fact))
+        .routes(routes!(world::seal))
+        .routes(routes!(diff::get))
         .routes(routes!(subjects::search))
         .routes(routes!(subjects::facts_of))
+        .routes(routes!(subjects::history_of))
         .routes(routes!(facts::get))
         .routes(routes!(facts::evidence))
         .routes(routes!(sources::profiles))

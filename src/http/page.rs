@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tower::ServiceExt;
 
+/// So many of a check's latest moments are offered.
+const CHANGES: usize = 20;
 /// More than any answer that a page asks for.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
@@ -103,6 +105,26 @@ impl PageData for Pages {
 
     async fn report(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
         there(self.read(visitor, &format!("/v1/jobs/{}/report", path(id)), lang).await)
+    }
+
+    async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/jobs/{}/report?as_of={}", path(id), path(as_of)), lang).await)
+    }
+
+    async fn changes(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, &format!("/v1/jobs/{}/changes?limit={CHANGES}", path(id)), lang).await
+    }
+
+    async fn diff(
+        &self,
+        visitor: &Visitor,
+        from: &str,
+        to: &str,
+        cursor: Option<&str>,
+        lang: Lang,
+    ) -> Result<Value, Problem> {
+        let cursor = cursor.map(|cursor| format!("&cursor={}", path(cursor))).unwrap_or_default();
+        self.read(visitor, &format!("/v1/diff?from={}&to={}{cursor}", path(from), path(to)), lang).await
     }
 
     async fn recent(&self, visitor: &Visitor, lang: Lang, limit: usize) -> Result<Vec<Value>, Problem> {

@@ -3,7 +3,8 @@
 use super::answer;
 use super::auth::User;
 use super::error::{Problem, Result};
-use super::query::At;
+use super::jobs::read::AsOf;
+use super::query::{At, Query};
 use super::state::{AppState, log_access};
 use crate::explain::model::{JobView, NotChecked};
 use crate::explain::words::{Both, Lang};
@@ -27,7 +28,7 @@ const PAGE: &str = include_str!("report.html");
 pub struct ReportView {
     /// What it is not.
     pub notice: String,
-    /// The time of the read.
+    /// The time of the read, or the moment that was asked for.
     pub at: String,
     /// The latest sealed snapshot, if there is one.
     pub snapshot_id: Option<String>,
@@ -44,7 +45,8 @@ pub struct ReportView {
 ///
 /// JSON, or a page when `Accept` prefers `text/html`.
 #[utoipa::path(get, path = "/v1/jobs/{id}/report", tag = "jobs",
-    params(("id" = String, Path), ("lang" = Option<String>, Query, description = "`ru` or `en`")),
+    params(("id" = String, Path), ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what was known then"),
+           ("lang" = Option<String>, Query, description = "`ru` or `en`")),
     responses((status = 200, description = "The job, facts by need, and what was not checked",
                content((ReportView = "application/json"), (String = "text/html")))))]
 pub async fn get(
@@ -52,14 +54,19 @@ pub async fn get(
     User(caller): User,
     lang: Lang,
     at: At,
+    Query(query): Query<AsOf>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
+    let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
     let html = wants_html(&headers);
     let response = tokio::task::spawn_blocking(move || -> Result<Response> {
-        let policy = state.policy()?;
-        let ctx = state.context(&policy, lang, state.engine().now());
+        let (job, policy) = match &moment {
+            Some(moment) => (state.job_at(&job, moment)?, state.policy_at(moment)?),
+            None => (job, state.policy()?),
+        };
+        let ctx = state.context_at(&policy, lang, moment);
         let shown = explain::job(&ctx, &job)?;
         let mut persons = shown.opened;
         let mut facts = BTreeMap::new();

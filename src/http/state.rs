@@ -1,18 +1,21 @@
 //! What every handler stands on.
 
-use super::auth::{Auth, Caller};
-use super::error::{Problem, Result};
+use super::auth::{Auth, Caller, Role};
+use super::error::{Code, Problem, Result};
 use crate::audit::heads::CommitTrees;
 use crate::core::policy::Policy;
 use crate::engine::Engine;
 use crate::explain::Context;
 use crate::explain::words::Lang;
+use crate::history::{Asker, Book, LogTimes};
 use crate::work::evidence::EvidenceStore;
 use metrics_exporter_prometheus::PrometheusHandle;
-use mirano_replay::rows::JobRow;
-use mirano_replay::store::ReadExt;
+use mirano_replay::history::{self, Moment};
+use mirano_replay::rows::{JobRow, PolicyRow, key};
+use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{JobId, Subject, Timestamp};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +31,11 @@ struct Inner {
     stop: CancellationToken,
     commit_trees: CommitTrees,
     replays: Arc<Semaphore>,
+    policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
 }
+
+/// Earlier policies that are kept compiled.
+const POLICIES: usize = 16;
 
 impl AppState {
     /// `stop`: when it is cancelled, streams of events end, so that the server can.
@@ -47,6 +54,7 @@ impl AppState {
             stop,
             commit_trees: CommitTrees::new(),
             replays: Arc::new(Semaphore::new(1)),
+            policies: Mutex::default(),
         }))
     }
 
@@ -90,10 +98,76 @@ impl AppState {
         Ok(self.engine().policy()?)
     }
 
+    /// A policy that is or was in force, by its version.
+    pub fn policy_of(&self, version: u64) -> std::result::Result<Arc<Policy>, StoreError> {
+        let refused = |why: String| StoreError::Storage(why);
+        let now = self.engine().policy().map_err(|error| refused(error.to_string()))?;
+        if now.version == version {
+            return Ok(now);
+        }
+        let mut kept = self.0.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = kept.get(&version) {
+            return Ok(Arc::clone(policy));
+        }
+        let row: Option<PolicyRow> = self.engine().views().row(&key::policy(version))?;
+        let row = row.ok_or_else(|| refused(format!("there is no policy {version}")))?;
+        let policy = Arc::new(Policy::adopted(&row.adopted).map_err(refused)?);
+        if kept.len() >= POLICIES {
+            kept.pop_first();
+        }
+        kept.insert(version, Arc::clone(&policy));
+        Ok(policy)
+    }
+
+    /// The policy that was in force at a moment.
+    pub fn policy_at(&self, moment: &Moment) -> Result<Arc<Policy>> {
+        match history::policy_at(&**self.engine().views(), moment)? {
+            Some(row) => Ok(self.policy_of(row.adopted.version)?),
+            None => self.policy(),
+        }
+    }
+
+    /// The moment that a parameter names: a time, a position, a cut, or `now`.
+    pub fn moment(&self, parameter: &str, text: &str) -> Result<Moment> {
+        let engine = self.engine();
+        crate::history::moment::parse(text, &**engine.views(), &LogTimes(&**engine.log()), engine.now())
+            .map_err(|error| Problem::from(error).at(parameter, "names no moment of this log"))
+    }
+
+    /// Has a question about history answered, as far as the caller may see.
+    pub fn history<T>(&self, caller: &Caller, ask: impl FnOnce(&Book<'_>) -> Result<T>) -> Result<T> {
+        let engine = self.engine();
+        ask(&Book {
+            rows: &**engine.views(),
+            times: &LogTimes(&**engine.log()),
+            vault: &**engine.vault(),
+            policy: &|version| self.policy_of(version),
+            now: engine.now(),
+            asker: Asker::Tenant { tenant: caller.tenant.clone(), auditor: caller.need(Role::Auditor).is_ok() },
+        })
+    }
+
+    /// What a view is computed from, at a moment or now.
+    pub fn context_at<'a>(&'a self, policy: &'a Policy, lang: Lang, as_of: Option<Moment>) -> Context<'a> {
+        let now = as_of.as_ref().map_or_else(|| self.engine().now(), |moment| moment.at);
+        Context { as_of, ..self.context(policy, lang, now) }
+    }
+
+    /// The job as it was known at a moment; before it was asked for there is none.
+    pub fn job_at(&self, job: &JobRow, moment: &Moment) -> Result<JobRow> {
+        let then = history::job_at(&**self.engine().views(), job, moment)?;
+        then.ok_or_else(|| {
+            let asked = crate::explain::time::rfc3339(job.created_at);
+            Problem::new(Code::NotFound, format!("there was no such job yet: it was asked for at {asked}"))
+                .at("as_of", "lies before the job")
+                .fix("Ask for a moment after that.")
+        })
+    }
+
     /// What a view is computed from, at `now`.
     pub fn context<'a>(&'a self, policy: &'a Policy, lang: Lang, now: Timestamp) -> Context<'a> {
         let engine = self.engine();
-        Context { rows: &**engine.views(), policy, vault: &**engine.vault(), now, lang }
+        Context { rows: &**engine.views(), policy, vault: &**engine.vault(), now, lang, as_of: None }
     }
 
     /// A job of the caller's tenant; another tenant's is not told apart from none.

@@ -9,18 +9,14 @@ use super::query::{At, Page, Query, cursor, limit, place};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, FactView};
+use crate::history::known::{self, FactHistory};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, JobRow, ObservationRow, QueryRow, key};
-use mirano_replay::store::{Key, ReadExt, Table};
-use mirano_schemas::{FactId, JobId, Level, QueryKey, Sealable, Subject};
+use mirano_replay::rows::JobRow;
+use mirano_schemas::{Level, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-/// So many of the tenant's latest jobs are looked through.
-const MOST_JOBS: usize = 5_000;
 
 /// A subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -35,29 +31,9 @@ pub struct SubjectView {
     pub job_id: String,
 }
 
-/// Visits the tenant's latest jobs, newest first, until `visit` is satisfied.
-fn latest_jobs(state: &AppState, caller: &Caller, mut visit: impl FnMut(&JobRow) -> bool) -> Result<()> {
-    let views = state.engine().views();
-    let prefix = Key::new().text(&caller.tenant).done();
-    for place in views.keys(Table::JobByTenant, &prefix, &prefix, MOST_JOBS)? {
-        let Some(id) = key::tail(&place).map(JobId) else { continue };
-        if let Some(row) = views.row::<JobRow>(id.as_bytes())?
-            && !visit(&row)
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
 /// Whether a job of the tenant asked about the subject.
 pub fn asked_about(state: &AppState, caller: &Caller, subject: &Subject) -> Result<bool> {
-    let mut found = false;
-    latest_jobs(state, caller, |job| {
-        found = job.needs.iter().any(|need| need.need.subject == *subject);
-        !found
-    })?;
-    Ok(found)
+    Ok(explain::asked_about(&**state.engine().views(), &caller.tenant, subject)?)
 }
 
 /// The words of a text: lower case, letters and digits, ё as е.
@@ -90,7 +66,7 @@ pub async fn search(
     let items = tokio::task::spawn_blocking(move || -> Result<Vec<SubjectView>> {
         let mut found: BTreeMap<String, SubjectView> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();
-        latest_jobs(&state, &caller, |job| {
+        explain::latest_jobs(&**state.engine().views(), &caller.tenant, |job| {
             for (subject, label) in subjects_of(job) {
                 let have = words(&format!("{} {subject}", label.as_deref().unwrap_or_default()));
                 let fits = wanted.iter().all(|wanted| have.iter().any(|word| word.starts_with(wanted.as_str())));
@@ -139,14 +115,33 @@ pub struct FactsQuery {
     limit: Option<usize>,
 }
 
+/// A person is shown to who asked about them, while their key is there.
+fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> Result<()> {
+    if subject.level() != Level::Person {
+        return Ok(());
+    }
+    if !asked_about(state, caller, subject)? {
+        return Err(Problem::not_found("subject"));
+    }
+    if state.engine().vault().by_subject(subject).is_none() {
+        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+    }
+    log_access(caller, "subject_facts", &subject.0, std::slice::from_ref(subject));
+    Ok(())
+}
+
 /// Facts about a subject
 ///
-/// What its sources show now, in the order of fact ids.
+/// What its sources show now, or showed as of a moment, in the order of fact ids.
 #[utoipa::path(get, path = "/v1/subjects/{subject}/facts", tag = "facts",
     params(("subject" = String, Path, description = "Percent-encoded"), ("kind" = Option<String>, Query),
+           ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what the log knew then"),
            ("valid_at" = Option<String>, Query, description = "A date: only what held in the world then"),
            ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
-    responses((status = 200, description = "A page", body = Page<FactView>)))]
+    responses((status = 200, description = "A page", body = Page<FactView>),
+              (status = 400, description = "`bad_time`, `bad_cursor`", body = super::error::ProblemBody),
+              (status = 404, description = "`not_found`", body = super::error::ProblemBody),
+              (status = 410, description = "`erased`", body = super::error::ProblemBody)))]
 pub async fn facts_of(
     State(state): State<AppState>,
     User(caller): User,
@@ -156,23 +151,17 @@ pub async fn facts_of(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let subject = Subject(subject);
-    if query.as_of.is_some() {
-        return Err(Problem::new(Code::NotComparable, "facts of an earlier time are not listed by subject")
-            .at("as_of", "is not answered here")
-            .fix("Read a snapshot sealed at that time: `GET /v1/snapshots/{id}/facts`."));
-    }
     if query.valid_at.as_deref().is_some_and(|date| chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_err()) {
         return Err(Problem::new(Code::BadTime, "`valid_at` is not a date YYYY-MM-DD").at("valid_at", "can't be read"));
     }
     let list = format!("facts about {subject}");
     let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
-        if subject.level() == Level::Person && !asked_about(&state, &caller, &subject)? {
-            return Err(Problem::not_found("subject"));
-        }
+        may_read(&state, &caller, &subject)?;
+        let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
         let policy = state.policy()?;
-        let ctx = state.context(&policy, Lang::default(), state.engine().now());
-        let shown = shown_about(&state, &subject)?;
+        let shown = known::shown_about(&**state.engine().views(), &subject, moment.as_ref())?;
+        let ctx = state.context_at(&policy, Lang::default(), moment);
         let mut rest =
             shown.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| id.0.as_slice() > after.as_slice()));
         let (mut items, mut last) = (Vec::new(), None);
@@ -184,9 +173,6 @@ pub async fn facts_of(
             let fact = explain::fact_in(&ctx, *id, observation, &volatile)?;
             items.extend(fact.filter(|fact| wanted(fact, &query)));
         }
-        if subject.level() == Level::Person {
-            log_access(&caller, "subject_facts", &subject.0, std::slice::from_ref(&subject));
-        }
         let next_cursor = rest.next().and(last).map(|last| cursor(&list, &last.0));
         Ok(Page { items, next_cursor })
     })
@@ -195,26 +181,49 @@ pub async fn facts_of(
     Ok(answer::json(&at, &page))
 }
 
-/// Facts about the subject that its queries show now, each with the observation that shows it.
-fn shown_about(state: &AppState, subject: &Subject) -> Result<BTreeMap<FactId, std::sync::Arc<ObservationRow>>> {
-    let views = state.engine().views();
-    let mut shown = BTreeMap::new();
-    for place in views.keys(Table::SubjectQuery, &key::subject_query(subject, None), &[], usize::MAX)? {
-        let Some(query) = key::tail(&place).map(QueryKey) else { continue };
-        let Some(known) = views.row::<QueryRow>(query.as_bytes())?.and_then(|query| query.last) else { continue };
-        let Some(observation) = views.row::<ObservationRow>(known.observation.as_bytes())? else { continue };
-        let observation = std::sync::Arc::new(observation);
-        for id in facts::set(&**views, known.facts_root)? {
-            let about = views.row::<FactRow>(id.as_bytes())?.is_some_and(|row| match &row.body {
-                Sealable::Plain(fact) => fact.subject == *subject,
-                Sealable::Sealed(sealed) => sealed.subject == *subject,
-            });
-            if about {
-                shown.entry(id).or_insert_with(|| std::sync::Arc::clone(&observation));
+/// How facts about a subject came and went
+///
+/// Every fact that was ever shown, with the intervals in which it was; the facts of one thing stand together, oldest first.
+#[utoipa::path(get, path = "/v1/subjects/{subject}/history", tag = "facts",
+    params(("subject" = String, Path, description = "Percent-encoded"), ("kind" = Option<String>, Query),
+           ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what the log knew then"),
+           ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
+    responses((status = 200, description = "A page", body = Page<FactHistory>),
+              (status = 404, description = "`not_found`", body = super::error::ProblemBody),
+              (status = 410, description = "`erased`", body = super::error::ProblemBody)))]
+pub async fn history_of(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Query(query): Query<FactsQuery>,
+    Path(subject): Path<String>,
+) -> Result<Response> {
+    let limit = limit(query.limit)?;
+    let subject = Subject(subject);
+    let list = format!("history of {subject}");
+    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let page = tokio::task::spawn_blocking(move || -> Result<Page<FactHistory>> {
+        may_read(&state, &caller, &subject)?;
+        let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+        let policy = state.policy()?;
+        let ctx = state.context_at(&policy, Lang::default(), moment);
+        let all = known::history_of(&ctx, &subject, query.kind.as_deref())?;
+        // The last fact of the page before; the list only grows, and keeps its order.
+        let skip = match &after {
+            Some(after) => {
+                all.iter().position(|one| one.fact.fact_id.as_bytes() == after).map_or(all.len(), |at| at + 1)
             }
-        }
-    }
-    Ok(shown)
+            None => 0,
+        };
+        let more = all.len() > skip + limit;
+        let items: Vec<FactHistory> = all.into_iter().skip(skip).take(limit).collect();
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|last| cursor(&list, last.fact.fact_id.as_bytes()));
+        Ok(Page { items, next_cursor })
+    })
+    .await
+    .map_err(Problem::internal)??;
+    Ok(answer::json(&at, &page))
 }
 
 fn wanted(fact: &FactView, query: &FactsQuery) -> bool {

@@ -67,7 +67,7 @@ pub fn partition_of(command: &Command, partitions: u32) -> u32 {
         Command::CreateJob(command) => partitioning::of_job(command.job, partitions),
         Command::Recheck(command) => partitioning::of_job(command.job, partitions),
         Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
-        Command::AdoptPolicy(_) | Command::ExpireLeases => 0,
+        Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases => 0,
         Command::Lease(command) => partitioning::of_source(&command.source, partitions),
         Command::Permit { source, .. } | Command::ReturnPermits { source, .. } | Command::Heartbeat { source, .. } => {
             partitioning::of_source(source, partitions)

@@ -74,6 +74,22 @@ pub trait PageData: Send + Sync + 'static {
     /// A report in the shape of `GET /v1/jobs/{id}/report`: the job, and `facts` by need.
     async fn report(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
+    /// The report as it was known at a moment: a time or a position.
+    async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
+
+    /// The latest changes of a job in the shape of `GET /v1/jobs/{id}/changes`.
+    async fn changes(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem>;
+
+    /// A page of what two sides differ in, in the shape of `GET /v1/diff`.
+    async fn diff(
+        &self,
+        visitor: &Visitor,
+        from: &str,
+        to: &str,
+        cursor: Option<&str>,
+        lang: Lang,
+    ) -> Result<Value, Problem>;
+
     /// The visitor's last jobs, newest first, each in the shape of a job.
     async fn recent(&self, visitor: &Visitor, lang: Lang, limit: usize) -> Result<Vec<Value>, Problem>;
 

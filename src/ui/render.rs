@@ -16,6 +16,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("start.html", include_str!("templates/start.html")),
     ("check.html", include_str!("templates/check.html")),
     ("check_body.html", include_str!("templates/check_body.html")),
+    ("moments.html", include_str!("templates/moments.html")),
+    ("compare.html", include_str!("templates/compare.html")),
     ("source.html", include_str!("templates/source.html")),
     ("risk.html", include_str!("templates/risk.html")),
     ("report.html", include_str!("templates/report.html")),

@@ -1,5 +1,7 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
+mod history;
+
 use super::render::{RenderError, render};
 use super::view::{self, Context};
 use super::words::WordError;
@@ -29,6 +31,7 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/jobs/{id}/fragment", get(fragment))
         .route("/jobs/{id}/recheck", post(recheck))
         .route("/jobs/{id}/report", get(report))
+        .route("/compare", get(history::compare))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))
         .route("/assets/{file}", get(assets::serve))
@@ -42,6 +45,10 @@ struct Reader {
     /// Chosen by this very request; worth remembering.
     chosen: bool,
     path: String,
+    /// The query but for the language, ready to have it put behind.
+    query: String,
+    /// The moment that is looked at.
+    as_of: Option<String>,
     headers: HeaderMap,
 }
 
@@ -54,7 +61,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Reader {
         let asked = query.get("lang").and_then(|tag| Lang::from_tag(tag));
         let accept = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = asked.unwrap_or_else(|| Lang::choose(None, session::cookie(&parts.headers, session::LANG), accept));
-        Ok(Self { lang, chosen: asked.is_some(), path: parts.uri.path().to_owned(), headers: parts.headers.clone() })
+        let mut kept = url::form_urlencoded::Serializer::new(String::new());
+        kept.extend_pairs(query.iter().filter(|(name, _)| *name != "lang"));
+        let kept = kept.finish();
+        Ok(Self {
+            lang,
+            chosen: asked.is_some(),
+            path: parts.uri.path().to_owned(),
+            query: if kept.is_empty() { kept } else { format!("{kept}&") },
+            as_of: query.get("as_of").filter(|text| !text.is_empty()).cloned(),
+            headers: parts.headers.clone(),
+        })
     }
 }
 
@@ -131,6 +148,7 @@ impl Reader {
     ) -> Result<Response, Stop> {
         if let Some(context) = context.as_object_mut() {
             context.insert("path".into(), json!(self.path));
+            context.insert("query".into(), json!(self.query));
             context.insert("demo".into(), json!(data.demo().is_some()));
             context.insert("signed_in".into(), json!(visitor.is_some_and(|visitor| visitor.key_id.is_some())));
         }
@@ -265,9 +283,19 @@ fn see_other(id: &str) -> Response {
 async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Value), Stop> {
     let visitor = reader.visitor(data).await?;
     let refused = reader.problem();
-    let report = data.report(&visitor, id, reader.lang).await.map_err(&refused)?.ok_or_else(|| reader.not_found())?;
+    let report = match &reader.as_of {
+        Some(as_of) => data.report_at(&visitor, id, as_of, reader.lang).await,
+        None => data.report(&visitor, id, reader.lang).await,
+    };
+    let report = report.map_err(&refused)?.ok_or_else(|| reader.not_found())?;
+    let changes = data.changes(&visitor, id, reader.lang).await.map_err(&refused)?;
     let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
-    let check = view::check(Context { lang: reader.lang, titles: &titles }, &report, &profiles)?;
+    let context = Context { lang: reader.lang, titles: &titles };
+    let mut check = view::check(context, &report, &profiles)?;
+    if let Some(check) = check.as_object_mut() {
+        check.insert("moments".to_owned(), json!(view::moments(context, id, &changes)?));
+        check.insert("as_of".to_owned(), json!(reader.as_of));
+    }
     Ok((visitor, check))
 }
 

@@ -2,7 +2,7 @@
 
 use mirano_replay::overlay::Changes;
 use mirano_replay::rows::{AnchorRow, key};
-use mirano_replay::store::{Digest, Read, ReadExt, StoreError, Table, Visit};
+use mirano_replay::store::{Digest, KeyAndRow, Read, ReadExt, StoreError, Table, Visit};
 use mirano_schemas::envelope::Head;
 use rocksdb::{DB, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Commits between two flushes: at most so many are folded again after a crash.
 const FLUSH_COMMITS: u64 = 20_000;
+
+/// The form of the rows: raise it when a table is added or a row changes its meaning.
+const FORM: u32 = 2;
 
 /// The views of a node.
 pub struct Views {
@@ -63,7 +66,19 @@ impl Views {
         table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
         options.set_block_based_table_factory(&table);
         let db = DB::open(&options, path).map_err(storage)?;
-        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: None })
+        let views = Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: None };
+        let fresh = views.keys(Table::Anchor, &[], &[], 1)?.is_empty();
+        if fresh {
+            let mut options = WriteOptions::default();
+            options.disable_wal(true);
+            views.db.put_opt(place(Table::Form, &[]), FORM.to_be_bytes(), &options).map_err(storage)?;
+        }
+        Ok(views)
+    }
+
+    /// Whether the rows have the form that this version reads. Others are of no use: delete them, and fold the log again.
+    pub fn of_this_form(&self) -> Result<bool, StoreError> {
+        Ok(self.get(Table::Form, &[])?.as_deref() == Some(&FORM.to_be_bytes()))
     }
 
     /// Opens views to read what is on disk, also those of a running server, whose last commits may not be flushed. Leaves
@@ -132,7 +147,8 @@ impl Views {
     pub fn digest(&self) -> Result<([u8; 32], u64), StoreError> {
         let mut digest = Digest::default();
         let mut rows = 0;
-        for table in Table::ALL {
+        // The form says how rows look, and is none of those that the log gives.
+        for table in Table::ALL.iter().filter(|table| **table != Table::Form) {
             self.scan(*table, &[], &[], &mut |key, value| {
                 digest.row(*table, key, value);
                 rows += 1;
@@ -168,5 +184,15 @@ impl Read for Views {
             }
         }
         Ok(())
+    }
+
+    fn last(&self, table: Table, prefix: &[u8], to: &[u8]) -> Result<Option<KeyAndRow>, StoreError> {
+        let (lowest, start) = (place(table, prefix), place(table, to));
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(lowest.as_slice());
+        let mut before = self.db.iterator_opt(IteratorMode::From(&start, Direction::Reverse), options);
+        let Some((key, value)) = before.next().transpose().map_err(storage)? else { return Ok(None) };
+        let fits = key.starts_with(&lowest);
+        Ok(key.get(1..).filter(|_| fits).map(|key| (key.to_vec(), value.to_vec())))
     }
 }

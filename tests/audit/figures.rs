@@ -35,7 +35,7 @@ fn fact(query: u64, n: u64) -> LoggedFact {
         valid: Validity::default(),
         connector: 1,
     };
-    LoggedFact { fact_id: fact_id(&body), body: Sealable::Plain(body) }
+    LoggedFact { fact_id: fact_id(&body), body: Sealable::Plain(body.into()) }
 }
 
 /// One query is scheduled, and answered with [`FACTS`] facts.

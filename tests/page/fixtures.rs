@@ -236,3 +236,35 @@ pub fn failed() -> Value {
     ];
     job("job-failed", "FAILED", true, [2, 0, 0, 0, 0, 2], sources, Value::Null)
 }
+
+/// Three moments of a job, one of them sealed.
+pub fn changes() -> Value {
+    let change = |position: &str, at: &str, answered: u64, snapshot: Value| json!({"position": position, "at": at, "status": "PARTIAL", "final": true, "answered": answered, "total": 7, "snapshot_id": snapshot});
+    json!({"items": [change("0:12", "2026-11-24T10:12:00Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
+        change("0:4", "2026-11-24T10:09:40Z", 0, Value::Null)], "next_cursor": null})
+}
+
+/// A difference of every kind; only the first page has more behind it.
+pub fn diff(from: &str, to: &str, first: bool) -> Value {
+    let side = |name: &str, at: &str| json!({"ref": name, "kind": "snapshot", "at": at, "job_id": "job-done", "facts": 5, "subject": "property:q2"});
+    let offer = |price: &str| {
+        fact(
+            "l1",
+            "listing.offer",
+            "listings",
+            json!({"id": "1"}),
+            json!({"title": "Студия <b>24</b>", "price": price}),
+        )
+    };
+    json!({"from": side(from, "2026-11-10T08:03:00Z"), "to": side(to, "2026-11-24T10:12:00Z"),
+        "counts": {"added": 1, "gone": 1, "changed": 1, "unchanged": 3},
+        "items": [
+            {"op": "changed", "kind": "listing.offer", "identity": {"id": "1"}, "attrs": {"price": {"from": "2900000", "to": "2700000"}},
+             "cause": "world", "from": offer("2900000"), "to": offer("2700000"), "erased": false},
+            {"op": "added", "kind": "listing.offer", "identity": {"id": "2"}, "attrs": {}, "cause": "connector", "from": null, "to": offer("1"), "erased": false},
+            {"op": "gone", "kind": null, "identity": {}, "attrs": {}, "cause": "world", "from": null, "to": null, "erased": true}],
+        "next_cursor": if first { json!("abc") } else { Value::Null },
+        "not_compared": [{"source": "courts", "subject": "company:9900000013", "side": "to", "reason": "failed"}], "receipts": [],
+        "risk": {"from": 20, "to": 30, "from_level": "low", "to_level": "medium",
+            "because": [{"rule": "cadastre.pledge", "title": null, "points": 10, "by": "changed", "facts": ["l1"]}]}})
+}

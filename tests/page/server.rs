@@ -64,6 +64,28 @@ impl PageData for Fixtures {
         Ok(job)
     }
 
+    async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        let mut job = self.report(visitor, id, lang).await?;
+        if let Some(job) = &mut job {
+            job["at"] = as_of.into();
+        }
+        Ok(job)
+    }
+
+    async fn changes(&self, _: &Visitor, _: &str, _: Lang) -> Result<Value, Problem> {
+        Ok(fixtures::changes())
+    }
+
+    async fn diff(&self, _: &Visitor, from: &str, to: &str, cursor: Option<&str>, _: Lang) -> Result<Value, Problem> {
+        if from == "nonsense" {
+            return Err(Problem(
+                json!({"status": 404, "code": "not_found", "title": "Nothing", "fix": "Check the id.",
+                "detail": "there is no such snapshot: \"nonsense\"", "errors": []}),
+            ));
+        }
+        Ok(fixtures::diff(from, to, cursor.is_none()))
+    }
+
     async fn recent(&self, _: &Visitor, _: Lang, limit: usize) -> Result<Vec<Value>, Problem> {
         Ok(self.jobs.lock().expect("no test panics with it").values().take(limit).cloned().collect())
     }

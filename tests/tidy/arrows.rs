@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain } <- { node, audit } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain <- history } <- { node, audit } <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -21,12 +21,29 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sources", &["core"]),
     ("work", &["core", "vault", "views", "engine", "sources"]),
     ("explain", &["core", "views", "engine"]),
+    ("history", &["core", "sequencer", "views", "engine", "explain"]),
     ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work"]), // puts one process together
     ("audit", &["core", "vault", "sequencer", "views", "engine", "work"]), // reads a log and what is beside it
     ("sim", &["core", "engine"]),                                          // tests only
     ("demo", &[]),                                                         // a stranger, reached over HTTP only
     ("ui", &["core", "views", "engine", "explain"]),
-    ("http", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "explain", "node", "audit", "ui"]),
+    (
+        "http",
+        &[
+            "core",
+            "vault",
+            "sequencer",
+            "views",
+            "engine",
+            "sources",
+            "work",
+            "explain",
+            "history",
+            "node",
+            "audit",
+            "ui",
+        ],
+    ),
     ("mcp", &["core", "views", "engine", "explain", "http"]),
     (
         "cli",
@@ -39,6 +56,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "sources",
             "work",
             "explain",
+            "history",
             "node",
             "audit",
             "demo",

@@ -1,8 +1,9 @@
 //! Jobs: rows of `job/<id>` streams.
 
 use super::{ApplyError, At, dangling};
+use crate::history;
 use crate::rows::*;
-use crate::store::{Table, Write, WriteExt};
+use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
 
 fn need_row(need: &Need) -> NeedRow {
@@ -155,18 +156,45 @@ pub(super) fn status(store: &mut impl Write, at: At, event: &JobStatusChanged) -
 }
 
 pub(super) fn risk(store: &mut impl Write, at: At, event: &RiskRecomputed) -> Result<(), ApplyError> {
+    let risk =
+        RiskRow { assessment: event.assessment.clone(), policy_version: event.policy_version, at: at.recorded_at };
+    store.put_row(&history::job_key(event.job, at.recorded_at, at.position.seq), &risk)?;
     change(store, at, "RiskRecomputed", event.job, |row| {
-        row.risk = Some(RiskRow {
-            assessment: event.assessment.clone(),
-            policy_version: event.policy_version,
-            at: at.recorded_at,
-        });
+        row.risk = Some(risk);
         Some(())
     })
 }
 
+/// Keeps the version of a job that a commit made.
+pub(super) fn keep_version(store: &mut impl Write, at: At, job: JobId) -> Result<(), ApplyError> {
+    if let Some(row) = store.shared::<JobRow>(job.as_bytes())? {
+        let version = history::version_of(&row);
+        store.put_row(&history::job_key(job, at.recorded_at, at.position.seq), &version)?;
+    }
+    Ok(())
+}
+
+/// The job that an event changes.
+pub(super) fn changed(event: &Event) -> Option<JobId> {
+    match event {
+        Event::JobCreated(event) => Some(event.job),
+        Event::NeedDiscovered(event) => Some(event.job),
+        Event::NeedNotApplicable(event) => Some(event.job),
+        Event::FactsReused(event) => Some(event.job),
+        Event::TaskWanted(event) => Some(event.job),
+        Event::NeedAnswered(event) => Some(event.job),
+        Event::NeedFailed(event) => Some(event.job),
+        Event::JobStatusChanged(event) => Some(event.job),
+        Event::RiskRecomputed(event) => Some(event.job),
+        Event::SnapshotSealed(event) => Some(event.body.job),
+        Event::RecheckPlanned(event) => Some(event.job),
+        _ => None,
+    }
+}
+
 pub(super) fn sealed(store: &mut impl Write, at: At, event: &SnapshotSealed) -> Result<(), ApplyError> {
     let body = &event.body;
+    // The union is not stored: its parts are rows of other partitions, which a rebuild may not have folded yet.
     store.put_row(event.snapshot.as_bytes(), &SnapshotRow { body: body.clone(), position: at.position })?;
     change(store, at, "SnapshotSealed", body.job, |row| {
         row.snapshots.push(SnapshotRef {

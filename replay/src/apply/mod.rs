@@ -8,12 +8,14 @@ mod observation;
 mod policy;
 pub use policy::in_force;
 mod task;
+mod world;
 
 use crate::rows::{AnchorRow, key};
 use crate::store::{ReadExt, StoreError, Table, Write, WriteExt};
 use mirano_schemas::codec::CommitHead;
 use mirano_schemas::*;
 use observation::Open;
+use std::collections::BTreeSet;
 
 /// Why a counting commit can't be folded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +48,20 @@ pub struct At {
 pub struct Fold {
     at: At,
     open: Option<Open>,
+    /// Jobs that changed.
+    jobs: BTreeSet<JobId>,
 }
 
 impl Fold {
     /// Begins a commit.
     pub fn begin(at: At) -> Self {
-        Self { at, open: None }
+        Self { at, open: None, jobs: BTreeSet::new() }
     }
 
     /// Applies the next event.
     pub fn event(&mut self, store: &mut impl Write, event: &Event) -> Result<(), ApplyError> {
         let at = self.at;
+        self.jobs.extend(job::changed(event));
         match event {
             Event::JobCreated(event) => job::created(store, at, event),
             Event::NeedDiscovered(event) => job::discovered(store, at, event),
@@ -69,6 +74,7 @@ impl Fold {
             Event::RiskRecomputed(event) => job::risk(store, at, event),
             Event::SnapshotSealed(event) => job::sealed(store, at, event),
             Event::RecheckPlanned(event) => job::recheck(store, at, event),
+            Event::WorldSealed(event) => world::sealed(store, at, event),
             Event::TaskScheduled(event) => task::scheduled(store, at, event),
             Event::TaskJoined(event) => task::joined(store, at, event),
             Event::TaskStarted(event) => task::started(store, at, event),
@@ -100,8 +106,11 @@ impl Fold {
         }
     }
 
-    /// Ends the commit's events: what an observation shows is complete now.
+    /// Ends the commit's events: what an observation shows is complete now, and so are its jobs.
     pub fn finish(mut self, store: &mut impl Write) -> Result<(), ApplyError> {
+        for job in &self.jobs {
+            job::keep_version(store, self.at, *job)?;
+        }
         self.close(store)
     }
 }

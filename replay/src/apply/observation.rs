@@ -1,9 +1,10 @@
 //! Observations: what each query shows, and the intervals in which it showed each fact.
 
 use super::{ApplyError, At, dangling};
-use crate::facts;
+use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
+use crate::tree::stored;
 use mirano_schemas::*;
 
 /// An observation whose facts are being folded.
@@ -77,7 +78,7 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
     store.put_last(event.observation.as_bytes(), row)?;
     store.put(
         Table::QueryObservation,
-        &key::query_observation(event.query, at.position),
+        &history::observation_key(event.query, at.recorded_at, at.position.seq),
         event.observation.as_bytes().to_vec(),
     );
     query.last = Some(KnownRow {
@@ -161,12 +162,8 @@ pub(super) fn close(store: &mut impl Write, open: Open) -> Result<(), ApplyError
     if store.has(Table::FactSet, open.facts_root.as_bytes())? {
         return Ok(());
     }
-    let base = match &open.base {
-        Some(base) => facts::set(store, base.facts_root)?,
-        None => Vec::new(),
-    };
-    let ids = facts::merge(&base, &open.added, &open.gone);
-    debug_assert_eq!(crate::tree::root(ids.iter().map(|id| id.0)), open.facts_root, "{:?}", open.observation);
-    store.put(Table::FactSet, open.facts_root.as_bytes(), ids.iter().flat_map(|id| id.0).collect());
-    Ok(())
+    let base = open.base.as_ref().map(|base| base.facts_root);
+    let set = stored::changed(store, base, &open.added, &open.gone)?;
+    debug_assert_eq!(set.root, open.facts_root, "{:?}", open.observation);
+    Ok(set.store(store)?)
 }

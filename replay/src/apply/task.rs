@@ -1,8 +1,9 @@
 //! Tasks: the queue, leases, permits and health of `source/<id>` streams.
 
 use super::{ApplyError, At, dangling};
+use crate::history;
 use crate::rows::*;
-use crate::store::{ReadExt, Table, Write, WriteExt};
+use crate::store::{ReadExt, Table, Write, WriteExt, encode_row};
 use mirano_schemas::*;
 
 /// The source's row, which must be put again.
@@ -18,6 +19,7 @@ fn task_row(store: &mut impl Write, at: At, event: &'static str, task: TaskId) -
 /// Notes under which name the job of `requester` sees the task.
 fn name_for(
     store: &mut impl Write,
+    at: At,
     task: TaskId,
     requester: &Requester,
     joined: bool,
@@ -26,7 +28,10 @@ fn name_for(
     let Requester { job, need_id, .. } = *requester;
     let alias = task_alias(job, need_id, task);
     store.put_row(alias.as_bytes(), &AliasRow { job, need_id, task })?;
-    Ok(store.put_row(&key::need_task(job, need_id), &NeedTaskRow { task, alias, joined, foreign })?)
+    let row = NeedTaskRow { task, alias, joined, foreign };
+    let from = history::need_task_key(job, need_id, at.recorded_at, at.position.seq);
+    store.put(Table::NeedTaskFrom, &from, encode_row(&row)?);
+    Ok(store.put_row(&key::need_task(job, need_id), &row)?)
 }
 
 pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -> Result<(), ApplyError> {
@@ -56,7 +61,7 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
     };
     store.put(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task), Vec::new());
     store.put_last(event.task.as_bytes(), row)?;
-    name_for(store, event.task, &event.requester, false, false)
+    name_for(store, at, event.task, &event.requester, false, false)
 }
 
 pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Result<(), ApplyError> {
@@ -75,7 +80,7 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
     }
     let foreign = row.scheduled.requester.tenant != event.requester.tenant;
     store.put_last(event.task.as_bytes(), row)?;
-    name_for(store, event.task, &event.requester, true, foreign)
+    name_for(store, at, event.task, &event.requester, true, foreign)
 }
 
 fn charge(source: &mut SourceRow, grant: &Grant) {

@@ -128,7 +128,7 @@ fn subtree(hashing: &Hashing, leaves: &[Leaf], visit: &mut impl FnMut(NodeHash, 
 }
 
 /// The first bit in which two keys differ. Of sorted keys, the first and the last share what all of them share.
-fn first_difference(a: &[u8; 32], b: &[u8; 32]) -> Option<u8> {
+pub(super) fn first_difference(a: &[u8; 32], b: &[u8; 32]) -> Option<u8> {
     (0u8..).zip(a.iter().zip(b)).find(|(_, (a, b))| a != b).map(|(at, (a, b))| {
         let within = u8::try_from((a ^ b).leading_zeros()).unwrap_or(u8::MAX);
         at * 8 + within

@@ -4,11 +4,15 @@
 //! other leaves give another one. The hashes are fixed byte by byte in `docs/FORMATS.md`, with vectors; why it is a
 //! compressed binary tree is in `docs/decisions/0001-fact-tree.md`.
 //!
-//! Deliberately absent: a store of nodes and diffs; proofs are in `crate::proof`. They are built upon [`Node`] and [`Tree::nodes`], and do
-//! not change a root.
+//! [`stored`] keeps sets of facts in tables, page by page, each page once; [`diff`] walks two of them. Neither changes a root.
+//!
+//! Deliberately absent: proofs, which are in `crate::proof`.
 
 mod build;
+pub mod diff;
 mod hash;
+pub mod page;
+pub mod stored;
 
 pub use build::{Leaf, Tree, TreeError};
 pub(crate) use build::{before, is_set};
@@ -37,5 +41,7 @@ pub fn receipts_root<'a>(receipts: impl IntoIterator<Item = (ReceiptId, &'a [u8]
     Ok(Tree::new(leaves.collect())?.root())
 }
 
+#[cfg(test)]
+mod stored_tests;
 #[cfg(test)]
 mod tests;

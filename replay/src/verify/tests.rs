@@ -20,7 +20,7 @@ fn fact(n: u8) -> LoggedFact {
         valid: Validity::default(),
         connector: 1,
     };
-    LoggedFact { fact_id: canonical::fact_id(&body), body: Sealable::Plain(body) }
+    LoggedFact { fact_id: canonical::fact_id(&body), body: Sealable::Plain(body.into()) }
 }
 
 fn observation(n: u8, base: Option<u8>, shows: &[u8], came: &[u8], gone: &[u8]) -> Vec<Event> {
@@ -103,7 +103,9 @@ fn a_fact_under_another_name_and_a_stray_one_are_found() {
     let mut events = observation(1, None, &[1], &[1], &[]);
     let Some(Event::FactObserved(observed)) = events.last_mut() else { panic!("a fact") };
     let Sealable::Plain(body) = &mut observed.fact.body else { panic!("plain") };
-    body.kind.push('x');
+    let mut changed = Fact::from(body.clone());
+    changed.kind.push('x');
+    *body = changed.into();
     assert_eq!(audit(&[events]), [Kind::FactId]);
     let stray = Event::from(FactObserved { query: QueryKey([1; 16]), fact: fact(1) });
     assert_eq!(audit(&[vec![stray]]), [Kind::FactStray]);

@@ -90,6 +90,8 @@ events! {
     10 v 1 SnapshotSealed,
     /// Needs of a job are to be asked again.
     11 v 1 RecheckPlanned,
+    /// The facts of the whole base were fixed.
+    12 v 1 WorldSealed,
     /// A source's queue took a task.
     20 v 1 TaskScheduled,
     /// A job joined a task in flight.

@@ -47,3 +47,31 @@ pub struct SnapshotBody {
     /// When.
     pub sealed_at: Timestamp,
 }
+
+/// The fixed state of the whole base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorldSealed {
+    /// Its id: the hash of all that follows.
+    pub snapshot: SnapshotId,
+    /// What it says.
+    pub body: WorldBody,
+}
+
+/// The content of a snapshot of the whole base: all facts that any query showed at a cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorldBody {
+    /// For each partition the last position that is in it, closed under `cause`; none for a partition without commits.
+    pub cut: Vec<Position>,
+    /// Root over the facts: the union of the last observation of every query at the cut.
+    pub facts_root: Root,
+    /// How many facts.
+    pub facts: u64,
+    /// How many queries had been answered.
+    pub queries: u64,
+    /// The policy in force.
+    pub policy_version: u64,
+    /// The schema that wrote it.
+    pub schema_version: u16,
+    /// When.
+    pub sealed_at: Timestamp,
+}

@@ -222,6 +222,21 @@ fn snapshot() -> SnapshotSealed {
     }
 }
 
+fn world() -> WorldSealed {
+    WorldSealed {
+        snapshot: SnapshotId([16; 32]),
+        body: WorldBody {
+            cut: vec![Position { partition: 0, seq: 5 }, Position { partition: 2, seq: 70_000 }],
+            facts_root: Root([8; 32]),
+            facts: 5_000_000_000,
+            queries: 300,
+            policy_version: 12,
+            schema_version: 1,
+            sealed_at: NOW,
+        },
+    }
+}
+
 fn of_jobs() -> Vec<Event> {
     let wanted = TaskWanted {
         job: job(),
@@ -272,6 +287,7 @@ fn of_jobs() -> Vec<Event> {
         risk.into(),
         snapshot().into(),
         recheck.into(),
+        world().into(),
     ]
 }
 

@@ -6,9 +6,9 @@ use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::Freshness;
 use crate::core::job::status;
 use mirano_replay::rows::{JobRow, NeedRow};
-use mirano_replay::{facts, tree};
+use mirano_replay::tree::{self, stored};
 use mirano_schemas::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Decides `Seal`: an unchanged job gives the snapshot that it has.
 pub fn seal(decision: &mut Decision<'_>, job: JobId, tenant: &str) -> Result<Reply, DecideError> {
@@ -41,7 +41,7 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
     let mut receipts: Vec<&Receipt> =
         row.needs.iter().filter(|need| shown(need)).filter_map(|need| need.receipt.as_ref()).collect();
     receipts.sort_by_key(|receipt| receipt.need_id);
-    let mut ids: BTreeSet<FactId> = BTreeSet::new();
+    let mut roots = Vec::new();
     let mut leaves = Vec::new();
     // Where the job stood before this decision, and the furthest place that any receipt rests on.
     let own = ctx.at.position;
@@ -51,23 +51,24 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
     }
     for receipt in &receipts {
         if !(bugs::on(Bug::SealForgetsReceipt) && receipts.last() == Some(receipt)) {
-            ids.extend(facts::set(&decision.rows, receipt.facts_root)?);
+            roots.push(receipt.facts_root);
         }
         let bytes = codec::encode(*receipt).map_err(|error| DecideError::Encode(error.to_string()))?;
         leaves.push((receipt.receipt_id, bytes));
         let place = cut.entry(receipt.at.partition).or_insert(receipt.at.seq);
         *place = (*place).max(receipt.at.seq);
     }
+    let facts = stored::union(&decision.rows, &roots)?;
     let receipts_root = tree::receipts_root(leaves.iter().map(|(id, bytes)| (*id, bytes.as_slice())))
         .map_err(|error| DecideError::Encode(error.to_string()))?;
     let (status, _) = status::status(row, ctx.now(), |_| true);
     let risk = row.risk.as_ref().map(|risk| risk.assessment.clone());
-    Ok(SnapshotBody {
+    let body = SnapshotBody {
         job: row.created.job,
         subject: row.created.address.subject.clone(),
         profile: row.created.profile.clone(),
-        facts: u32::try_from(ids.len()).unwrap_or(u32::MAX),
-        facts_root: tree::root(ids.iter().map(|id| id.0)),
+        facts: facts.count,
+        facts_root: facts.root,
         receipts_root,
         receipts: receipts.iter().map(|receipt| receipt.receipt_id).collect(),
         observation_roots: receipts.iter().map(|receipt| receipt.facts_root).collect(),
@@ -83,5 +84,6 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
         policy_version: ctx.policy.version,
         schema_version: codec::SCHEMA_VERSION,
         sealed_at: ctx.now(),
-    })
+    };
+    Ok(body)
 }

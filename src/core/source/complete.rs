@@ -7,9 +7,10 @@ use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply
 use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::shortest_ttl_ms;
 use crate::core::job::Opened;
+use mirano_replay::facts;
 use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
 use mirano_replay::store::{ReadExt, Table};
-use mirano_replay::{facts, tree};
+use mirano_replay::tree::stored::{self, Planned};
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -84,7 +85,6 @@ fn chunks_taken(decision: &Decision<'_>, lease: LeaseToken, most: usize) -> Resu
 struct Change<'c> {
     added: Vec<&'c AnsweredFact>,
     gone: Vec<FactId>,
-    shown: Vec<FactId>,
     volatile: Option<Vec<(FactId, Sealable<Attrs>)>>,
     kinds: BTreeMap<String, u32>,
 }
@@ -132,9 +132,7 @@ impl<'c> Change<'c> {
             Some(base) => facts::volatile(&decision.rows, base.observation)?.into_iter().collect(),
             None => Vec::new(),
         };
-        let shown =
-            facts::merge(&before, &added.iter().map(|answered| answered.fact.fact_id).collect::<Vec<_>>(), &gone);
-        Ok(Self { added, gone, shown, volatile: (volatile != kept).then_some(volatile), kinds })
+        Ok(Self { added, gone, volatile: (volatile != kept).then_some(volatile), kinds })
     }
 
     /// Cuts the change into slices that fit a commit each. The last one goes beside `ObservationRecorded`.
@@ -197,15 +195,15 @@ fn size(value: &impl serde::Serialize) -> usize {
 }
 
 /// Keeps the facts at hand for the jobs that are told of them next, if these are all that the query shows.
-fn remember(decision: &Decision<'_>, change: &Change<'_>, root: Root) {
+fn remember(decision: &Decision<'_>, change: &Change<'_>, shown: &Planned) {
     let plain = |answered: &&AnsweredFact| match &answered.fact.body {
         Sealable::Plain(fact) => Some((answered.fact.fact_id, fact.clone())),
         Sealable::Sealed(_) => None,
     };
-    if change.shown.len() == change.added.len()
+    if shown.count as usize == change.added.len()
         && let Some(facts) = change.added.iter().map(plain).collect::<Option<Opened>>()
     {
-        decision.ctx.memo.remember(root, Arc::new(facts));
+        decision.ctx.memo.remember(shown.root, Arc::new(facts));
     }
 }
 
@@ -224,7 +222,10 @@ fn record(
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let ttl_ms = ctx.policy.document.sources.get(&command.source).map_or(0, shortest_ttl_ms);
     let attempt = count(task.attempts.len());
-    let facts_root = tree::root(change.shown.iter().map(|id| id.0));
+    let ids: Vec<FactId> = change.added.iter().map(|answered| answered.fact.fact_id).collect();
+    let shown = stored::changed(&decision.rows, base.map(|base| base.facts_root), &ids, &change.gone)?;
+    // The fold would work it out once more. What is named by its content can be stored by either.
+    shown.store(&mut decision.rows)?;
     decision.emit(ObservationRecorded {
         observation,
         source: command.source.clone(),
@@ -236,8 +237,8 @@ fn record(
         base: base.map(|base| base.observation),
         outcome: command.outcome,
         complete: command.complete,
-        facts_root,
-        facts: count(change.shown.len()),
+        facts_root: shown.root,
+        facts: shown.count,
         added: count(change.added.len()),
         gone: count(change.gone.len()),
         volatile: match &change.volatile {
@@ -253,7 +254,7 @@ fn record(
         kinds: change.kinds.clone(),
         first: task.scheduled.requester.clone(),
     })?;
-    remember(decision, change, facts_root);
+    remember(decision, change, &shown);
     for answered in change.added.get(rest.added.clone()).unwrap_or_default() {
         decision.emit(FactObserved { query, fact: answered.fact.clone() })?;
     }

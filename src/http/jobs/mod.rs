@@ -1,6 +1,7 @@
 //! Jobs: asking for them, reading them, asking again.
 
 pub mod act;
+pub mod changes;
 pub mod create;
 pub mod list;
 pub mod read;

@@ -65,7 +65,7 @@ pub(super) fn name(fact: &Value) -> Option<String> {
 }
 
 /// A value by the type that its attribute has in the words of people. What is not understood is shown as it is.
-fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
+pub(super) fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
     Ok(match value {
         Value::Bool(true) => context.plain("fact.yes")?,
         Value::Bool(false) => context.plain("fact.no")?,

@@ -2,12 +2,14 @@
 //! tested without HTML; templates only place it.
 
 mod check;
+mod compare;
 mod fact;
 mod risk;
 mod source;
 mod start;
 
 pub(super) use check::check;
+pub(super) use compare::{compare, moments};
 pub(super) use start::{job_line, profiles, updating};
 
 use super::Lang;

@@ -1,0 +1,187 @@
+//! What two stored sets differ in: walks both trees side by side, and skips what is equal.
+
+use super::page::{Piece, shared};
+use super::stored::NodeStore;
+use crate::store::StoreError;
+use mirano_schemas::{FactId, Root};
+
+/// One difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// The second set has it, the first has not.
+    Added(FactId),
+    /// The first set has it, the second has not.
+    Gone(FactId),
+}
+
+impl Change {
+    /// The fact.
+    pub fn id(&self) -> FactId {
+        match self {
+            Self::Added(id) | Self::Gone(id) => *id,
+        }
+    }
+}
+
+/// The differences of two sets in order of fact id, read as they are asked for. Ends after an error.
+pub struct Diff<'s, S: ?Sized> {
+    from: Side<'s, S>,
+    to: Side<'s, S>,
+    unchanged: u64,
+    failed: bool,
+}
+
+impl<'s, S: NodeStore + ?Sized> Diff<'s, S> {
+    /// Between two roots; a root that was never stored is an empty set.
+    pub fn new(store: &'s S, from: Root, to: Root) -> Result<Self, StoreError> {
+        let (from, to) = (Side::open(store, from)?, Side::open(store, to)?);
+        Ok(Self { from, to, unchanged: 0, failed: false })
+    }
+
+    /// How many facts both have, among those walked past; all of them after the last difference.
+    pub fn unchanged(&self) -> u64 {
+        self.unchanged
+    }
+
+    fn step(&mut self) -> Result<Option<Change>, StoreError> {
+        loop {
+            let (a, b) = match (self.from.peek(), self.to.peek()) {
+                (None, None) => return Ok(None),
+                (Some(_), None) => {
+                    if let Some(key) = self.from.key()? {
+                        return Ok(Some(Change::Gone(key)));
+                    }
+                    continue;
+                }
+                (None, Some(_)) => {
+                    if let Some(key) = self.to.key()? {
+                        return Ok(Some(Change::Added(key)));
+                    }
+                    continue;
+                }
+                (Some(a), Some(b)) => (*a, *b),
+            };
+            let (wide, narrow) = (a.span().min(b.span()), a.span().max(b.span()));
+            if shared(a.key(), b.key()) < wide {
+                // Apart from each other: the earlier one is on its side only.
+                if a.key() < b.key() {
+                    if let Some(key) = self.from.key()? {
+                        return Ok(Some(Change::Gone(key)));
+                    }
+                } else if let Some(key) = self.to.key()? {
+                    return Ok(Some(Change::Added(key)));
+                }
+            } else if wide < narrow {
+                // One lies within the other.
+                if a.span() < b.span() { self.from.open_top()? } else { self.to.open_top()? }
+            } else if same(&a, &b) {
+                self.unchanged += u64::from(a.count());
+                self.from.stack.pop();
+                self.to.stack.pop();
+            } else {
+                self.from.open_top()?;
+                self.to.open_top()?;
+            }
+        }
+    }
+}
+
+/// Whether two pieces of equal span over a shared key are the same.
+fn same(a: &Piece, b: &Piece) -> bool {
+    match (a, b) {
+        (Piece::Sub(a), Piece::Sub(b)) => a.hash == b.hash,
+        // Both spans are 256 bits, all of them shared.
+        (Piece::Key(_), Piece::Key(_)) => true,
+        _ => false,
+    }
+}
+
+impl<S: NodeStore + ?Sized> Iterator for Diff<'_, S> {
+    type Item = Result<Change, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.step();
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+/// The facts of one set in order, read as they are asked for.
+struct Side<'s, S: ?Sized> {
+    store: &'s S,
+    /// The next piece is the last.
+    stack: Vec<Piece>,
+}
+
+impl<'s, S: NodeStore + ?Sized> Side<'s, S> {
+    fn open(store: &'s S, root: Root) -> Result<Self, StoreError> {
+        let mut stack = store.top(root)?.unwrap_or_default();
+        stack.reverse();
+        Ok(Self { store, stack })
+    }
+
+    fn peek(&self) -> Option<&Piece> {
+        self.stack.last()
+    }
+
+    /// Looks into the next piece.
+    fn open_top(&mut self) -> Result<(), StoreError> {
+        if let Some(Piece::Sub(child)) = self.stack.last().copied() {
+            self.stack.pop();
+            self.stack.extend(self.store.below(child.hash)?.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    /// The next fact; none when the next piece had to be looked into first.
+    fn key(&mut self) -> Result<Option<FactId>, StoreError> {
+        if let Some(Piece::Key(key)) = self.stack.last().copied() {
+            self.stack.pop();
+            return Ok(Some(FactId(key)));
+        }
+        self.open_top()?;
+        Ok(None)
+    }
+}
+
+/// The facts of a stored set after a given one, in order: reads only what it gives.
+pub struct Facts<'s, S: ?Sized>(Side<'s, S>);
+
+impl<'s, S: NodeStore + ?Sized> Facts<'s, S> {
+    /// From the first one that is greater than `after`.
+    pub fn after(store: &'s S, root: Root, after: Option<FactId>) -> Result<Self, StoreError> {
+        let mut side = Side::open(store, root)?;
+        let Some(FactId(after)) = after else { return Ok(Self(side)) };
+        while let Some(piece) = side.peek().copied() {
+            match piece {
+                Piece::Sub(_) if piece.covers(&after) => side.open_top()?,
+                _ if *piece.key() <= after => {
+                    side.stack.pop();
+                }
+                _ => break,
+            }
+        }
+        Ok(Self(side))
+    }
+}
+
+impl<S: NodeStore + ?Sized> Iterator for Facts<'_, S> {
+    type Item = Result<FactId, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.0.stack.is_empty() {
+            match self.0.key() {
+                Ok(None) => {}
+                Ok(Some(id)) => return Some(Ok(id)),
+                Err(error) => {
+                    self.0.stack.clear();
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}

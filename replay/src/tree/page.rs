@@ -1,0 +1,171 @@
+//! How a set of facts is kept: cut into pages, each named by the hash of its topmost node.
+//!
+//! A page holds a whole subtree of up to [`MOST_LEAVES`] keys, or the upper [`LEVELS`] levels of a larger one. Where a
+//! set is cut depends on the set alone, so equal subtrees are equal pages, stored once. Inner nodes are not stored: they
+//! follow from what a page holds. The bytes are rows of the views, not of the log, and may change with their version.
+
+use super::build::{before, first_difference, is_set};
+use super::hash::{Hashing, Node, NodeHash};
+use super::{NO_VALUE, hash};
+use crate::store::{StoreError, Table};
+use mirano_schemas::Root;
+
+/// A subtree with no more keys than this is one page.
+pub const MOST_LEAVES: u32 = 128;
+/// A page over a larger one goes down so many levels at most.
+pub const LEVELS: u8 = 7;
+
+const LEAVES: u8 = 0;
+const BRANCH: u8 = 1;
+/// key, bit, hash, count
+const CHILD: usize = 32 + 1 + 32 + 4;
+
+/// A subtree, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Child {
+    /// One of its keys.
+    pub key: [u8; 32],
+    /// How many leading bits its keys share; 256 for a single key.
+    pub span: u16,
+    /// The hash of its topmost node: the name of its page, unless it is a single key.
+    pub hash: NodeHash,
+    /// How many keys it holds.
+    pub count: u32,
+}
+
+/// A part of a set, in order of key: a key, or a subtree that was not looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// One key.
+    Key([u8; 32]),
+    /// All keys below a node; at least two.
+    Sub(Child),
+}
+
+impl Piece {
+    /// One of its keys.
+    pub fn key(&self) -> &[u8; 32] {
+        match self {
+            Self::Key(key) => key,
+            Self::Sub(child) => &child.key,
+        }
+    }
+
+    /// How many leading bits its keys share.
+    pub fn span(&self) -> u16 {
+        match self {
+            Self::Key(_) => 256,
+            Self::Sub(child) => child.span,
+        }
+    }
+
+    /// How many keys it holds.
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Key(_) => 1,
+            Self::Sub(child) => child.count,
+        }
+    }
+
+    /// Whether a key would lie in it.
+    pub fn covers(&self, key: &[u8; 32]) -> bool {
+        shared(self.key(), key) >= self.span()
+    }
+}
+
+/// How many leading bits two keys share.
+pub fn shared(a: &[u8; 32], b: &[u8; 32]) -> u16 {
+    first_difference(a, b).map_or(256, u16::from)
+}
+
+/// How many keys some pieces hold.
+pub fn count(pieces: &[Piece]) -> u32 {
+    pieces.iter().map(Piece::count).sum()
+}
+
+/// Two halves, by the first bit in which the keys of at least two pieces differ.
+pub fn halves(pieces: &[Piece]) -> Option<(u8, &[Piece], &[Piece])> {
+    let (first, last) = (pieces.first()?, pieces.last()?);
+    // Pieces do not overlap: the bit in which any key of the first differs from any of the last parts them all.
+    let bit = first_difference(first.key(), last.key())?;
+    let (left, right) = pieces.split_at(pieces.partition_point(|piece| !is_set(piece.key(), bit)));
+    Some((bit, left, right))
+}
+
+/// The branch over two halves.
+pub fn branch(bit: u8, key: &[u8; 32], left: NodeHash, right: NodeHash) -> Node {
+    Node::Branch { bit, prefix: before(key, bit), left, right }
+}
+
+/// The node over pieces; none over none.
+pub(super) fn node(hashing: &Hashing, pieces: &[Piece]) -> Option<NodeHash> {
+    match pieces {
+        [] => None,
+        [Piece::Key(key)] => Some(hashing.node(&Node::Leaf { key: *key, value: NO_VALUE })),
+        [Piece::Sub(child)] => Some(child.hash),
+        [first, ..] => {
+            let (bit, left, right) = halves(pieces)?;
+            Some(hashing.node(&branch(bit, first.key(), node(hashing, left)?, node(hashing, right)?)))
+        }
+    }
+}
+
+/// The root of a whole set.
+pub(super) fn root_of(hashing: &Hashing, pieces: &[Piece]) -> Root {
+    hash::root_of(u64::from(count(pieces)), node(hashing, pieces))
+}
+
+/// A page's bytes: only keys, or subtrees among them.
+pub fn encode(pieces: &[Piece]) -> Vec<u8> {
+    if pieces.iter().all(|piece| matches!(piece, Piece::Key(_))) {
+        let mut bytes = Vec::with_capacity(1 + 32 * pieces.len());
+        bytes.push(LEAVES);
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece.key()));
+        return bytes;
+    }
+    let mut bytes = Vec::with_capacity(1 + CHILD * pieces.len());
+    bytes.push(BRANCH);
+    for piece in pieces {
+        let (hash, count) = match piece {
+            Piece::Key(_) => ([0; 32], 1),
+            Piece::Sub(child) => (child.hash.0, child.count),
+        };
+        bytes.extend_from_slice(piece.key());
+        // 256 bits are shared by a single key only, which its count says already.
+        bytes.push(u8::try_from(piece.span()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(&hash);
+        bytes.extend_from_slice(&count.to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads a page.
+pub fn decode(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
+    let bad = |detail: &str| StoreError::Row { table, detail: detail.to_owned() };
+    let (form, rest) = bytes.split_first().ok_or_else(|| bad("an empty page"))?;
+    match *form {
+        LEAVES => {
+            let (keys, left) = rest.as_chunks::<32>();
+            if left.is_empty() { Ok(keys.iter().map(|key| Piece::Key(*key)).collect()) } else { Err(bad("a cut page")) }
+        }
+        BRANCH => {
+            let (children, left) = rest.as_chunks::<CHILD>();
+            if !left.is_empty() {
+                return Err(bad("a cut page"));
+            }
+            children.iter().map(|child| piece(child).ok_or_else(|| bad("a cut child"))).collect()
+        }
+        _ => Err(bad("a page of an unknown form")),
+    }
+}
+
+fn piece(bytes: &[u8; CHILD]) -> Option<Piece> {
+    let (key, rest) = bytes.split_first_chunk::<32>()?;
+    let (bit, rest) = rest.split_first()?;
+    let (hash, count) = rest.split_first_chunk::<32>()?;
+    let count = u32::from_le_bytes(*count.first_chunk()?);
+    Some(match count {
+        1 => Piece::Key(*key),
+        _ => Piece::Sub(Child { key: *key, span: u16::from(*bit), hash: NodeHash(*hash), count }),
+    })
+}

@@ -1,0 +1,205 @@
+//! Stored sets against plain ones.
+
+use super::diff::{Change, Diff, Facts};
+use super::page::{MOST_LEAVES, Piece};
+use super::stored::{self, NodeStore};
+use super::{Node, NodeHash};
+use crate::store::{MemoryStore, StoreError};
+use mirano_schemas::{FactId, Root};
+use proptest::prelude::*;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+type Set = BTreeSet<FactId>;
+
+/// A key that is a hash, as ids are.
+fn hashed(n: u64) -> FactId {
+    FactId(*blake3::hash(&n.to_le_bytes()).as_bytes())
+}
+
+/// A key as somebody could choose it: few bits differ, anywhere.
+fn chosen(n: u64) -> FactId {
+    let mut key = [0; 32];
+    for (byte, at) in (0..).zip([0usize, 1, 15, 31]) {
+        key[at] = n.to_le_bytes()[byte] & 0x0F;
+    }
+    FactId(key)
+}
+
+fn store_of(set: &Set) -> (MemoryStore, Root) {
+    let mut store = MemoryStore::default();
+    let root = put(&mut store, None, set, &Set::new());
+    (store, root)
+}
+
+fn put(store: &mut MemoryStore, base: Option<Root>, added: &Set, gone: &Set) -> Root {
+    let list = |set: &Set| set.iter().copied().collect::<Vec<_>>();
+    let planned = stored::changed(store, base, &list(added), &list(gone)).expect("readable");
+    planned.store(store).expect("writable");
+    planned.root
+}
+
+fn root_of(set: &Set) -> Root {
+    super::root(set.iter().map(|id| id.0))
+}
+
+fn all(store: &MemoryStore, root: Root) -> Vec<FactId> {
+    crate::facts::set(store, root).expect("readable")
+}
+
+fn differences(store: &(impl NodeStore + ?Sized), from: Root, to: Root) -> (Set, Set, u64) {
+    let mut diff = Diff::new(store, from, to).expect("readable");
+    let (mut added, mut gone, mut last) = (Set::new(), Set::new(), None);
+    for change in diff.by_ref() {
+        let change = change.expect("readable");
+        assert!(last < Some(change.id()), "in order of id, each once");
+        last = Some(change.id());
+        match change {
+            Change::Added(id) => added.insert(id),
+            Change::Gone(id) => gone.insert(id),
+        };
+    }
+    (added, gone, diff.unchanged())
+}
+
+/// Sets of hashed or chosen keys, of sizes around those at which pages part.
+fn sets() -> impl Strategy<Value = (Set, Set)> {
+    let some = || prop_oneof![Just(0usize), Just(1), 2..300usize, Just(MOST_LEAVES as usize), Just(2_500)];
+    (any::<bool>(), some(), some(), 0u64..2_000, any::<u64>()).prop_map(|(chosen_keys, a, b, shift, salt)| {
+        let key = |n: u64| {
+            if chosen_keys { chosen(n.wrapping_mul(salt | 1)) } else { hashed(n) }
+        };
+        ((0..a as u64).map(key).collect(), (shift..shift + b as u64).map(key).collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_stored_set_is_the_set_and_has_its_root((set, _) in sets()) {
+        let (store, root) = store_of(&set);
+        prop_assert_eq!(root, root_of(&set));
+        prop_assert_eq!(all(&store, root), set.iter().copied().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_change_gives_what_building_anew_gives((before, after) in sets()) {
+        let (mut store, root) = store_of(&before);
+        let added: Set = after.difference(&before).copied().collect();
+        let gone: Set = before.difference(&after).copied().collect();
+        let changed = put(&mut store, Some(root), &added, &gone);
+        prop_assert_eq!(changed, root_of(&after));
+        // The same pages, whichever way the set was reached: storing it whole adds no row.
+        let (whole, same) = store_of(&after);
+        prop_assert_eq!(same, changed);
+        for (table, key, row) in whole.iter() {
+            let there = crate::store::Read::get(&store, table, key).expect("readable");
+            prop_assert_eq!(there.as_deref(), Some(row));
+        }
+    }
+
+    #[test]
+    fn a_diff_is_the_difference_of_sets((before, after) in sets()) {
+        let (mut store, from) = store_of(&before);
+        let to = put(&mut store, None, &after, &Set::new());
+        let (added, gone, unchanged) = differences(&store, from, to);
+        prop_assert_eq!(added, after.difference(&before).copied().collect::<Set>());
+        prop_assert_eq!(gone, before.difference(&after).copied().collect::<Set>());
+        prop_assert_eq!(unchanged as usize, before.intersection(&after).count());
+    }
+
+    #[test]
+    fn a_union_is_the_union((a, b) in sets()) {
+        let (mut store, first) = store_of(&a);
+        let second = put(&mut store, None, &b, &Set::new());
+        let union = stored::union(&store, &[first, second, first]).expect("readable");
+        let set: Set = a.union(&b).copied().collect();
+        prop_assert_eq!(union.root, root_of(&set));
+        prop_assert_eq!(union.count as usize, set.len());
+        union.store(&mut store).expect("writable");
+        prop_assert_eq!(all(&store, union.root), set.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn facts_are_found_and_lead_up_to_the_root((set, other) in sets()) {
+        let (store, root) = store_of(&set);
+        for id in set.iter().take(20).chain(other.iter().take(20)) {
+            prop_assert_eq!(stored::contains(&store, root, id).expect("readable"), set.contains(id));
+            let rest: Vec<FactId> =
+                Facts::after(&store, root, Some(*id)).expect("readable").map(|id| id.expect("readable")).collect();
+            prop_assert_eq!(rest, set.iter().filter(|other| *other > id).copied().collect::<Vec<_>>());
+            let (count, path) = stored::path(&store, root, id).expect("readable").expect("stored");
+            prop_assert_eq!(count as usize, set.len());
+            prop_assert_eq!(super::hash::root_of(set.len() as u64, path.first().map(Node::hash)), root);
+            for pair in path.windows(2) {
+                let Node::Branch { left, right, .. } = pair[0] else { panic!("a leaf ends a path") };
+                prop_assert!([left, right].contains(&pair[1].hash()));
+            }
+            let ends_in_it = matches!(path.last(), Some(Node::Leaf { key, .. }) if *key == id.0);
+            prop_assert_eq!(ends_in_it, set.contains(id));
+        }
+    }
+}
+
+#[test]
+fn permuted_inserts_share_every_page() {
+    let ids: Vec<FactId> = (0..5_000).map(hashed).collect();
+    let mut store = MemoryStore::default();
+    let mut roots = Vec::new();
+    for step in [1usize, 7, 4_999] {
+        // Another order and other batches each time: 7 and 4,999 are prime to 5,000.
+        let order: Vec<FactId> = (0..ids.len()).map(|n| ids[n * step % ids.len()]).collect();
+        let mut root = None;
+        for batch in order.chunks(173 * step % 600 + 200) {
+            root = Some(put(&mut store, root, &batch.iter().copied().collect(), &Set::new()));
+        }
+        roots.push(root.expect("some"));
+    }
+    assert!(roots.windows(2).all(|pair| pair[0] == pair[1]));
+    let before = store.iter().count();
+    assert_eq!(put(&mut store, None, &ids.into_iter().collect(), &Set::new()), roots[0]);
+    assert_eq!(store.iter().count(), before, "storing the set in one go adds no row");
+}
+
+/// Counts the pages that are read.
+struct Counting<'s>(&'s MemoryStore, Cell<usize>);
+
+impl NodeStore for Counting<'_> {
+    fn top(&self, root: Root) -> Result<Option<Vec<Piece>>, StoreError> {
+        self.1.set(self.1.get() + 1);
+        self.0.top(root)
+    }
+
+    fn below(&self, node: NodeHash) -> Result<Vec<Piece>, StoreError> {
+        self.1.set(self.1.get() + 1);
+        self.0.below(node)
+    }
+}
+
+#[test]
+fn a_diff_reads_what_differs_and_no_more() {
+    for facts in [20_000u64, 100_000] {
+        let (mut store, from) = store_of(&(0..facts).map(hashed).collect());
+        let (added, gone) = ((facts..facts + 5).map(hashed).collect(), (0..5).map(hashed).collect());
+        let to = put(&mut store, Some(from), &added, &gone);
+        let counting = Counting(&store, Cell::new(0));
+        let (came, went, unchanged) = differences(&counting, from, to);
+        assert_eq!((came, went, unchanged), (added, gone, facts - 5));
+        // On each side the top, and for each of ten differences at most three pages below it.
+        assert!(counting.1.get() <= 2 * (1 + 10 * 3), "{} pages of {facts} facts", counting.1.get());
+    }
+}
+
+#[test]
+fn a_lost_page_is_an_error_and_not_a_smaller_set() {
+    let (store, root) = store_of(&(0..1_000).map(hashed).collect());
+    let mut damaged = MemoryStore::default();
+    let top = store.iter().find(|(table, ..)| *table == crate::store::Table::FactSet).expect("there");
+    crate::store::Write::put(&mut damaged, top.0, top.1, top.2.to_vec());
+    assert!(crate::facts::set(&damaged, root).is_err());
+    let empty = super::root([]);
+    let mut diff = Diff::new(&damaged, empty, root).expect("the top is there");
+    assert!(diff.by_ref().any(|change| change.is_err()));
+    assert!(diff.next().is_none(), "it ends after the error");
+}

@@ -1,0 +1,260 @@
+//! `mirano diff`: what two moments differ in, as a table; from a server, or from a data folder without one.
+
+use super::{Misused, Server, Wrong};
+use crate::audit::verify::Keys;
+use crate::core::vault::{MemoryVault, Vault};
+use crate::history::side::Side;
+use crate::history::{Asker, Book, HistoryError, LogTimes, compare, render};
+use crate::node::{KEYS, VIEWS};
+use crate::sequencer::embedded::EmbeddedLog;
+use crate::views::Views;
+use anyhow::{Context, Result};
+use console::Style;
+use mirano_replay::apply::in_force;
+use mirano_replay::rows::{PolicyRow, key};
+use mirano_replay::store::{ReadExt, StoreError};
+use reqwest::Method;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Compare two moments
+#[derive(clap::Args)]
+#[command(
+    after_help = "A side is one of\n  <snapshot id>          a sealed snapshot\n  job:<id>@<at>          a job at a moment\n  <subject>@<at>         what was known of a subject: company:7707083893@2026-03-01T00:00:00Z\n  world@<cut>            the whole base (role auditor)\n<at> is a time, a position partition:seq, a cut (positions with commas), or now; the last @ splits.\n\nOnly what has a complete answer on both sides is compared; the rest is listed below the table."
+)]
+pub(super) struct Args {
+    /// The earlier side
+    from: String,
+    /// The later side
+    to: String,
+    /// Read a data folder instead of asking a server; a running server may keep writing to it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print the whole difference as JSON
+    #[arg(long)]
+    json: bool,
+    /// Words in `ru` or `en`
+    #[arg(long, default_value_t = super::check::language())]
+    lang: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Items asked of a server at once.
+const PAGE: usize = 500;
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let diff = match &args.data {
+        Some(folder) => from_folder(folder, &args.from, &args.to)?,
+        None => from_server(&args).await?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&diff)?);
+    } else {
+        print!("{}", table(&diff, args.lang == "ru"));
+    }
+    Ok(())
+}
+
+async fn from_server(args: &Args) -> Result<Value> {
+    let (mut whole, mut cursor) = (Value::Null, None::<String>);
+    // The moments of the first page, so that `now` stays what it was.
+    let (mut from, mut to) = (args.from.clone(), args.to.clone());
+    loop {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("from", &from).append_pair("to", &to).append_pair("limit", &PAGE.to_string());
+        if let Some(cursor) = &cursor {
+            query.append_pair("cursor", cursor);
+        }
+        let path = format!("/v1/diff?{}", query.finish());
+        let mut page = args.server.json(args.server.request(Method::GET, &path)).await?;
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        for (side, name) in [(&mut from, "from"), (&mut to, "to")] {
+            text(page.get(name).unwrap_or(&Value::Null), "ref").clone_into(side);
+        }
+        match whole.get_mut("items").and_then(Value::as_array_mut) {
+            None => whole = page,
+            Some(items) => {
+                let more = page.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
+                items.extend(more.unwrap_or_default());
+            }
+        }
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("next_cursor".to_owned(), Value::Null);
+    }
+    Ok(whole)
+}
+
+fn from_folder(folder: &Path, from: &str, to: &str) -> Result<Value> {
+    let log = EmbeddedLog::open_read_only(folder).context("the log can't be read")?;
+    let views = Views::open_to_read(&folder.join(VIEWS))
+        .context("the views can't be read; `mirano rebuild` makes them from the log")?;
+    if !views.of_this_form()? {
+        return Err(Wrong("the views are of another version: `mirano rebuild` makes them anew".to_owned()).into());
+    }
+    let keys = Keys::in_folder(&folder.join(KEYS)).context("the keys of persons can't be read")?;
+    // Without keys, persons are as if they were erased.
+    let nobody: Arc<dyn Vault> = Arc::new(MemoryVault::seeded(0));
+    let vault = keys.0.unwrap_or(nobody);
+    let policy = |version: u64| -> Result<_, StoreError> {
+        let row: Option<PolicyRow> = views.row(&key::policy(version))?;
+        let row = row.ok_or_else(|| StoreError::Storage(format!("there is no policy {version}")))?;
+        crate::core::policy::Policy::adopted(&row.adopted).map(Arc::new).map_err(StoreError::Storage)
+    };
+    let version = in_force(&views, 0)?.ok_or_else(|| Wrong("no policy was ever adopted here".to_owned()))?;
+    let book = Book {
+        rows: &views,
+        times: &LogTimes(&log),
+        vault: &*vault,
+        policy: &policy,
+        now: crate::engine::Clock::now(&crate::engine::SystemClock),
+        asker: Asker::Holder,
+    };
+    let whole = || {
+        let comparison = compare(&book, Side::open(&book, from)?, Side::open(&book, to)?)?;
+        render::page(&book, &*policy(version)?, &comparison, 0, usize::MAX)
+    };
+    let view = whole().map_err(|error| match error {
+        HistoryError::Store(_) | HistoryError::Log(_) => anyhow::Error::from(error),
+        other => Misused(other.to_string()).into(),
+    })?;
+    Ok(serde_json::to_value(view)?)
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A value in one word; nothing is `—`.
+fn plain(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "—".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn pairs(value: Option<&Value>) -> String {
+    let pairs = value.and_then(Value::as_object).into_iter().flatten();
+    pairs.map(|(name, value)| format!("{name}={}", plain(Some(value)))).collect::<Vec<_>>().join(" ")
+}
+
+/// The difference in lines for a terminal.
+fn table(diff: &Value, ru: bool) -> String {
+    let say = |russian: &'static str, english: &'static str| if ru { russian } else { english };
+    let (bold, dim) = (Style::new().bold(), Style::new().dim());
+    let null = Value::Null;
+    let side = |name: &str| diff.get(name).unwrap_or(&null);
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    for (name, word) in [("from", say("было ", "from ")), ("to", say("стало", "to   "))] {
+        line(format!("{} {}  {}", bold.apply_to(word), text(side(name), "ref"), dim.apply_to(text(side(name), "at"))));
+    }
+    let count = |name: &str| diff.pointer(&format!("/counts/{name}")).and_then(Value::as_u64).unwrap_or(0);
+    line(format!(
+        "{} {}, {} {}, {} {}, {} {}",
+        count("changed"),
+        say("изменилось", "changed"),
+        count("added"),
+        say("появилось", "added"),
+        count("gone"),
+        say("исчезло", "gone"),
+        count("unchanged"),
+        say("без изменений", "unchanged"),
+    ));
+    let items: Vec<&Value> = list(diff, "items").collect();
+    let identities: Vec<String> = items.iter().map(|item| pairs(item.get("identity"))).collect();
+    let widest = identities.iter().map(|text| text.chars().count()).max().unwrap_or(0).min(48);
+    for (item, identity) in items.iter().zip(&identities) {
+        let (sign, style, fact) = match text(item, "op") {
+            "added" => ("+", Style::new().green(), item.get("to")),
+            "gone" => ("-", Style::new().red(), item.get("from")),
+            _ => ("~", Style::new().yellow(), None),
+        };
+        let cause = if text(item, "cause") == "connector" {
+            say("  (изменилось чтение источника)", "  (the way of reading changed)")
+        } else {
+            ""
+        };
+        let erased = item.get("erased").and_then(Value::as_bool) == Some(true);
+        let kind = if erased { say("(удалено)", "(erased)") } else { text(item, "kind") };
+        let moved: Vec<String> = item
+            .get("attrs")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(name, moved)| format!("{name}: {} → {}", plain(moved.get("from")), plain(moved.get("to"))))
+            .collect();
+        let rest = fact.map(|fact| pairs(fact.get("attrs"))).unwrap_or_else(|| moved.join(", "));
+        line(format!("{} {kind:<18} {identity:<widest$}  {rest}{}", style.apply_to(sign), dim.apply_to(cause)));
+    }
+    for skipped in list(diff, "not_compared") {
+        line(format!(
+            "{} {} {}: {} ({})",
+            say("не сравнивалось:", "not compared:"),
+            text(skipped, "source"),
+            text(skipped, "subject"),
+            text(skipped, "reason"),
+            text(skipped, "side"),
+        ));
+    }
+    let risk = side("risk");
+    if !risk.is_null() {
+        let score = |name: &str| plain(risk.get(name));
+        line(format!("{} {} → {}", bold.apply_to(say("риск", "risk")), score("from"), score("to")));
+        for because in list(risk, "because") {
+            let points = because.get("points").and_then(Value::as_i64).unwrap_or(0);
+            let facts = list(because, "facts").count();
+            line(format!("  {points:+} {}: {} ({facts})", text(because, "rule"), text(because, "by")));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use expect_test::expect;
+    use serde_json::json;
+
+    #[test]
+    fn a_table_says_what_changed_first() {
+        let diff = json!({
+            "from": {"ref": "a", "at": "2026-01-01T00:00:00Z"}, "to": {"ref": "b", "at": "2026-02-01T00:00:00Z"},
+            "counts": {"added": 1, "gone": 1, "changed": 1, "unchanged": 43},
+            "items": [
+                {"op": "changed", "kind": "listing.offer", "identity": {"id": "o1"}, "cause": "connector",
+                 "attrs": {"price": {"from": "10", "to": "9"}, "rooms": {"from": null, "to": 2}}},
+                {"op": "added", "kind": "listing.offer", "identity": {"id": "o22"}, "cause": "world", "attrs": {},
+                 "to": {"attrs": {"price": "7"}}},
+                {"op": "gone", "kind": null, "identity": {}, "cause": "world", "attrs": {}, "from": null, "erased": true}],
+            "not_compared": [{"source": "courts", "subject": "company:1", "side": "to", "reason": "failed"}],
+            "risk": {"from": 20, "to": 30, "because": [{"rule": "price.low", "points": 10, "by": "changed", "facts": ["f"]}]},
+        });
+        console::set_colors_enabled(false);
+        expect![[r#"
+            from  a  2026-01-01T00:00:00Z
+            to    b  2026-02-01T00:00:00Z
+            1 changed, 1 added, 1 gone, 43 unchanged
+            ~ listing.offer      id=o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
+            + listing.offer      id=o22  price=7
+            - (erased)
+            not compared: courts company:1: failed (to)
+            risk 20 → 30
+              +10 price.low: changed (1)
+        "#]]
+        .assert_eq(&table(&diff, false));
+    }
+}

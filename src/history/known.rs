@@ -1,0 +1,166 @@
+//! What was known of a subject at a moment, and how each fact about it came and went.
+
+use super::compare::subject_of;
+use crate::explain::time::rfc3339;
+use crate::explain::{self, Context, FactView};
+use mirano_replay::history::{self, Moment};
+use mirano_replay::rows::{FactRow, ObservationRow};
+use mirano_replay::store::{Read, ReadExt, StoreError, Table, decode_row};
+use mirano_replay::tree::diff::{Change, Diff};
+use mirano_replay::{facts, tree};
+use mirano_schemas::*;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Facts about a subject that its queries showed at a moment, or show now; each with the observation that shows it.
+pub fn shown_about(
+    rows: &dyn Read,
+    subject: &Subject,
+    moment: Option<&Moment>,
+) -> Result<BTreeMap<FactId, Arc<ObservationRow>>, StoreError> {
+    let mut shown = BTreeMap::new();
+    for query in history::queries_about(rows, subject)? {
+        let Some(observation) = history::observation_at(rows, query, moment)? else { continue };
+        let observation = Arc::new(observation);
+        for id in facts::set(rows, observation.recorded.facts_root)? {
+            if rows.row::<FactRow>(id.as_bytes())?.is_some_and(|row| subject_of(&row) == subject) {
+                shown.entry(id).or_insert_with(|| Arc::clone(&observation));
+            }
+        }
+    }
+    Ok(shown)
+}
+
+/// The last observation that showed a fact, as known at a moment; none when it was not known yet.
+pub fn shown_by(rows: &dyn Read, fact: &FactRow, moment: Option<&Moment>) -> Result<Option<ObservationId>, StoreError> {
+    let mut last: Option<(Timestamp, ObservationId)> = None;
+    for interval in &fact.intervals {
+        let Some(newest) = history::observation_at(rows, interval.query, moment)? else { continue };
+        if interval.from.at > newest.at {
+            continue;
+        }
+        let ended = interval.to.as_ref().is_some_and(|to| to.bound.at <= newest.at);
+        last = last.max(Some(if ended {
+            (interval.from.observed_at, interval.from.observation)
+        } else {
+            (newest.recorded.observed_at, newest.recorded.observation)
+        }));
+    }
+    Ok(last.map(|(_, observation)| observation))
+}
+
+/// A fact, and when it was shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FactHistory {
+    /// The fact, as the last observation before the moment that showed it says.
+    pub fact: FactView,
+    /// When it came and went, oldest first.
+    pub intervals: Vec<IntervalView>,
+}
+
+/// From which to which answer of one query a fact was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IntervalView {
+    /// When the source was asked that first showed it.
+    pub from: String,
+    /// That answer.
+    pub observation_id: String,
+    /// Its place in the log.
+    pub position: String,
+    /// When it was last shown.
+    pub last_seen: String,
+    /// When a complete answer no longer showed it; `null`: it is shown.
+    pub gone_at: Option<String>,
+    /// That answer.
+    pub gone_observation_id: Option<String>,
+    /// Its place in the log.
+    pub gone_position: Option<String>,
+}
+
+/// Every fact about a subject that was ever shown before a moment, each thing's facts together, oldest first. Costs as much
+/// as its queries were answered and changed.
+pub fn history_of(ctx: &Context<'_>, subject: &Subject, kind: Option<&str>) -> Result<Vec<FactHistory>, StoreError> {
+    let mut ids: BTreeSet<FactId> = BTreeSet::new();
+    for query in history::queries_about(ctx.rows, subject)? {
+        let mut before = tree::root([]);
+        for observation in observations(ctx, query)? {
+            let after = observation.recorded.facts_root;
+            if after != before {
+                for change in Diff::new(ctx.rows, before, after)? {
+                    if let Change::Added(id) = change? {
+                        ids.insert(id);
+                    }
+                }
+            }
+            before = after;
+        }
+    }
+    let mut out = Vec::new();
+    for id in ids {
+        let Some(row) = ctx.rows.row::<FactRow>(id.as_bytes())? else { continue };
+        if subject_of(&row) != subject {
+            continue;
+        }
+        let Some(observation) = shown_by(ctx.rows, &row, ctx.as_of.as_ref())? else { continue };
+        let Some(observation) = ctx.rows.row::<ObservationRow>(observation.as_bytes())? else { continue };
+        let volatile = explain::volatile_of(ctx, observation.recorded.observation)?;
+        let Some(fact) = explain::fact_in(ctx, id, &observation, &volatile)? else { continue };
+        if kind.is_none_or(|kind| kind == fact.kind) {
+            out.push(FactHistory { fact, intervals: intervals(ctx, &row)? });
+        }
+    }
+    let place = |one: &FactHistory| {
+        let thing = serde_json::to_string(&one.fact.identity).unwrap_or_default();
+        (one.fact.kind.clone(), one.fact.source.clone(), thing, one.fact.first_seen.clone(), one.fact.fact_id.clone())
+    };
+    out.sort_by_key(place);
+    Ok(out)
+}
+
+/// The observations of a query that were known, oldest first.
+fn observations(ctx: &Context<'_>, query: QueryKey) -> Result<Vec<ObservationRow>, StoreError> {
+    let mut ids = Vec::new();
+    ctx.rows.scan(Table::QueryObservation, query.as_bytes(), &[], &mut |_, id| {
+        ids.push(id.to_vec());
+        true
+    })?;
+    let mut out = Vec::new();
+    for id in ids {
+        let bytes = ctx.rows.get(Table::Observation, &id)?;
+        let row: Option<ObservationRow> = bytes.map(|bytes| decode_row(Table::Observation, &bytes)).transpose()?;
+        let known =
+            |row: &ObservationRow| ctx.as_of.as_ref().is_none_or(|moment| moment.knows(row.at, row.recorded_at));
+        match row.filter(known) {
+            Some(row) => out.push(row),
+            None => break,
+        }
+    }
+    Ok(out)
+}
+
+fn intervals(ctx: &Context<'_>, row: &FactRow) -> Result<Vec<IntervalView>, StoreError> {
+    let mut out = Vec::new();
+    for interval in &row.intervals {
+        let Some(newest) = history::observation_at(ctx.rows, interval.query, ctx.as_of.as_ref())? else { continue };
+        if interval.from.at > newest.at {
+            continue;
+        }
+        let gone = interval.to.as_ref().filter(|to| to.bound.at <= newest.at);
+        out.push((
+            interval.from.observed_at,
+            IntervalView {
+                from: rfc3339(interval.from.observed_at),
+                observation_id: interval.from.observation.to_string(),
+                position: interval.from.at.to_string(),
+                last_seen: rfc3339(gone.map_or(newest.recorded.observed_at, |gone| gone.last_seen)),
+                gone_at: gone.map(|gone| rfc3339(gone.bound.observed_at)),
+                gone_observation_id: gone.map(|gone| gone.bound.observation.to_string()),
+                gone_position: gone.map(|gone| gone.bound.at.to_string()),
+            },
+        ));
+    }
+    out.sort_by_key(|(at, _)| *at);
+    Ok(out.into_iter().map(|(_, view)| view).collect())
+}

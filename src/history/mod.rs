@@ -1,0 +1,84 @@
+//! History as it is asked for: what was known at a moment, and what two moments differ in.
+//!
+//! A diff takes two *sides* ([`side`]): a sealed snapshot, a job, a subject or the whole base, each at a moment. It pairs
+//! what each asked ([`pairs`]), walks the trees of each pair and skips what is equal ([`mod@compare`]), and tells how the risk
+//! moved and why ([`risk`]). Everything is read from rows; nothing here is stored, and nothing here knows HTTP.
+
+pub mod compare;
+pub mod known;
+pub mod model;
+pub mod moment;
+pub mod pairs;
+pub mod render;
+mod risk;
+pub mod side;
+pub mod world;
+
+pub use compare::{Comparison, compare};
+pub use moment::{LogTimes, Times};
+pub use side::Reference;
+
+use crate::core::policy::Policy;
+use crate::core::vault::Vault;
+use mirano_replay::store::{Read, StoreError};
+use mirano_schemas::Timestamp;
+use std::sync::Arc;
+
+/// Why a question about history has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The rows can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log can't be read.
+    #[error("the log can't be read: {0}")]
+    Log(String),
+    /// There is nothing under this name, or not for this caller.
+    #[error("there is no such {0}")]
+    NotFound(String),
+    /// It names no moment.
+    #[error("{0}")]
+    BadMoment(String),
+    /// The two sides are not of one kind and about one thing.
+    #[error("{0}")]
+    NotComparable(String),
+    /// The person's key was destroyed.
+    #[error("the person's key was destroyed")]
+    Erased,
+    /// The caller may not see the whole base.
+    #[error("the whole base is shown to auditors only")]
+    AuditorsOnly,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Asker {
+    /// Whoever holds the data folder: sees all.
+    Holder,
+    /// A tenant, who may be an auditor.
+    Tenant {
+        /// The tenant.
+        tenant: String,
+        /// Whether its key has the role.
+        auditor: bool,
+    },
+}
+
+/// What history is read from.
+pub struct Book<'a> {
+    /// The rows.
+    pub rows: &'a dyn Read,
+    /// When the log took what.
+    pub times: &'a dyn Times,
+    /// Keys of persons.
+    pub vault: &'a dyn Vault,
+    /// Gives a policy by its version, compiled.
+    pub policy: &'a dyn Fn(u64) -> Result<Arc<Policy>, StoreError>,
+    /// The time.
+    pub now: Timestamp,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! A page of a comparison, ready to be shown.
+
+use super::compare::{Comparison, Item, Thing};
+use super::model::*;
+use super::{Book, HistoryError};
+use crate::core::policy::Policy;
+use crate::explain::time::rfc3339;
+use crate::explain::words::Lang;
+use crate::explain::{self, Context, FactView, json_value, outcome_word};
+use mirano_replay::history::Moment;
+use mirano_replay::rows::ObservationRow;
+use mirano_replay::store::{ReadExt, StoreError};
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The items `skip..skip + limit` of a comparison, with all that belongs to the whole. No cursor is set.
+pub fn page(
+    book: &Book<'_>,
+    policy: &Policy,
+    comparison: &Comparison,
+    skip: usize,
+    limit: usize,
+) -> Result<DiffView, HistoryError> {
+    let context = |moment: &Moment| Context {
+        rows: book.rows,
+        policy,
+        vault: book.vault,
+        now: moment.at,
+        lang: Lang::default(),
+        as_of: Some(moment.clone()),
+    };
+    let mut from = Facts { ctx: context(&comparison.from.moment), seen: BTreeMap::new() };
+    let mut to = Facts { ctx: context(&comparison.to.moment), seen: BTreeMap::new() };
+    let mut items = Vec::new();
+    for item in comparison.items.iter().skip(skip).take(limit) {
+        let pair = comparison.pairs.get(item.pair);
+        let before = match (item.from, pair) {
+            (Some(id), Some(pair)) => from.view(id, pair.from.observation)?,
+            _ => None,
+        };
+        let after = match (item.to, pair) {
+            (Some(id), Some(pair)) => to.view(id, pair.to.observation)?,
+            _ => None,
+        };
+        items.push(view(item, before, after));
+    }
+    let mut receipts = Vec::new();
+    // Of the whole base these would be as many as its answers.
+    if comparison.from.view.kind != SideKind::World {
+        for pair in comparison.pairs.iter().filter(|pair| pair.from.observation != pair.to.observation) {
+            let (Some(before), Some(after)) = (from.answer(pair.from.observation)?, to.answer(pair.to.observation)?)
+            else {
+                continue;
+            };
+            let (source, subject) = (pair.source.clone(), pair.subject.to_string());
+            receipts.push(ReceiptMoved { source, subject, from: before, to: after });
+        }
+    }
+    Ok(DiffView {
+        from: comparison.from.view.clone(),
+        to: comparison.to.view.clone(),
+        counts: comparison.counts,
+        items,
+        next_cursor: None,
+        not_compared: comparison
+            .skipped
+            .iter()
+            .map(|skipped| NotCompared {
+                source: skipped.source.clone(),
+                subject: skipped.subject.to_string(),
+                side: skipped.side.to_owned(),
+                reason: skipped.reason.word().to_owned(),
+            })
+            .collect(),
+        receipts,
+        risk: comparison.risk.clone(),
+    })
+}
+
+fn view(item: &Item, from: Option<FactView>, to: Option<FactView>) -> ItemView {
+    let identity =
+        |thing: &Thing| thing.identity.iter().map(|(name, value)| (name.clone(), json_value(value))).collect();
+    let moved = |(before, after): &(Option<Value>, Option<Value>)| Moved {
+        from: before.as_ref().map(json_value),
+        to: after.as_ref().map(json_value),
+    };
+    ItemView {
+        op: item.op,
+        kind: item.thing.as_ref().map(|thing| thing.kind.clone()),
+        identity: item.thing.as_ref().map(identity).unwrap_or_default(),
+        attrs: item.attrs.iter().map(|(name, values)| (name.clone(), moved(values))).collect(),
+        cause: if item.by_connector { "connector" } else { "world" }.to_owned(),
+        from,
+        to,
+        erased: item.thing.is_none(),
+    }
+}
+
+/// An observation and its volatile attributes.
+type Seen = Arc<(ObservationRow, BTreeMap<FactId, Attrs>)>;
+
+/// Facts of one side, with each observation read once.
+struct Facts<'a> {
+    ctx: Context<'a>,
+    seen: BTreeMap<ObservationId, Option<Seen>>,
+}
+
+impl Facts<'_> {
+    fn observation(&mut self, id: ObservationId) -> Result<Option<Seen>, StoreError> {
+        if let Some(seen) = self.seen.get(&id) {
+            return Ok(seen.clone());
+        }
+        let seen = match self.ctx.rows.row::<ObservationRow>(id.as_bytes())? {
+            Some(row) => Some(Arc::new((row, explain::volatile_of(&self.ctx, id)?))),
+            None => None,
+        };
+        self.seen.insert(id, seen.clone());
+        Ok(seen)
+    }
+
+    fn view(&mut self, id: FactId, observation: ObservationId) -> Result<Option<FactView>, StoreError> {
+        match self.observation(observation)? {
+            Some(seen) => explain::fact_in(&self.ctx, id, &seen.0, &seen.1),
+            None => Ok(None),
+        }
+    }
+
+    fn answer(&mut self, id: ObservationId) -> Result<Option<AnswerView>, StoreError> {
+        let row: Option<ObservationRow> = self.ctx.rows.row(id.as_bytes())?;
+        Ok(row.map(|row| AnswerView {
+            observation_id: id.to_string(),
+            observed_at: rfc3339(row.recorded.observed_at),
+            outcome: outcome_word(row.recorded.outcome),
+            facts: row.recorded.facts,
+            connector: format!("{}@{}", row.recorded.source, row.recorded.connector),
+        }))
+    }
+}

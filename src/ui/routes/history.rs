@@ -1,0 +1,33 @@
+//! A check as it was known at a moment, and two moments side by side.
+
+use super::{Data, Reader, Stop};
+use crate::ui::view::{self, Context};
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// `/compare?from=&to=`: without a side, or with one that can't be used, the form says what is wrong.
+pub(super) async fn compare(
+    State(data): State<Data>,
+    reader: Reader,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    let of = |name: &str| query.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let (from, to) = (of("from"), of("to"));
+    let (mut diff, mut problem) = (Value::Null, Value::Null);
+    if !from.is_empty() && !to.is_empty() {
+        let cursor = query.get("cursor").map(String::as_str).filter(|cursor| !cursor.is_empty());
+        match data.diff(&visitor, &from, &to, cursor, reader.lang).await {
+            Ok(found) => {
+                let titles = data.titles().await.map_err(reader.problem())?;
+                diff = view::compare(Context { lang: reader.lang, titles: &titles }, &found)?;
+            }
+            Err(refused) if refused.status() < 500 => problem = refused.0,
+            Err(refused) => return Err(reader.problem()(refused)),
+        }
+    }
+    let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}});
+    reader.page("compare.html", &data, Some(&visitor), page)
+}
