@@ -311,17 +311,14 @@ impl Loop {
         self.expiry_after = None;
         let views = &self.shared.options.views;
         let first = views.keys(Table::LeaseEnd, &self.partition.to_be_bytes(), &[], 1)?;
-        let due = first.first().and_then(|place| place.get(4..12)).map(mirano_replay::apply::be_u64);
-        self.next_expiry = due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX)));
+        self.next_expiry = first.first().and_then(|place| lease_end(place));
         Ok(())
     }
 
     /// A lease that ends before all others is due first. That the first one is given back moves nothing: a look at leases
     /// of which none has ended changes nothing, and finds the next.
     fn hasten_expiry(&mut self, changes: &Changes) {
-        let due =
-            changes.first_put(Table::LeaseEnd).and_then(|place| place.get(4..12)).map(mirano_replay::apply::be_u64);
-        let due = due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX)));
+        let due = changes.first_put(Table::LeaseEnd).and_then(lease_end);
         self.next_expiry = self.next_expiry.into_iter().chain(due).min();
     }
 
@@ -339,20 +336,22 @@ impl Loop {
             answer,
             span: tracing::info_span!("expire_leases"),
         });
-        match self.state.in_flight() == 0 && self.writer.is_idle() {
-            true => {
-                self.note_expiry()?;
-                // A clock that stepped back finds nothing due, and looks again.
-                let soon = self.shared.options.clock.now().plus_ms(1_000);
-                self.next_expiry = self.next_expiry.map(|due| due.max(soon));
-                Ok(())
-            }
-            false => {
-                self.expiry_after = Some(self.state.head().next_seq);
-                Ok(())
-            }
+        if self.state.in_flight() > 0 || !self.writer.is_idle() {
+            self.expiry_after = Some(self.state.head().next_seq);
+            return Ok(());
         }
+        self.note_expiry()?;
+        // A clock that stepped back finds nothing due, and looks again.
+        let soon = self.shared.options.clock.now().plus_ms(1_000);
+        self.next_expiry = self.next_expiry.map(|due| due.max(soon));
+        Ok(())
     }
+}
+
+/// When a lease ends, by the key of its row in [`Table::LeaseEnd`].
+fn lease_end(place: &[u8]) -> Option<Timestamp> {
+    let due = mirano_replay::apply::be_u64(place.get(4..12)?);
+    Some(Timestamp(i64::try_from(due).unwrap_or(i64::MAX)))
 }
 
 fn decode(commit: &Committed) -> Result<Folded, EngineError> {

@@ -66,7 +66,7 @@ pub async fn get(
     Query(query): Query<AsOf>,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+    let moment = state.as_of(query.as_of.as_deref())?;
     let (fact_id, row, observation) = find(&state, &caller, &id, moment.as_ref())?;
     let policy = state.policy()?;
     let ctx = state.context_at(&policy, Lang::default(), moment);

@@ -59,7 +59,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
-    let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+    let moment = state.as_of(query.as_of.as_deref())?;
     let html = wants_html(&headers);
     let response = tokio::task::spawn_blocking(move || -> Result<Response> {
         let (job, policy) = match &moment {

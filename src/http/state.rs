@@ -134,6 +134,11 @@ impl AppState {
             .map_err(|error| Problem::from(error).at(parameter, "names no moment of this log"))
     }
 
+    /// The moment that `?as_of=` names, where it is given.
+    pub fn as_of(&self, text: Option<&str>) -> Result<Option<Moment>> {
+        text.map(|text| self.moment("as_of", text)).transpose()
+    }
+
     /// Has a question about history answered, as far as the caller may see.
     pub fn history<T>(&self, caller: &Caller, ask: impl FnOnce(&Book<'_>) -> Result<T>) -> Result<T> {
         let engine = self.engine();

@@ -158,7 +158,7 @@ pub async fn facts_of(
     let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
         may_read(&state, &caller, &subject)?;
-        let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+        let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let shown = known::shown_about(&**state.engine().views(), &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
@@ -204,7 +204,7 @@ pub async fn history_of(
     let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactHistory>> {
         may_read(&state, &caller, &subject)?;
-        let moment = query.as_of.as_deref().map(|text| state.moment("as_of", text)).transpose()?;
+        let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
         let all = known::history_of(&ctx, &subject, query.kind.as_deref())?;

@@ -155,13 +155,13 @@ impl<'c> Change<'c> {
             }
         };
         for answered in &self.added {
-            place(size(&answered.fact) + 64, &|slice| slice.added.end += 1);
+            place(codec::size(&answered.fact) + 64, &|slice| slice.added.end += 1);
         }
         for _ in &self.gone {
             place(64, &|slice| slice.gone.end += 1);
         }
         for entry in self.volatile.iter().flatten() {
-            place(size(&entry.1) + 40, &|slice| slice.volatile.end += 1);
+            place(codec::size(&entry.1) + 40, &|slice| slice.volatile.end += 1);
         }
         slices
     }
@@ -187,11 +187,6 @@ impl<'c> Change<'c> {
             volatile: self.volatile_of(slice),
         }
     }
-}
-
-/// Bytes of a value once encoded.
-fn size(value: &impl serde::Serialize) -> usize {
-    codec::size(value)
 }
 
 /// Keeps the facts at hand for the jobs that are told of them next, if these are all that the query shows.
