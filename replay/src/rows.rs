@@ -1,9 +1,11 @@
 //! The rows of the tables, and the keys under which they stand.
 
-use crate::store::{Key, Row, Table};
+use crate::store::{Row, Table};
 use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+pub mod key;
 
 macro_rules! rows {
     ($($row:ty => $table:ident),* $(,)?) => {
@@ -14,7 +16,7 @@ macro_rules! rows {
 rows! {
     AnchorRow => Anchor, PolicyRow => Policy, JobRow => Job, TaskRow => Task, SourceRow => Source, QueryRow => Query,
     ObservationRow => Observation, FactRow => Fact, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
-    LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd,
+    LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd, WatchRow => Watch, PolicyHereRow => PolicyHere,
 }
 
 /// Where the fold of one partition stands.
@@ -38,6 +40,11 @@ pub struct PolicyRow {
     /// The digest last adopted from files, this one or an earlier.
     pub files_digest: Option<[u8; 32]>,
 }
+
+/// The policy in force in a partition, by which it decides: kept by its own fold, so that no decision waits for that of
+/// another partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyHereRow(pub PolicyAdopted);
 
 /// A SearchJob.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +164,8 @@ pub struct TaskRow {
     pub enqueued_at: Timestamp,
     /// The seq of that commit: the order among equals.
     pub enqueued_seq: u64,
+    /// Its turn in the source's queue: see [`crate::apply::queue`].
+    pub turn: u64,
     /// Its attempts.
     pub attempts: Vec<AttemptRow>,
     /// Where it is.
@@ -249,6 +258,10 @@ pub struct SourceRow {
     pub failures: u32,
     /// Smoothed duration of an attempt, milliseconds (1/8 weight for the last).
     pub attempt_ms: u64,
+    /// The turn of the task that was started last.
+    pub turn: u64,
+    /// Of each tenant and priority with tasks ahead, when the next one begins.
+    pub flows: BTreeMap<String, BTreeMap<u8, u64>>,
 }
 
 /// The permits that were granted for one limited thing.
@@ -279,6 +292,19 @@ pub struct LeaseRow {
     pub gave_back: bool,
     /// The proxy.
     pub proxy: Option<String>,
+}
+
+/// A watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchRow {
+    /// As it was set.
+    pub set: WatchSet,
+    /// The next time.
+    pub next_at: Timestamp,
+    /// The last time that it rang.
+    pub last_at: Option<Timestamp>,
+    /// The last commit about it.
+    pub position: Position,
 }
 
 /// The health of one proxy, as one source sees it.
@@ -438,77 +464,4 @@ pub struct LeaseEndRow {
 /// The name of a task in one job; see I9.
 pub fn task_alias(job: JobId, need: NeedId, task: TaskId) -> TaskAlias {
     TaskAlias::of(&[job.as_bytes(), need.as_bytes(), task.as_bytes()])
-}
-
-/// Keys, by table.
-pub mod key {
-    use super::*;
-
-    /// [`Table::Anchor`]
-    pub fn anchor(partition: u32) -> Vec<u8> {
-        Key::new().u32(partition).done()
-    }
-    /// [`Table::Command`]
-    pub fn command(partition: u32, command: CommandId) -> Vec<u8> {
-        Key::new().u32(partition).bytes(command.as_bytes()).done()
-    }
-    /// [`Table::Cursor`]
-    pub fn cursor(partition: u32, foreign: u32) -> Vec<u8> {
-        Key::new().u32(partition).u32(foreign).done()
-    }
-    /// [`Table::Policy`]
-    pub fn policy(version: u64) -> Vec<u8> {
-        Key::new().u64(version).done()
-    }
-    /// [`Table::PolicyInForce`]
-    pub fn policy_in_force(partition: u32) -> Vec<u8> {
-        Key::new().u32(partition).done()
-    }
-    /// [`Table::JobByTenant`]
-    pub fn job_by_tenant(tenant: &str, created_at: Timestamp, job: JobId) -> Vec<u8> {
-        let newest_first = u64::MAX - u64::try_from(created_at.0).unwrap_or(0);
-        Key::new().text(tenant).u64(newest_first).bytes(job.as_bytes()).done()
-    }
-    /// [`Table::Waiter`]; its prefix without a job.
-    pub fn waiter(partition: u32, query: QueryKey, job: Option<JobId>) -> Vec<u8> {
-        let key = Key::new().u32(partition).bytes(query.as_bytes());
-        job.map_or(key.clone(), |job| key.bytes(job.as_bytes())).done()
-    }
-    /// [`Table::Ready`]
-    pub fn ready(source: &str, priority: u8, seq: u64, task: TaskId) -> Vec<u8> {
-        Key::new().text(source).bytes(&[priority]).u64(seq).bytes(task.as_bytes()).done()
-    }
-    /// [`Table::Delayed`]
-    pub fn delayed(source: &str, at: Timestamp, task: TaskId) -> Vec<u8> {
-        Key::new().text(source).time(at).bytes(task.as_bytes()).done()
-    }
-    /// The part of a key that names the source, in `Ready` and `Delayed`.
-    pub fn source_prefix(source: &str) -> Vec<u8> {
-        Key::new().text(source).done()
-    }
-    /// [`Table::SubjectQuery`]; its prefix without a query.
-    pub fn subject_query(subject: &Subject, query: Option<QueryKey>) -> Vec<u8> {
-        let key = Key::new().text(&subject.0);
-        query.map_or(key.clone(), |query| key.bytes(query.as_bytes())).done()
-    }
-    /// [`Table::NeedTask`]
-    pub fn need_task(job: JobId, need: NeedId) -> Vec<u8> {
-        Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).done()
-    }
-    /// [`Table::Chunk`]
-    pub fn chunk(lease: LeaseToken, index: u32) -> Vec<u8> {
-        Key::new().bytes(lease.as_bytes()).u32(index).done()
-    }
-    /// [`Table::LeaseEnd`]
-    pub fn lease_end(partition: u32, deadline: Timestamp, lease: LeaseToken) -> Vec<u8> {
-        Key::new().u32(partition).time(deadline).bytes(lease.as_bytes()).done()
-    }
-    /// [`Table::SubjectWord`]
-    pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
-        Key::new().text(word).text(&subject.0).done()
-    }
-    /// A trailing id of `N` bytes.
-    pub fn tail<const N: usize>(key: &[u8]) -> Option<[u8; N]> {
-        key.last_chunk::<N>().copied()
-    }
 }

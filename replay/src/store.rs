@@ -58,7 +58,7 @@ tables! {
     Waiter = 8,
     /// task → the task
     Task = 9,
-    /// source, priority, enqueued → task that may run
+    /// source, turn, priority, enqueued, task → (): a task that may run
     Ready = 10,
     /// source, retry_at, task → () : a task that waits for its next attempt
     Delayed = 11,
@@ -106,6 +106,18 @@ tables! {
     World = 33,
     /// recorded_at, seq → snapshot of the whole base
     WorldSealedAt = 34,
+    /// watch → the watch
+    Watch = 35,
+    /// tenant, watch → ()
+    WatchByTenant = 36,
+    /// partition, due, watch → ()
+    WatchDue = 37,
+    /// source, given up at, task → (): a task that was given up, and nobody has seen to
+    DeadLetter = 38,
+    /// partition, query, job → (): a need of the job went without an answer
+    FailedNeed = 39,
+    /// partition → the policy in force there
+    PolicyHere = 40,
     /// () → the form of all these rows; written by the store that keeps them
     Form = 32,
 }

@@ -130,6 +130,10 @@ id!(
     CommandId, 16, "mirano 2026 command id v1"
 );
 id!(
+    /// A watch: re-checks of a job that nobody has to ask for.
+    WatchId, 16, "mirano 2026 watch id v1"
+);
+id!(
     /// The identity of a log, chosen at random when it is created.
     LogId, 16, "mirano 2026 log id v1"
 );

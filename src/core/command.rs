@@ -20,6 +20,17 @@ pub enum Command {
     },
     /// Adopt a policy document; decided by partition 0.
     AdoptPolicy(AdoptPolicy),
+    /// Have a job checked again and again.
+    SetWatch(SetWatch),
+    /// No longer.
+    EndWatch {
+        /// The watch.
+        watch: WatchId,
+        /// Its job.
+        job: JobId,
+    },
+    /// Check the jobs of watches whose time has come.
+    RingWatches,
     /// Seal the whole base, as it was found at a cut.
     SealWorld(WorldBody),
     /// Lease tasks of a source.
@@ -53,6 +64,20 @@ pub enum Command {
     Complete(Complete),
     /// An attempt failed.
     Fail(FailAttempt),
+    /// Try a task again that was given up.
+    Revive {
+        /// The source.
+        source: String,
+        /// The task.
+        task: TaskId,
+    },
+    /// Look no longer at a task that was given up.
+    DropDead {
+        /// The source.
+        source: String,
+        /// The task.
+        task: TaskId,
+    },
     /// Take back leases whose deadline passed.
     ExpireLeases,
 }
@@ -91,6 +116,23 @@ pub struct Recheck {
     pub selected: Vec<String>,
     /// Why.
     pub reason: String,
+}
+
+/// Have a job checked again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetWatch {
+    /// The watch's id.
+    pub watch: WatchId,
+    /// The job.
+    pub job: JobId,
+    /// Whose it is.
+    pub tenant: String,
+    /// How often, in milliseconds.
+    pub every_ms: u64,
+    /// When in the day.
+    pub hours: Option<Hours>,
+    /// Why.
+    pub reason: WatchReason,
 }
 
 /// Adopt a policy document.
@@ -185,6 +227,8 @@ pub enum Reply {
     Rechecked(Vec<NeedId>),
     /// A snapshot, new or as it was.
     Sealed(SnapshotId),
+    /// A watch, new or as it was.
+    Watch(WatchId),
     /// A policy's version.
     Policy(u64),
     /// Leases.
@@ -264,6 +308,9 @@ pub enum Rejection {
     /// The same key with another request.
     #[error("this idempotency key was used for another request")]
     IdempotencyMismatch,
+    /// The task was not given up, or somebody has seen to it.
+    #[error("no such dead letter")]
+    NoDeadLetter,
     /// The lease has ended, or never was.
     #[error("the lease is lost")]
     LeaseLost,

@@ -2,7 +2,7 @@
 
 use super::command::{Command, Reply};
 use super::decision::{Context, DecideError, Decided, Decision};
-use super::{job, policy, react, source, world};
+use super::{job, policy, react, source, watch, world};
 use mirano_schemas::{Event, Position, ReactionRefused};
 
 /// Decides a command: what it answers, and what it changes. No events: nothing to commit.
@@ -13,6 +13,9 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::Recheck(command) => job::recheck(&mut decision, command),
         Command::Seal { job, tenant } => job::seal(&mut decision, *job, tenant),
         Command::AdoptPolicy(command) => policy::adopt(&mut decision, command),
+        Command::SetWatch(command) => watch::set(&mut decision, command),
+        Command::EndWatch { watch, .. } => watch::end(&mut decision, *watch),
+        Command::RingWatches => watch::ring(&mut decision),
         Command::SealWorld(body) => world::seal(&mut decision, body),
         Command::Lease(command) => source::lease(&mut decision, command),
         Command::Permit { source, lease, n } => source::grant(&mut decision, source, *lease, *n),
@@ -22,6 +25,8 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::Heartbeat { source, lease } => source::heartbeat(&mut decision, source, *lease),
         Command::Complete(command) => source::complete(&mut decision, command),
         Command::Fail(command) => source::fail(&mut decision, command),
+        Command::Revive { task, .. } => source::revive(&mut decision, *task),
+        Command::DropDead { task, .. } => source::drop_dead(&mut decision, *task),
         Command::ExpireLeases => source::expire(&mut decision),
     }?;
     Ok((reply, decision.finish()?))

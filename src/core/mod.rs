@@ -17,4 +17,5 @@ pub mod react;
 pub mod risk;
 pub mod source;
 pub mod vault;
+pub mod watch;
 mod world;

@@ -22,7 +22,7 @@ pub fn concerns(event: &Event, own: u32, partition: u32, partitions: u32) -> boo
         Event::WantSatisfied(WantSatisfied { requester, .. }) | Event::WantRefused(WantRefused { requester, .. }) => {
             partitioning::of_job(requester.job, partitions) == partition
         }
-        Event::ObservationRecorded(_) | Event::TaskFailed(_) => true,
+        Event::ObservationRecorded(_) | Event::TaskFailed(_) | Event::TaskRevived(_) => true,
         Event::PolicyAdopted(_) => own == 0 && partition != 0,
         _ => false,
     }
@@ -57,6 +57,7 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
                     job::need_failed(decision, job, event.query, &failure)
                 })?
             }
+            Event::TaskRevived(event) => source::revived(decision, event)?,
             Event::PolicyAdopted(event) => {
                 decision.emit(event.clone())?;
                 true

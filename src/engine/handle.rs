@@ -154,11 +154,14 @@ impl Engine {
             Command::CreateJob(command) => partitioning::of_job(command.job, partitions),
             Command::Recheck(command) => partitioning::of_job(command.job, partitions),
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
-            Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases => 0,
+            Command::SetWatch(command) => partitioning::of_job(command.job, partitions),
+            Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
+            Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases | Command::RingWatches => 0,
             Command::Lease(command) => of_source(&command.source),
             Command::Permit { source, .. }
             | Command::ReturnPermits { source, .. }
             | Command::Heartbeat { source, .. } => of_source(source),
+            Command::Revive { source, .. } | Command::DropDead { source, .. } => of_source(source),
             Command::Complete(command) => of_source(&command.source),
             Command::Fail(command) => of_source(&command.source),
         }

@@ -19,7 +19,7 @@ use crate::core::react::concerns;
 use crate::core::vault::Vault;
 use mirano_replay::apply::{self, At};
 use mirano_replay::overlay::{Changes, Overlay};
-use mirano_replay::rows::{AnchorRow, PolicyRow, key};
+use mirano_replay::rows::{AnchorRow, PolicyHereRow, key};
 use mirano_replay::store::{Read, ReadExt, StoreError, Table};
 use mirano_schemas::codec::{self, CommitHead};
 use mirano_schemas::envelope::{Envelope, Head};
@@ -114,11 +114,15 @@ impl Partition {
             self.cursors.insert(foreign, apply::cursor(views, self.id, foreign)?);
         }
         let state = State { overlay: &self.overlay, views };
-        if let Some(version) = apply::in_force(&state, self.id)?
-            && (version != self.policy.version || self.policy.document.sources.is_empty())
-            && let Some(row) = state.row::<PolicyRow>(&key::policy(version))?
-        {
-            self.policy = Arc::new(Policy::adopted(&row.adopted).map_err(StoreError::Storage)?);
+        match apply::in_force(&state, self.id)? {
+            Some(version) if version == self.policy.version && !self.policy.document.sources.is_empty() => {}
+            Some(_) => {
+                let row: Option<PolicyHereRow> = state.row(&key::policy_in_force(self.id))?;
+                let row = row.ok_or_else(|| StoreError::Storage("the policy in force is not there".to_owned()))?;
+                self.policy = Arc::new(Policy::adopted(&row.0).map_err(StoreError::Storage)?);
+            }
+            // The first one, adopted in flight, turned out void.
+            None => self.policy = Arc::new(Policy::empty().map_err(StoreError::Storage)?),
         }
         Ok(())
     }

@@ -82,9 +82,9 @@ struct Loop {
     recent: VecDeque<Folded>,
     /// How many commits of this partition the views show.
     shown: u64,
-    /// No lease ends before then.
+    /// No lease ends, and no watch rings, before then.
     next_expiry: Option<Timestamp>,
-    /// When so many commits are folded, it is known when the next lease ends.
+    /// When so many commits are folded, it is known what is due next.
     expiry_after: Option<u64>,
 }
 
@@ -310,15 +310,19 @@ impl Loop {
     fn note_expiry(&mut self) -> Result<(), EngineError> {
         self.expiry_after = None;
         let views = &self.shared.options.views;
-        let first = views.keys(Table::LeaseEnd, &self.partition.to_be_bytes(), &[], 1)?;
-        self.next_expiry = first.first().and_then(|place| lease_end(place));
+        self.next_expiry = None;
+        for table in DUE {
+            let first = views.keys(table, &self.partition.to_be_bytes(), &[], 1)?;
+            let first = first.first().and_then(|place| due_at(place));
+            self.next_expiry = self.next_expiry.into_iter().chain(first).min();
+        }
         Ok(())
     }
 
-    /// A lease that ends before all others is due first. That the first one is given back moves nothing: a look at leases
-    /// of which none has ended changes nothing, and finds the next.
+    /// What is due before all else is due first. That it is taken back moves nothing: a look at what is not due yet changes
+    /// nothing, and finds the next.
     fn hasten_expiry(&mut self, changes: &Changes) {
-        let due = changes.first_put(Table::LeaseEnd).and_then(lease_end);
+        let due = DUE.into_iter().filter_map(|table| changes.first_put(table).and_then(due_at));
         self.next_expiry = self.next_expiry.into_iter().chain(due).min();
     }
 
@@ -330,12 +334,10 @@ impl Loop {
     fn expire(&mut self) -> Result<(), EngineError> {
         // Asked again when all that is in flight is folded; meanwhile a second would find the same leases.
         self.next_expiry = None;
-        let (answer, _) = oneshot::channel();
-        self.take(Request {
-            command: Arc::new(Command::ExpireLeases),
-            answer,
-            span: tracing::info_span!("expire_leases"),
-        });
+        for command in [Command::ExpireLeases, Command::RingWatches] {
+            let (answer, _) = oneshot::channel();
+            self.take(Request { command: Arc::new(command), answer, span: tracing::info_span!("due") });
+        }
         if self.state.in_flight() > 0 || !self.writer.is_idle() {
             self.expiry_after = Some(self.state.head().next_seq);
             return Ok(());
@@ -348,8 +350,11 @@ impl Loop {
     }
 }
 
-/// When a lease ends, by the key of its row in [`Table::LeaseEnd`].
-fn lease_end(place: &[u8]) -> Option<Timestamp> {
+/// Tables of what is due at its time: partition, due, and whose.
+const DUE: [Table; 2] = [Table::LeaseEnd, Table::WatchDue];
+
+/// When the first of them is due, by its key.
+fn due_at(place: &[u8]) -> Option<Timestamp> {
     let due = mirano_replay::apply::be_u64(place.get(4..12)?);
     Some(Timestamp(i64::try_from(due).unwrap_or(i64::MAX)))
 }

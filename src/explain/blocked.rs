@@ -45,7 +45,7 @@ pub(super) fn blocked_on(ctx: &Context<'_>, task: &TaskRow) -> Result<Option<Blo
 /// How many tasks of the source stand before this one.
 fn ahead(ctx: &Context<'_>, task: &TaskRow) -> Result<u64, StoreError> {
     let source = task.scheduled.source.as_str();
-    let own = key::ready(source, task.priority, task.enqueued_seq, task.scheduled.task);
+    let own = key::ready(task);
     let places = ctx.rows.keys(Table::Ready, &key::source_prefix(source), &[], MOST_COUNTED)?;
     Ok(places.iter().take_while(|place| **place < own).count() as u64)
 }
@@ -99,7 +99,11 @@ fn proxies_rest(ctx: &Context<'_>, limits: &LimitsSpec, row: &SourceRow) -> Opti
 
 /// How long until the permit after `ahead` others.
 fn permit_wait_ms(limits: &LimitsSpec, row: &SourceRow, now: Timestamp, ahead: u64) -> u64 {
-    let (permit, _) = limits::next("", limits.rate, limits.burst, row.rates.get(""), now);
+    let next = |from| limits::next("", limits.rate, limits.burst, row.rates.get(""), from).0;
+    let mut permit = next(now);
+    while let Err(later) = limits::of_day(limits.daily, limits.quiet, row.rates.get(limits::DAY), permit) {
+        permit = next(later);
+    }
     let interval = limits.rate.period.0 / u64::from(limits.rate.requests.max(1));
     let unspaced = u64::from(limits.burst.saturating_sub(1));
     permit.not_before.since_ms(now) + ahead.saturating_sub(unspaced) * interval

@@ -314,6 +314,7 @@ impl From<Rejection> for Problem {
             Rejection::NothingToSeal => Self::new(Code::NotFound, "nothing is known yet that could be sealed")
                 .fix("Wait for the first answer and repeat."),
             Rejection::IdempotencyMismatch => new(Code::IdempotencyMismatch),
+            Rejection::NoDeadLetter => Self::not_found("dead letter"),
             Rejection::LeaseLost => new(Code::LeaseLost),
             Rejection::VersionChanged(version) => {
                 Self::new(Code::VersionChanged, format!("the version in force is {version}"))

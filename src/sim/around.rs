@@ -67,9 +67,14 @@ pub fn partition_of(command: &Command, partitions: u32) -> u32 {
         Command::CreateJob(command) => partitioning::of_job(command.job, partitions),
         Command::Recheck(command) => partitioning::of_job(command.job, partitions),
         Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
-        Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases => 0,
+        Command::SetWatch(command) => partitioning::of_job(command.job, partitions),
+        Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
+        Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases | Command::RingWatches => 0,
         Command::Lease(command) => partitioning::of_source(&command.source, partitions),
         Command::Permit { source, .. } | Command::ReturnPermits { source, .. } | Command::Heartbeat { source, .. } => {
+            partitioning::of_source(source, partitions)
+        }
+        Command::Revive { source, .. } | Command::DropDead { source, .. } => {
             partitioning::of_source(source, partitions)
         }
         Command::Complete(command) => partitioning::of_source(&command.source, partitions),

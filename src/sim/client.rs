@@ -3,8 +3,9 @@
 use super::policy::SOURCES;
 use super::rng::Rng;
 use super::source::COMPANIES;
-use crate::core::command::{CreateJob, Recheck};
-use mirano_schemas::{AddressRecord, CommandId, JobId, Subject};
+use crate::core::command::{Command, CreateJob, Recheck, SetWatch};
+use crate::core::watch::SHORTEST_MS;
+use mirano_schemas::{AddressRecord, CommandId, Hours, JobId, Subject, WatchId, WatchReason};
 use std::collections::BTreeMap;
 
 const PERSONS: [&str; 3] = ["500100732259", "500100731054", "500100731128"];
@@ -55,6 +56,16 @@ pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
         max_age_ms,
         request_digest: digest,
     }
+}
+
+/// Has a job watched for a while: the two commands.
+pub fn watch(job: JobId, tenant: &str, span: i64) -> (Command, Command) {
+    let watch = WatchId::of(&[job.as_bytes()]);
+    let every_ms = u64::try_from(span / 12).unwrap_or(0).max(SHORTEST_MS);
+    let hours =
+        job.0[1].is_multiple_of(3).then(|| Hours { from: u16::from(job.0[2]) * 5, to: u16::from(job.0[3]) * 5 });
+    let set = SetWatch { watch, job, tenant: tenant.to_owned(), every_ms, hours, reason: WatchReason::Key };
+    (Command::SetWatch(set), Command::EndWatch { watch, job })
 }
 
 /// Asks some or all needs of a job again.

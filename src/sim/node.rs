@@ -135,6 +135,7 @@ impl Node {
         if due < around.wall {
             one.expiry = None;
             one.inbox.push_back((None, Command::ExpireLeases));
+            one.inbox.push_back((None, Command::RingWatches));
         } else {
             around.out.push(Out::Expiry(partition, due));
         }
@@ -177,7 +178,7 @@ impl Node {
         }
         around.point("between settle and write")?;
         if let Some(last) = settled.last().map(|commit| commit.position) {
-            let expiry = changes.touch(Table::LeaseEnd);
+            let expiry = changes.touch(Table::LeaseEnd) || changes.touch(Table::WatchDue);
             let work = [Table::Source, Table::Ready, Table::Delayed, Table::PolicyInForce];
             if work.into_iter().any(|table| changes.touch(table)) {
                 around.out.push(Out::Work);
@@ -312,8 +313,12 @@ impl Node {
     }
 
     fn note_expiry(&mut self, partition: u32, around: &mut Around<'_>) -> Result<(), Stop> {
-        let first = self.views.live().keys(Table::LeaseEnd, &partition.to_be_bytes(), &[], 1).map_err(broken)?;
-        let due = first.first().and_then(|place| place.get(4..12)).map(be_u64).map(|due| Timestamp(due as i64));
+        let mut due = None;
+        for table in [Table::LeaseEnd, Table::WatchDue] {
+            let first = self.views.live().keys(table, &partition.to_be_bytes(), &[], 1).map_err(broken)?;
+            let first = first.first().and_then(|place| place.get(4..12)).map(be_u64).map(|due| Timestamp(due as i64));
+            due = due.into_iter().chain(first).min();
+        }
         self.loops[partition as usize].expiry = due;
         if let Some(due) = due {
             around.out.push(Out::Expiry(partition, due));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const FLUSH_COMMITS: u64 = 20_000;
 
 /// The form of the rows: raise it when a table is added or a row changes its meaning.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// The views of a node.
 pub struct Views {

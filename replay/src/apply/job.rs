@@ -6,6 +6,9 @@ use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
 
+/// The latest re-checks whose commands are remembered, so that a repeat is known.
+const MOST_RECHECKS: usize = 100;
+
 fn need_row(need: &Need) -> NeedRow {
     NeedRow { need: need.clone(), receipt: None, pending: None, last_failure: None, not_applicable: None }
 }
@@ -95,6 +98,7 @@ pub(super) fn not_applicable(store: &mut impl Write, at: At, event: &NeedNotAppl
 
 pub(super) fn wanted(store: &mut impl Write, at: At, event: &TaskWanted) -> Result<(), ApplyError> {
     store.put(Table::Waiter, &key::waiter(at.position.partition, event.query, Some(event.job)), Vec::new());
+    store.delete(Table::FailedNeed, &key::failed_need(at.position.partition, event.query, Some(event.job)));
     change(store, at, "TaskWanted", event.job, |row| {
         need(row, event.need_id)?.pending = Some(PendingRow { since: event.asked_at, reason: event.reason });
         row.is_final = false;
@@ -133,6 +137,9 @@ pub(super) fn failed(store: &mut impl Write, at: At, event: &NeedFailed) -> Resu
         query = need.need.query;
         Some(())
     })?;
+    if let Some(query) = query {
+        store.put(Table::FailedNeed, &key::failed_need(at.position.partition, query, Some(event.job)), Vec::new());
+    }
     forget_waiter(store, at, event.job, query)
 }
 
@@ -211,6 +218,9 @@ pub(super) fn sealed(store: &mut impl Write, at: At, event: &SnapshotSealed) -> 
 
 pub(super) fn recheck(store: &mut impl Write, at: At, event: &RecheckPlanned) -> Result<(), ApplyError> {
     change(store, at, "RecheckPlanned", event.job, |row| {
+        // A key is good for a day; a watched job is checked for years.
+        let old = (row.rechecks.len() + 1).saturating_sub(MOST_RECHECKS);
+        row.rechecks.drain(..old);
         row.rechecks.push(event.command);
         Some(())
     })

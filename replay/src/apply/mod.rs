@@ -6,8 +6,10 @@
 mod job;
 mod observation;
 mod policy;
+pub mod queue;
 pub use policy::in_force;
 mod task;
+mod watch;
 mod world;
 
 use crate::rows::{AnchorRow, key};
@@ -75,6 +77,9 @@ impl Fold {
             Event::SnapshotSealed(event) => job::sealed(store, at, event),
             Event::RecheckPlanned(event) => job::recheck(store, at, event),
             Event::WorldSealed(event) => world::sealed(store, at, event),
+            Event::WatchSet(event) => watch::set(store, at, event),
+            Event::WatchRang(event) => watch::rang(store, at, event),
+            Event::WatchEnded(event) => watch::ended(store, at, event),
             Event::TaskScheduled(event) => task::scheduled(store, at, event),
             Event::TaskJoined(event) => task::joined(store, at, event),
             Event::TaskStarted(event) => task::started(store, at, event),
@@ -84,6 +89,8 @@ impl Fold {
             Event::TaskAttemptFailed(event) => task::attempt_failed(store, at, event),
             Event::TaskFailed(event) => task::failed(store, at, event),
             Event::TaskCompleted(event) => task::completed(store, at, event),
+            Event::TaskRevived(event) => task::seen_to(store, &event.source, event.failed_at, event.task),
+            Event::TaskDropped(event) => task::seen_to(store, &event.source, event.failed_at, event.task),
             Event::ObservationChunk(event) => observation::chunk(store, event),
             Event::ObservationRecorded(event) => {
                 self.close(store)?;

@@ -1,7 +1,7 @@
 //! Policies, and which is in force where.
 
 use super::{ApplyError, At, be_u64};
-use crate::rows::{PolicyRow, key};
+use crate::rows::{PolicyHereRow, PolicyRow, key};
 use crate::store::{ReadExt, StoreError, Table, Write, WriteExt};
 use mirano_schemas::{PolicyAdopted, PolicyOrigin};
 
@@ -12,7 +12,7 @@ pub fn in_force(store: &(impl ReadExt + ?Sized), partition: u32) -> Result<Optio
 
 pub(super) fn adopted(store: &mut impl Write, at: At, event: &PolicyAdopted) -> Result<(), ApplyError> {
     let partition = at.position.partition;
-    // The document is kept once, by the partition that decides on policies; the others only note the version.
+    // Versions are kept by the partition that decides on policies; the others keep what is in force.
     if partition == 0 {
         let before = match in_force(store, 0)? {
             Some(version) => store.row::<PolicyRow>(&key::policy(version))?.and_then(|row| row.files_digest),
@@ -24,6 +24,7 @@ pub(super) fn adopted(store: &mut impl Write, at: At, event: &PolicyAdopted) -> 
             &PolicyRow { adopted: event.clone(), at: at.recorded_at, files_digest },
         )?;
     }
+    store.put_row(&key::policy_in_force(partition), &PolicyHereRow(event.clone()))?;
     store.put(Table::PolicyInForce, &key::policy_in_force(partition), event.version.to_be_bytes().to_vec());
     Ok(())
 }

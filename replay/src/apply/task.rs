@@ -1,6 +1,6 @@
 //! Tasks: the queue, leases, permits and health of `source/<id>` streams.
 
-use super::{ApplyError, At, dangling};
+use super::{ApplyError, At, dangling, queue};
 use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt, encode_row};
@@ -49,6 +49,7 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
     store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
     let mut source = source_row(store, &event.source)?;
     source.queued += 1;
+    let turn = queue::enter(&mut source, &event.requester.tenant, event.priority);
     store.put_last(event.source.as_bytes(), source)?;
     let row = TaskRow {
         scheduled: event.clone(),
@@ -56,10 +57,11 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
         priority: event.priority,
         enqueued_at: at.recorded_at,
         enqueued_seq: at.position.seq,
+        turn,
         attempts: Vec::new(),
         state: TaskState::Queued,
     };
-    store.put(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task), Vec::new());
+    store.put(Table::Ready, &key::ready(&row), Vec::new());
     store.put_last(event.task.as_bytes(), row)?;
     name_for(store, at, event.task, &event.requester, false, false)
 }
@@ -67,16 +69,24 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
 pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskJoined", event.task)?;
     row.requesters += 1;
-    if event.priority != row.priority {
-        if row.state == TaskState::Queued {
-            store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
-            store.put(
-                Table::Ready,
-                &key::ready(&event.source, event.priority, row.enqueued_seq, event.task),
-                Vec::new(),
-            );
+    // It has its turn when a task of the one who joins would have had it, if that is sooner.
+    let mut source = source_row(store, &event.source)?;
+    let sooner = queue::turn(&source, &event.requester.tenant, event.priority) < row.turn;
+    let turn = if sooner && row.state == TaskState::Queued {
+        queue::enter(&mut source, &event.requester.tenant, event.priority)
+    } else {
+        row.turn
+    };
+    store.put_last(event.source.as_bytes(), source)?;
+    if (event.priority, turn) != (row.priority, row.turn) {
+        let queued = row.state == TaskState::Queued;
+        if queued {
+            store.delete(Table::Ready, &key::ready(&row));
         }
-        row.priority = event.priority;
+        (row.priority, row.turn) = (event.priority, turn);
+        if queued {
+            store.put(Table::Ready, &key::ready(&row), Vec::new());
+        }
     }
     let foreign = row.scheduled.requester.tenant != event.requester.tenant;
     store.put_last(event.task.as_bytes(), row)?;
@@ -107,7 +117,8 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
             source.delayed = source.delayed.saturating_sub(1);
         }
         _ => {
-            store.delete(Table::Ready, &key::ready(&event.source, row.priority, row.enqueued_seq, event.task));
+            store.delete(Table::Ready, &key::ready(&row));
+            queue::begin(&mut source, row.turn);
             source.queued = source.queued.saturating_sub(1);
         }
     }
@@ -270,7 +281,7 @@ fn unqueue(store: &mut impl Write, row: &TaskRow) -> Result<(), ApplyError> {
     let mut source = source_row(store, name)?;
     match row.state {
         TaskState::Queued => {
-            store.delete(Table::Ready, &key::ready(name, row.priority, row.enqueued_seq, *task));
+            store.delete(Table::Ready, &key::ready(row));
             source.queued = source.queued.saturating_sub(1);
         }
         TaskState::Retrying { at } => {
@@ -287,12 +298,19 @@ pub(super) fn failed(store: &mut impl Write, at: At, event: &TaskFailed) -> Resu
     unqueue(store, &row)?;
     row.state = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
     store.put_last(event.task.as_bytes(), row)?;
+    store.put(Table::DeadLetter, &key::dead_letter(&event.source, at.recorded_at, event.task), Vec::new());
     if let Some(mut query) = store.row_to_change::<QueryRow>(event.query.as_bytes())? {
         query.in_flight = None;
         query.last_failure =
             Some(Failure { outcome: Some(event.outcome), cause: event.cause.clone(), at: at.recorded_at });
         store.put_last(event.query.as_bytes(), query)?;
     }
+    Ok(())
+}
+
+/// Somebody saw to a task that was given up.
+pub(super) fn seen_to(store: &mut impl Write, source: &str, at: Timestamp, task: TaskId) -> Result<(), ApplyError> {
+    store.delete(Table::DeadLetter, &key::dead_letter(source, at, task));
     Ok(())
 }
 

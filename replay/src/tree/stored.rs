@@ -107,6 +107,18 @@ pub fn union(store: &(impl NodeStore + ?Sized), roots: &[Root]) -> Result<Planne
     plan(store, pieces)
 }
 
+/// The root of a union, and how many facts it holds; nothing of it is kept.
+pub fn union_root(store: &(impl NodeStore + ?Sized), roots: &[Root]) -> Result<(Root, u32), StoreError> {
+    if let [first, others @ ..] = roots
+        && others.iter().all(|root| root == first)
+        && let Some(top) = store.top(*first)?
+    {
+        return Ok((*first, page::count(&top)));
+    }
+    let planned = union(store, roots)?;
+    Ok((planned.root, planned.count))
+}
+
 /// All keys of pieces, in order.
 pub fn keys(store: &(impl NodeStore + ?Sized), pieces: Vec<Piece>, out: &mut Vec<[u8; 32]>) -> Result<(), StoreError> {
     for piece in pieces {

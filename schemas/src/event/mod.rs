@@ -9,6 +9,7 @@ mod observation;
 mod policy;
 mod snapshot;
 mod task;
+mod watch;
 
 pub use job::*;
 pub use node::*;
@@ -16,6 +17,7 @@ pub use observation::*;
 pub use policy::*;
 pub use snapshot::*;
 pub use task::*;
+pub use watch::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,6 +94,12 @@ events! {
     11 v 1 RecheckPlanned,
     /// The facts of the whole base were fixed.
     12 v 1 WorldSealed,
+    /// A job is to be checked again and again.
+    13 v 1 WatchSet,
+    /// The time of a watch came.
+    14 v 1 WatchRang,
+    /// A watch is no more.
+    15 v 1 WatchEnded,
     /// A source's queue took a task.
     20 v 1 TaskScheduled,
     /// A job joined a task in flight.
@@ -114,6 +122,10 @@ events! {
     29 v 1 TaskFailed,
     /// The task ended with an observation.
     30 v 1 TaskCompleted,
+    /// A task that was given up is to be tried again.
+    31 v 1 TaskRevived,
+    /// A task that was given up is no longer to be looked at.
+    32 v 1 TaskDropped,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.

@@ -223,3 +223,27 @@ pub struct TaskCompleted {
     /// The HTTP status of the last page.
     pub http_status: Option<u16>,
 }
+
+/// A task that was given up is to be tried again: whoever went without its answer asks anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskRevived {
+    /// The task.
+    pub task: TaskId,
+    /// The source.
+    pub source: String,
+    /// The query.
+    pub query: QueryKey,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+}
+
+/// A task that was given up is no longer to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskDropped {
+    /// The task.
+    pub task: TaskId,
+    /// The source.
+    pub source: String,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+}

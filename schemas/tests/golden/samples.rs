@@ -222,6 +222,10 @@ fn snapshot() -> SnapshotSealed {
     }
 }
 
+fn watch() -> WatchId {
+    WatchId([21; 16])
+}
+
 fn world() -> WorldSealed {
     WorldSealed {
         snapshot: SnapshotId([16; 32]),
@@ -288,6 +292,18 @@ fn of_jobs() -> Vec<Event> {
         snapshot().into(),
         recheck.into(),
         world().into(),
+        WatchSet {
+            watch: watch(),
+            job: job(),
+            tenant: "t".to_owned(),
+            every_ms: 86_400_000,
+            hours: Some(Hours { from: 1_320, to: 390 }),
+            reason: WatchReason::Paid,
+            next_at: NOW.plus_ms(86_400_000),
+        }
+        .into(),
+        WatchRang { watch: watch(), job: job(), next_at: NOW.plus_ms(172_800_000) }.into(),
+        WatchEnded { watch: watch(), job: job() }.into(),
     ]
 }
 
@@ -361,6 +377,8 @@ fn of_sources() -> Vec<Event> {
         attempt_failed.into(),
         failed.into(),
         completed.into(),
+        TaskRevived { task: task(), source: source(), query: query(), failed_at: NOW }.into(),
+        TaskDropped { task: task(), source: source(), failed_at: NOW }.into(),
     ]
 }
 

@@ -59,7 +59,7 @@ pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -
             return Ok(());
         }
     }
-    want(decision, &row, need, reason, limit)
+    want(decision, &row, need, reason, limit, row.created.priority)
 }
 
 /// Asks the source.
@@ -69,6 +69,7 @@ pub(super) fn want(
     need: &Need,
     reason: WantReason,
     max_age_ms: u64,
+    priority: u8,
 ) -> Result<(), DecideError> {
     let Some(query) = need.query else { return Ok(()) };
     let asked_at = decision.ctx.now();
@@ -80,7 +81,7 @@ pub(super) fn want(
         query,
         subject: need.subject.clone(),
         params: need.params.clone(),
-        priority: job.created.priority,
+        priority,
         max_age_ms,
         reason,
         asked_at,

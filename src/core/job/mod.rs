@@ -12,5 +12,5 @@ pub mod status;
 pub use answer::{need_failed, observed};
 pub use assess::{Opened, RiskMemo};
 pub use create::create;
-pub use recheck::recheck;
+pub use recheck::{ask_again, recheck, recheck_by_itself};
 pub use seal::seal;

@@ -3,6 +3,7 @@
 use super::{answer, settle};
 use crate::core::command::{Recheck, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
+use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::*;
 
 /// Decides `Recheck`: joins tasks in flight, and schedules the others.
@@ -28,18 +29,68 @@ pub fn recheck(decision: &mut Decision<'_>, command: &Recheck) -> Result<Reply, 
     if row.rechecks.contains(&command.command) {
         return Ok(Reply::Rechecked(ids));
     }
-    decision.emit(RecheckPlanned {
+    let planned = RecheckPlanned {
         job: command.job,
         command: command.command,
         needs: ids.clone(),
         reason: command.reason.clone(),
-    })?;
-    for need in &needs {
+    };
+    plan(decision, &row, planned, &needs, row.created.priority)?;
+    Ok(Reply::Rechecked(ids))
+}
+
+/// Asks every need of a job again because its time has come, behind everything that somebody waits for.
+pub fn recheck_by_itself(
+    decision: &mut Decision<'_>,
+    job: JobId,
+    command: CommandId,
+    reason: &str,
+) -> Result<(), DecideError> {
+    let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
+    let askable = |row: &&NeedRow| row.applicable() && row.need.query.is_some();
+    let needs: Vec<Need> = row.needs.iter().filter(askable).map(|row| row.need.clone()).collect();
+    let ids = needs.iter().map(|need| need.need_id).collect();
+    let planned = RecheckPlanned { job, command, needs: ids, reason: reason.to_owned() };
+    plan(decision, &row, planned, &needs, BY_ITSELF)
+}
+
+/// Asks the needs of a job again that went without an answer to a query.
+pub fn ask_again(
+    decision: &mut Decision<'_>,
+    job: JobId,
+    query: QueryKey,
+    command: CommandId,
+) -> Result<(), DecideError> {
+    let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
+    let unanswered = |row: &&NeedRow| {
+        row.applicable() && row.need.query == Some(query) && row.pending.is_none() && row.last_failure.is_some()
+    };
+    let needs: Vec<Need> = row.needs.iter().filter(unanswered).map(|row| row.need.clone()).collect();
+    if needs.is_empty() || row.rechecks.contains(&command) {
+        return Ok(());
+    }
+    let ids = needs.iter().map(|need| need.need_id).collect();
+    let planned = RecheckPlanned { job, command, needs: ids, reason: "tried again by hand".to_owned() };
+    plan(decision, &row, planned, &needs, row.created.priority)
+}
+
+/// The priority of what nobody waits for.
+const BY_ITSELF: u8 = 5;
+
+fn plan(
+    decision: &mut Decision<'_>,
+    row: &JobRow,
+    planned: RecheckPlanned,
+    needs: &[Need],
+    priority: u8,
+) -> Result<(), DecideError> {
+    let job = planned.job;
+    decision.emit(planned)?;
+    for need in needs {
         let pending = row.needs.iter().any(|row| row.need.need_id == need.need_id && row.pending.is_some());
         if !pending {
-            answer::want(decision, &row, need, WantReason::Recheck, 0)?;
+            answer::want(decision, row, need, WantReason::Recheck, 0, priority)?;
         }
     }
-    settle::settle(decision, command.job, &[])?;
-    Ok(Reply::Rechecked(ids))
+    settle::settle(decision, job, &[])
 }

@@ -58,7 +58,7 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
         let place = cut.entry(receipt.at.partition).or_insert(receipt.at.seq);
         *place = (*place).max(receipt.at.seq);
     }
-    let facts = stored::union(&decision.rows, &roots)?;
+    let (facts_root, facts) = stored::union_root(&decision.rows, &roots)?;
     let receipts_root = tree::receipts_root(leaves.iter().map(|(id, bytes)| (*id, bytes.as_slice())))
         .map_err(|error| DecideError::Encode(error.to_string()))?;
     let (status, _) = status::status(row, ctx.now(), |_| true);
@@ -67,8 +67,8 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
         job: row.created.job,
         subject: row.created.address.subject.clone(),
         profile: row.created.profile.clone(),
-        facts: facts.count,
-        facts_root: facts.root,
+        facts,
+        facts_root,
         receipts_root,
         receipts: receipts.iter().map(|receipt| receipt.receipt_id).collect(),
         observation_roots: receipts.iter().map(|receipt| receipt.facts_root).collect(),

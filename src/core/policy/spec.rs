@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DurationMs};
+use super::{AnswerSpec, DayHours, DurationMs};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,12 @@ pub struct LimitsSpec {
     /// The pool of proxies to go through; none: directly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxies: Option<String>,
+    /// HTTP requests on one day, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily: Option<u32>,
+    /// Hours in which the source is left alone, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<DayHours>,
 }
 
 impl Default for LimitsSpec {
@@ -92,6 +98,8 @@ impl Default for LimitsSpec {
             concurrency: 1,
             timeout: DurationMs(20_000),
             proxies: None,
+            daily: None,
+            quiet: None,
         }
     }
 }

@@ -127,6 +127,9 @@ impl<'a> Check<'a> {
                 format!("more than the rate allows in its period: {}", limits.rate.requests),
             );
         }
+        if limits.daily == Some(0) {
+            self.add(format!("{at}.limits.daily"), "at least 1; leave it out for no such limit");
+        }
         if limits.concurrency == 0 {
             self.add(format!("{at}.limits.concurrency"), "at least 1");
         }

@@ -125,15 +125,19 @@ impl<'a> Run<'a> {
     }
 
     /// Evaluates a rule over each fact; returns on how many.
-    fn each(&self, found: &mut RuleState, facts: &[FactInput<'_>]) -> usize {
+    fn each<'v>(&self, found: &mut RuleState, facts: &'v [FactInput<'v>]) -> usize
+    where
+        'a: 'v,
+    {
         let mut ran = 0;
+        // The fact is all that differs from one to the next.
+        let mut context: Context<'v, 'v> = self.context();
         for FactInput { fact_id, fact } in facts {
             if !self.rule.touches(&fact.kind) {
                 continue;
             }
             ran += 1;
             forget(found, fact_id);
-            let mut context = self.context();
             context.add_variable_as_val("fact", Box::new(FactVal::new(fact)));
             match holds(&self.rule.when, &context) {
                 Ok(false) | Err(ExecutionError::NoSuchKey(_)) => {}

@@ -91,7 +91,7 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     Ok(Next::Task { task, grant, proxy })
 }
 
-/// The most urgent task that may run: first by priority, then those that are tried again, then by order of arrival.
+/// The task whose turn it is; one that is tried again goes before it, unless it is less urgent.
 fn candidate(decision: &Decision<'_>, source: &str) -> Result<Option<TaskId>, DecideError> {
     let prefix = key::source_prefix(source);
     let now = decision.ctx.now();
@@ -108,7 +108,7 @@ fn candidate(decision: &Decision<'_>, source: &str) -> Result<Option<TaskId>, De
         }
     }
     if let Some(place) = decision.rows.keys(Table::Ready, &prefix, &[], 1)?.first()
-        && let (Some(priority), Some(task)) = (place.get(prefix.len()), key::tail(place).map(TaskId))
+        && let (Some(priority), Some(task)) = (place.get(prefix.len() + 8), key::tail(place).map(TaskId))
     {
         best = best.into_iter().chain([(*priority, true, task)]).min();
     }
@@ -144,12 +144,28 @@ fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<
     best.map(|(_, _, name)| name).ok_or(wait)
 }
 
-/// The next permit under the source's limit and, with a proxy, under the proxy's.
+/// The next permit under all limits: the source's rate, with a proxy the proxy's, the day's quota, hours of quiet.
 pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow) -> Grant {
     // While the source wants to be left alone, no page of a task under way is asked for either.
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let forgotten = SourceRow::default();
     let row = if bugs::permits_forgotten() { &forgotten } else { row };
+    let mut from = now;
+    loop {
+        let mut grant = by_rates(decision, spec, proxy, row, from);
+        match limits::of_day(spec.daily, spec.quiet, row.rates.get(limits::DAY), grant.permit) {
+            Err(later) => from = later,
+            Ok(charge) => {
+                // What was given back was charged to its day before.
+                let again = grant.charges.first().is_some_and(|charge| charge.reused);
+                grant.charges.extend(charge.filter(|_| !again));
+                return grant;
+            }
+        }
+    }
+}
+
+fn by_rates(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow, now: Timestamp) -> Grant {
     let through = proxy.and_then(|name| {
         let (pool, _) = name.split_once('/')?;
         Some((name, decision.ctx.policy.document.proxies.get(pool)?.rate?))

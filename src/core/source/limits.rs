@@ -9,7 +9,7 @@
 //! between two starts at least `d` apart stay at least `d - J`; so the window is stretched by `J`, and GCRA's tolerance
 //! shrinks by `J`. The second half of `J` is left for the way to the source.
 
-use crate::core::policy::Rate;
+use crate::core::policy::{DayHours, Rate};
 use mirano_replay::rows::RateRow;
 use mirano_schemas::{Charge, Permit, Timestamp};
 
@@ -51,6 +51,36 @@ pub fn next(key: &str, rate: Rate, burst: u32, row: Option<&RateRow>, now: Times
         at = at.max(oldest.plus_ms(rate.period.0 + jitter).0);
     }
     (permit(at), Charge { key: key.to_owned(), tat: tat.max(at) + interval, keep, reused: false })
+}
+
+/// The key under which a day's requests are counted.
+pub const DAY: &str = "day";
+const DAY_MS: i64 = 86_400_000;
+/// A day's count stands in `tat` as the number of the day times this, plus the requests of that day.
+const DAYS: i64 = 1 << 32;
+
+/// Whether a permit fits the day's quota and keeps the hours of quiet: what it costs, or from when to look again.
+///
+/// All of a permit's window lies on one day and outside of the quiet, so that its request does, whenever it starts.
+pub fn of_day(
+    daily: Option<u32>,
+    quiet: Option<DayHours>,
+    row: Option<&RateRow>,
+    permit: Permit,
+) -> Result<Option<Charge>, Timestamp> {
+    if let Some(quiet) = quiet
+        && [permit.not_before, permit.not_after].into_iter().any(|at| quiet.hold(at))
+    {
+        return Err(quiet.end_after(permit.not_before));
+    }
+    let Some(daily) = daily else { return Ok(None) };
+    let day = permit.not_before.0.div_euclid(DAY_MS);
+    let counted = row.map_or(0, |row| row.tat).max(0);
+    let used = if counted / DAYS == day { counted % DAYS } else { 0 };
+    if used >= i64::from(daily) || permit.not_after.0.div_euclid(DAY_MS) != day {
+        return Err(Timestamp((day + 1) * DAY_MS));
+    }
+    Ok(Some(Charge { key: DAY.to_owned(), tat: day * DAYS + used + 1, keep: 0, reused: false }))
 }
 
 fn signed(ms: u64) -> i64 {
@@ -100,6 +130,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_day_has_its_quota_and_its_hours_of_quiet() {
+        let midnight = Timestamp(20_000 * DAY_MS);
+        let quiet: DayHours = "02:00-03:00".parse().expect("hours");
+        let rate = Rate { requests: 60, period: DurationMs(60_000) };
+        let mut rates = [RateRow { tat: i64::MIN / 2, ..RateRow::default() }, RateRow::default()];
+        let (mut now, mut by_day) = (midnight.plus_ms(7_199_000), std::collections::BTreeMap::<i64, u32>::new());
+        for _ in 0..250 {
+            let (permit, charge) = next("", rate, 5, Some(&rates[0]), now);
+            match of_day(Some(100), Some(quiet), Some(&rates[1]), permit) {
+                Err(later) => {
+                    assert!(later > now, "{later:?} at {now:?}");
+                    now = later;
+                }
+                Ok(day) => {
+                    take(&mut rates[0], &charge, permit);
+                    take(&mut rates[1], &day.expect("counted"), permit);
+                    for at in [permit.not_before, permit.not_after] {
+                        assert!(!quiet.hold(at), "{at:?}");
+                    }
+                    *by_day.entry(permit.not_before.0.div_euclid(DAY_MS)).or_default() += 1;
+                    now = permit.not_before;
+                }
+            }
+        }
+        assert_eq!(by_day.values().copied().take(2).collect::<Vec<_>>(), [100, 100], "{by_day:?}");
+        assert!(by_day.len() == 3, "{by_day:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Decisions of `source/<id>` streams: the queue, leases, permits, answers.
 
 mod complete;
+mod dead;
 mod fail;
 mod lease;
 pub mod limits;
@@ -8,6 +9,7 @@ mod permit;
 mod want;
 
 pub use complete::complete;
+pub use dead::{drop_dead, revive, revived};
 pub use fail::{MOST_LOST, expire, fail};
 pub use lease::lease;
 pub use permit::{grant, heartbeat, return_permits};

@@ -16,7 +16,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{AddressRecord, JobId};
+use mirano_schemas::{AddressRecord, JobId, Position};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -50,6 +50,14 @@ pub struct NewJob {
     pub notify: Option<serde_json::Value>,
 }
 
+impl NewJob {
+    /// An address and a profile, and nothing else.
+    pub fn of(address: String, profile: String) -> Self {
+        let (inputs, max_age) = (BTreeMap::new(), BTreeMap::new());
+        Self { address, profile, inputs, priority: None, max_age, notify: None }
+    }
+}
+
 /// Start a check
 ///
 /// Facts that are fresh are in the very first answer; the rest arrives in `GET /v1/jobs/{id}/events`.
@@ -67,18 +75,29 @@ pub async fn post(
     key: Option<IdempotencyKey>,
     Body(new): Body<NewJob>,
 ) -> Result<Response> {
-    let command = command(&state, &caller, key, &new)?;
-    let id = command.job;
-    let decided = state.engine().submit(Command::CreateJob(command)).await?;
-    let Reply::Job(..) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
-    metrics::counter!("mirano_jobs_asked_total").increment(1);
+    let (id, position) = start(&state, &caller, key, &new).await?;
     let job = state.job(&caller, &id.to_string())?;
     let JobAnswer { view, .. } = answer(&state, &caller, &job, lang, state.engine().now())?;
     let mut response = (StatusCode::ACCEPTED, axum::Json(view)).into_response();
     if let Ok(place) = HeaderValue::from_str(&format!("/v1/jobs/{id}")) {
         response.headers_mut().insert(header::LOCATION, place);
     }
-    Ok(crate::http::answer::positioned(&decided.position.to_string(), response))
+    Ok(crate::http::answer::positioned(&position.to_string(), response))
+}
+
+/// Starts a check, or finds the one that this key started; and the commit that it rests on.
+pub async fn start(
+    state: &AppState,
+    caller: &Caller,
+    key: Option<IdempotencyKey>,
+    new: &NewJob,
+) -> Result<(JobId, Position)> {
+    let command = command(state, caller, key, new)?;
+    let id = command.job;
+    let decided = state.engine().submit(Command::CreateJob(command)).await?;
+    let Reply::Job(..) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
+    metrics::counter!("mirano_jobs_asked_total").increment(1);
+    Ok((id, decided.position))
 }
 
 fn command(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>, new: &NewJob) -> Result<CreateJob> {

@@ -20,8 +20,10 @@ const LIST: &str = "jobs";
 /// Which page.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ListQuery {
-    cursor: Option<String>,
-    limit: Option<usize>,
+    /// After which item.
+    pub cursor: Option<String>,
+    /// How many items.
+    pub limit: Option<usize>,
 }
 
 /// List jobs

@@ -16,6 +16,7 @@ struct NeedBook {
 }
 
 struct Job {
+    watches: BTreeMap<WatchId, Timestamp>,
     tenant: String,
     subject: Subject,
     needs: Vec<NeedBook>,
@@ -62,6 +63,11 @@ impl Jobs {
         self.jobs.get(&job).is_some_and(|job| job.rechecks.contains(&command))
     }
 
+    /// Whether a job is watched so.
+    pub fn watched(&self, job: JobId, watch: WatchId) -> bool {
+        self.jobs.get(&job).is_some_and(|job| job.watches.contains_key(&watch))
+    }
+
     pub fn has_snapshot(&self, job: JobId, snapshot: SnapshotId) -> bool {
         self.jobs.get(&job).is_some_and(|job| job.snapshots.contains(&snapshot))
     }
@@ -78,6 +84,7 @@ impl Jobs {
         match event {
             Event::JobCreated(event) => {
                 let job = Job {
+                    watches: BTreeMap::new(),
                     tenant: event.tenant.clone(),
                     subject: event.address.subject.clone(),
                     needs: event.needs.iter().map(book).collect(),
@@ -122,6 +129,18 @@ impl Jobs {
                 self.job(event.job)?.need(event.need_id)?.pending = false;
                 Ok(())
             }
+            Event::WatchSet(event) => match self.job(event.job)?.watches.insert(event.watch, event.next_at) {
+                None => Ok(()),
+                Some(_) => Err(format!("I3: {at} sets a watch once more")),
+            },
+            Event::WatchRang(event) => match self.job(event.job)?.watches.insert(event.watch, event.next_at) {
+                Some(due) if due <= now && event.next_at > now => Ok(()),
+                due => Err(format!("I3: {at} rings a watch that was due at {due:?}")),
+            },
+            Event::WatchEnded(event) => match self.job(event.job)?.watches.remove(&event.watch) {
+                Some(_) => Ok(()),
+                None => Err(format!("I3: {at} ends a watch that was not there")),
+            },
             Event::RecheckPlanned(event) => match self.job(event.job)?.rechecks.insert(event.command) {
                 true => Ok(()),
                 false => Err(format!("I3: {at} plans a re-check once more")),

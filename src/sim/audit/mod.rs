@@ -174,6 +174,9 @@ impl Auditor {
                 *job == command.job && self.jobs.has(*job)
             }
             (Command::Recheck(command), Reply::Rechecked(_)) => self.jobs.rechecked(command.job, command.command),
+            // It may have been ended since, by the same client.
+            (Command::SetWatch(command), Reply::Watch(watch)) => *watch == command.watch && self.jobs.has(command.job),
+            (Command::EndWatch { watch, job }, Reply::Done) => !self.jobs.watched(*job, *watch),
             (Command::Seal { job, .. }, Reply::Sealed(snapshot)) => self.jobs.has_snapshot(*job, *snapshot),
             (Command::AdoptPolicy(command), Reply::Policy(version)) => {
                 self.policies.get(version) == self.documents.get(&command.document)
@@ -209,6 +212,7 @@ impl Auditor {
             ) => true,
             (Command::Recheck(command), Rejection::JobNotFound) => !self.jobs.has(command.job),
             (Command::Recheck(_), Rejection::SourceUnknown(_)) => true,
+            (Command::SetWatch(command), Rejection::JobNotFound) => !self.jobs.has(command.job),
             (Command::Seal { job, .. }, Rejection::JobNotFound) => !self.jobs.has(*job),
             (Command::Seal { job, .. }, Rejection::NothingToSeal) => self.jobs.shows_nothing(*job),
             (

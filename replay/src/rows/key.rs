@@ -1,0 +1,93 @@
+//! Keys of the tables.
+
+use super::TaskRow;
+use crate::store::Key;
+#[expect(unused_imports, reason = "named in the docs of keys")]
+use crate::store::Table;
+use mirano_schemas::*;
+
+/// [`Table::Anchor`]
+pub fn anchor(partition: u32) -> Vec<u8> {
+    Key::new().u32(partition).done()
+}
+/// [`Table::Command`]
+pub fn command(partition: u32, command: CommandId) -> Vec<u8> {
+    Key::new().u32(partition).bytes(command.as_bytes()).done()
+}
+/// [`Table::Cursor`]
+pub fn cursor(partition: u32, foreign: u32) -> Vec<u8> {
+    Key::new().u32(partition).u32(foreign).done()
+}
+/// [`Table::Policy`]
+pub fn policy(version: u64) -> Vec<u8> {
+    Key::new().u64(version).done()
+}
+/// [`Table::PolicyInForce`]
+pub fn policy_in_force(partition: u32) -> Vec<u8> {
+    Key::new().u32(partition).done()
+}
+/// [`Table::JobByTenant`]
+pub fn job_by_tenant(tenant: &str, created_at: Timestamp, job: JobId) -> Vec<u8> {
+    let newest_first = u64::MAX - u64::try_from(created_at.0).unwrap_or(0);
+    Key::new().text(tenant).u64(newest_first).bytes(job.as_bytes()).done()
+}
+/// [`Table::Waiter`]; its prefix without a job.
+pub fn waiter(partition: u32, query: QueryKey, job: Option<JobId>) -> Vec<u8> {
+    let key = Key::new().u32(partition).bytes(query.as_bytes());
+    job.map_or(key.clone(), |job| key.bytes(job.as_bytes())).done()
+}
+/// [`Table::Ready`]
+pub fn ready(task: &TaskRow) -> Vec<u8> {
+    let TaskScheduled { source, task: id, .. } = &task.scheduled;
+    Key::new().text(source).u64(task.turn).bytes(&[task.priority]).u64(task.enqueued_seq).bytes(id.as_bytes()).done()
+}
+/// [`Table::Delayed`]
+pub fn delayed(source: &str, at: Timestamp, task: TaskId) -> Vec<u8> {
+    Key::new().text(source).time(at).bytes(task.as_bytes()).done()
+}
+/// The part of a key that names the source, in `Ready` and `Delayed`.
+pub fn source_prefix(source: &str) -> Vec<u8> {
+    Key::new().text(source).done()
+}
+/// [`Table::SubjectQuery`]; its prefix without a query.
+pub fn subject_query(subject: &Subject, query: Option<QueryKey>) -> Vec<u8> {
+    let key = Key::new().text(&subject.0);
+    query.map_or(key.clone(), |query| key.bytes(query.as_bytes())).done()
+}
+/// [`Table::NeedTask`]
+pub fn need_task(job: JobId, need: NeedId) -> Vec<u8> {
+    Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).done()
+}
+/// [`Table::Chunk`]
+pub fn chunk(lease: LeaseToken, index: u32) -> Vec<u8> {
+    Key::new().bytes(lease.as_bytes()).u32(index).done()
+}
+/// [`Table::LeaseEnd`]
+pub fn lease_end(partition: u32, deadline: Timestamp, lease: LeaseToken) -> Vec<u8> {
+    Key::new().u32(partition).time(deadline).bytes(lease.as_bytes()).done()
+}
+/// [`Table::DeadLetter`]
+pub fn dead_letter(source: &str, at: Timestamp, task: TaskId) -> Vec<u8> {
+    Key::new().text(source).time(at).bytes(task.as_bytes()).done()
+}
+/// [`Table::FailedNeed`]; its prefix without a job.
+pub fn failed_need(partition: u32, query: QueryKey, job: Option<JobId>) -> Vec<u8> {
+    waiter(partition, query, job)
+}
+/// [`Table::WatchDue`]
+pub fn watch_due(partition: u32, at: Timestamp, watch: WatchId) -> Vec<u8> {
+    Key::new().u32(partition).time(at).bytes(watch.as_bytes()).done()
+}
+/// [`Table::WatchByTenant`]; its prefix without a watch.
+pub fn watch_by_tenant(tenant: &str, watch: Option<WatchId>) -> Vec<u8> {
+    let key = Key::new().text(tenant);
+    watch.map_or(key.clone(), |watch| key.bytes(watch.as_bytes())).done()
+}
+/// [`Table::SubjectWord`]
+pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
+    Key::new().text(word).text(&subject.0).done()
+}
+/// A trailing id of `N` bytes.
+pub fn tail<const N: usize>(key: &[u8]) -> Option<[u8; N]> {
+    key.last_chunk::<N>().copied()
+}

@@ -1,0 +1,209 @@
+//! `/v1/watches`: checks that are made again by themselves.
+
+use super::answer;
+use super::auth::{Caller, User};
+use super::body::Body;
+use super::error::{Code, Problem, ProblemBody, Result};
+use super::jobs::create::{self, NewJob};
+use super::query::{At, IdempotencyKey, Page, Query, cursor, limit, place};
+use super::state::AppState;
+use crate::core::command::{Command, Reply, SetWatch};
+use crate::core::policy::{DayHours, DurationMs};
+use crate::explain::time::rfc3339;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use mirano_replay::rows::{WatchRow, key};
+use mirano_replay::store::{ReadExt, Table};
+use mirano_schemas::{JobId, WatchId, WatchReason};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+const LIST: &str = "watches";
+
+/// What is to be watched.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"address": "г Москва, ул Тверская 7, кв 12", "profile": "standard", "every": "1d", "reason": "key"}))]
+pub struct NewWatch {
+    /// A check that there is; or an address and a profile, which make one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// One line, as people write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// One of `GET /v1/profiles`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// How often: `12h`, `1d`; a minute at least. Times are spread over a tenth of it.
+    pub every: String,
+    /// Hours of the day in which a re-check may begin, UTC: `22:00-06:00`. Left out: at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+    /// `key` (it matters), `popular` or `paid`.
+    pub reason: String,
+}
+
+/// A watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WatchView {
+    /// Its id.
+    pub watch_id: String,
+    /// The check that is made again.
+    pub job_id: String,
+    /// How often.
+    pub every: String,
+    /// When in the day, UTC.
+    pub hours: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The next time.
+    pub next_at: String,
+    /// The last time; null: not yet.
+    pub last_at: Option<String>,
+}
+
+/// Watch a check
+///
+/// The check stays the same check: each re-check that changes something seals a further snapshot.
+#[utoipa::path(post, path = "/v1/watches", tag = "watches", request_body = NewWatch,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body set one watch")),
+    responses((status = 201, description = "The watch", body = WatchView),
+              (status = 404, description = "`not_found`", body = ProblemBody),
+              (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
+              (status = 422, description = "`input_invalid` `input_missing`, and what a check is refused with", body = ProblemBody)))]
+pub async fn post(
+    State(state): State<AppState>,
+    User(caller): User,
+    key: Option<IdempotencyKey>,
+    Body(new): Body<NewWatch>,
+) -> Result<Response> {
+    let every: DurationMs = new.every.parse().map_err(|error: crate::core::policy::duration::ParseDurationError| {
+        invalid("/every", error.to_string()).fix("Write a duration like `12h` or `1d`.")
+    })?;
+    let hours = new.hours.as_deref().map(|text| {
+        text.parse().map(|DayHours(hours)| hours).map_err(|error: crate::core::policy::ParseHoursError| {
+            invalid("/hours", error.to_string()).fix("Write hours like `22:00-06:00`, in UTC.")
+        })
+    });
+    let hours = hours.transpose()?;
+    let reason = match new.reason.as_str() {
+        "key" => WatchReason::Key,
+        "popular" => WatchReason::Popular,
+        "paid" => WatchReason::Paid,
+        _ => return Err(invalid("/reason", "is none of `key`, `popular`, `paid`")),
+    };
+    let job = job(&state, &caller, key.as_ref(), &new).await?;
+    let fresh: [u8; 16] = rand::random();
+    let watch = match &key {
+        Some(IdempotencyKey(key)) => WatchId::of(&[caller.tenant.as_bytes(), key.as_bytes()]),
+        None => WatchId::of(&[caller.tenant.as_bytes(), b"", &fresh]),
+    };
+    let set = SetWatch { watch, job, tenant: caller.tenant.clone(), every_ms: every.0, hours, reason };
+    let decided = state.engine().submit(Command::SetWatch(set)).await?;
+    let Reply::Watch(watch) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
+    let row: Option<WatchRow> = state.engine().views().row(watch.as_bytes())?;
+    let view = view(watch, &row.ok_or_else(|| Problem::not_found("watch"))?);
+    Ok(answer::positioned(&decided.position.to_string(), (StatusCode::CREATED, Json(view)).into_response()))
+}
+
+/// The check to be watched: one that there is, or one that is made for it.
+async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, new: &NewWatch) -> Result<JobId> {
+    match (&new.job_id, &new.address, &new.profile) {
+        (Some(id), None, None) => Ok(state.job(caller, id)?.created.job),
+        (None, Some(address), Some(profile)) => {
+            let asked = NewJob::of(address.clone(), profile.clone());
+            Ok(create::start(state, caller, key.cloned(), &asked).await?.0)
+        }
+        (None, Some(_), None) => Err(missing("/profile")),
+        (None, None, _) => Err(missing("/job_id")),
+        _ => Err(invalid("/job_id", "stands beside an address or a profile").fix("Send either, not both.")),
+    }
+}
+
+fn missing(at: &str) -> Problem {
+    Problem::new(Code::InputMissing, "a watch names a check, or an address and a profile").at(at, "is required")
+}
+
+/// List watches
+#[utoipa::path(get, path = "/v1/watches", tag = "watches",
+    params(("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query, description = "50; 500 at most")),
+    responses((status = 200, description = "A page", body = Page<WatchView>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Query(query): Query<super::jobs::list::ListQuery>,
+) -> Result<Response> {
+    let limit = limit(query.limit)?;
+    let list = format!("{LIST} of {}", caller.tenant);
+    let prefix = key::watch_by_tenant(&caller.tenant, None);
+    let mut from = prefix.clone();
+    if let Some(after) = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
+        from.extend_from_slice(&after);
+        from.push(0);
+    }
+    let views = state.engine().views();
+    let keys = views.keys(Table::WatchByTenant, &prefix, &from, limit + 1)?;
+    let mut items = Vec::new();
+    for watch in keys.iter().take(limit).filter_map(|place| key::tail(place)).map(WatchId) {
+        items.extend(views.row::<WatchRow>(watch.as_bytes())?.map(|row| view(watch, &row)));
+    }
+    let last = keys.get(limit.wrapping_sub(1)).filter(|_| keys.len() > limit);
+    let next_cursor = last.and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
+    Ok(answer::json(&at, &Page { items, next_cursor }))
+}
+
+/// Read a watch
+#[utoipa::path(get, path = "/v1/watches/{id}", tag = "watches", params(("id" = String, Path)),
+    responses((status = 200, description = "The watch", body = WatchView),
+              (status = 404, description = "`not_found`", body = ProblemBody)))]
+pub async fn get(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let (watch, row) = find(&state, &caller, &id)?;
+    Ok(answer::json(&at, &view(watch, &row)))
+}
+
+/// End a watch
+#[utoipa::path(delete, path = "/v1/watches/{id}", tag = "watches", params(("id" = String, Path)),
+    responses((status = 204, description = "It is no more"),
+              (status = 404, description = "`not_found`", body = ProblemBody)))]
+pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id): Path<String>) -> Result<Response> {
+    let (watch, row) = find(&state, &caller, &id)?;
+    let decided = state.engine().submit(Command::EndWatch { watch, job: row.set.job }).await?;
+    Ok(answer::positioned(&decided.position.to_string(), StatusCode::NO_CONTENT.into_response()))
+}
+
+fn find(state: &AppState, caller: &Caller, id: &str) -> Result<(WatchId, WatchRow)> {
+    let missing = || Problem::not_found("watch");
+    let watch: WatchId = id.parse().map_err(|_| missing())?;
+    let row: Option<WatchRow> = state.engine().views().row(watch.as_bytes())?;
+    row.filter(|row| row.set.tenant == caller.tenant).map(|row| (watch, row)).ok_or_else(missing)
+}
+
+fn view(watch: WatchId, row: &WatchRow) -> WatchView {
+    let reason = match row.set.reason {
+        WatchReason::Key => "key",
+        WatchReason::Popular => "popular",
+        WatchReason::Paid => "paid",
+    };
+    WatchView {
+        watch_id: watch.to_string(),
+        job_id: row.set.job.to_string(),
+        every: DurationMs(row.set.every_ms).to_string(),
+        hours: row.set.hours.map(|hours| DayHours(hours).to_string()),
+        reason: reason.to_owned(),
+        next_at: rfc3339(row.next_at),
+        last_at: row.last_at.map(rfc3339),
+    }
+}
+
+fn invalid(at: &str, detail: impl Into<String>) -> Problem {
+    let detail = detail.into();
+    Problem::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
+}
