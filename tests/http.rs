@@ -14,5 +14,9 @@ mod history;
 mod jobs;
 #[path = "http/rest.rs"]
 mod rest;
+#[path = "http/watches.rs"]
+mod watches;
+#[path = "http/worker.rs"]
+mod worker;
 #[path = "http/world.rs"]
 mod world;

@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 pub mod auth;
 mod body;
+mod dead;
 mod diff;
 mod docs;
 pub mod error;
@@ -28,6 +29,8 @@ mod sources;
 mod state;
 mod subjects;
 mod tasks;
+mod watches;
+mod worker;
 mod world;
 
 pub use auth::Auth;
@@ -97,6 +100,18 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(proofs::heads))
         .routes(routes!(proofs::extension))
         .routes(routes!(policy::get, policy::put))
+        .routes(routes!(dead::list))
+        .routes(routes!(dead::retry))
+        .routes(routes!(dead::drop))
+        .routes(routes!(watches::post, watches::list))
+        .routes(routes!(watches::get, watches::delete))
+        .routes(routes!(worker::lease))
+        .routes(routes!(worker::permits))
+        .routes(routes!(worker::heartbeat))
+        .routes(routes!(worker::evidence))
+        .routes(routes!(worker::next))
+        .routes(routes!(worker::complete))
+        .routes(routes!(worker::fail))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

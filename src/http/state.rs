@@ -9,6 +9,7 @@ use crate::explain::Context;
 use crate::explain::words::Lang;
 use crate::history::{Asker, Book, LogTimes};
 use crate::work::evidence::EvidenceStore;
+use crate::work::remote::Remote;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mirano_replay::history::{self, Moment};
 use mirano_replay::rows::{JobRow, PolicyRow, key};
@@ -31,6 +32,7 @@ struct Inner {
     stop: CancellationToken,
     commit_trees: CommitTrees,
     replays: Arc<Semaphore>,
+    remote: Remote,
     policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
 }
 
@@ -47,6 +49,7 @@ impl AppState {
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
+            remote: Remote::new(engine.clone(), evidence.clone()),
             engine,
             evidence,
             auth,
@@ -91,6 +94,11 @@ impl AppState {
     /// Who may replay the log now: one at a time.
     pub fn replays(&self) -> &Arc<Semaphore> {
         &self.0.replays
+    }
+
+    /// What workers of other processes are answered by.
+    pub fn remote(&self) -> &Remote {
+        &self.0.remote
     }
 
     /// The policy in force.

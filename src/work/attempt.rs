@@ -58,7 +58,7 @@ async fn attempt(tools: &Tools, task: &LeasedTask, held: &Held) -> Result<&'stat
     let mut gathered = Gathered::default();
     let asked = async {
         let policy = tools.engine.policy().map_err(|error| refused(&error.to_string()))?;
-        let connector = tools.connector(&policy, &task.source).map_err(|error| refused(&error))?;
+        let connector = tools.connectors.of(&policy, &task.source).map_err(|error| refused(&error))?;
         gathered.connector = policy.connectors.get(&task.source).copied().unwrap_or(0);
         let keys = person(tools, &task.subject)?;
         let params = persons::open(&**tools.engine.vault(), &task.params)

@@ -4,17 +4,16 @@
 //! tasks run, and when their requests start, is decided in the source's partition; the pool only asks.
 
 use super::attempt;
+use super::connectors::Connectors;
 use super::evidence::EvidenceStore;
 use super::fetch::Fetcher;
 use crate::core::command::{Command, LeaseTasks, LeasedTask, Reply};
-use crate::core::policy::Policy;
 use crate::engine::{Engine, EngineError, Folded};
 use crate::sources::config::ProxySecrets;
-use crate::sources::connector::Connector;
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::{Event, LeaseToken, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
@@ -37,7 +36,7 @@ pub struct Tools {
     pub proxies: ProxySecrets,
     /// What this worker is called in the log.
     pub worker: String,
-    connectors: Mutex<BTreeMap<String, (u64, Arc<Connector>)>>,
+    pub(super) connectors: Connectors,
 }
 
 impl Tools {
@@ -49,23 +48,7 @@ impl Tools {
         proxies: ProxySecrets,
         worker: String,
     ) -> Self {
-        Self { engine, evidence, fetcher, proxies, worker, connectors: Mutex::default() }
-    }
-
-    /// The connector of a source, compiled once for each policy.
-    pub(super) fn connector(&self, policy: &Policy, source: &str) -> Result<Arc<Connector>, String> {
-        let mut known = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, connector)) = known.get(source)
-            && *version == policy.version
-        {
-            return Ok(Arc::clone(connector));
-        }
-        let spec = policy.document.sources.get(source).ok_or("the source is not in the policy any more")?;
-        let compiled = Connector::compile(spec)
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-        let compiled = Arc::new(compiled);
-        known.insert(source.to_owned(), (policy.version, Arc::clone(&compiled)));
-        Ok(compiled)
+        Self { engine, evidence, fetcher, proxies, worker, connectors: Connectors::default() }
     }
 }
 
@@ -122,7 +105,7 @@ fn known_sources(engine: &Engine) -> BTreeSet<String> {
 }
 
 /// The source that may have work after an event.
-fn gives_work(event: &Event) -> Option<&str> {
+pub(super) fn gives_work(event: &Event) -> Option<&str> {
     match event {
         Event::TaskScheduled(event) => Some(&event.source),
         Event::TaskCompleted(event) => Some(&event.source),

@@ -4,6 +4,7 @@ use super::attempt::{Gathered, Silent};
 use super::pool::Tools;
 use crate::core::command::{AnsweredFact, Command, Complete, FailAttempt, LeasedTask, Rejection, Reply};
 use crate::core::persons;
+use crate::core::vault::Vault;
 use crate::engine::EngineError;
 use crate::sources::connector::{Answer, ExtractedFact};
 use mirano_schemas::canonical::{fact_id, keyed_fact_id};
@@ -19,7 +20,7 @@ pub(super) async fn tell(
 ) -> Result<&'static str, Silent> {
     let word = word(answer.outcome);
     let command = if answer.outcome.is_answer() {
-        match answered(tools, task, answer.facts, gathered.connector).await {
+        match answered(tools.engine.vault(), &task.source, &task.subject, answer.facts, gathered.connector).await {
             Ok(facts) => Command::Complete(Complete {
                 source: task.source.clone(),
                 task: task.task,
@@ -84,13 +85,14 @@ fn word(outcome: Outcome) -> &'static str {
 }
 
 /// Facts as commands hold them: about a person sealed and named under that person's key.
-async fn answered(
-    tools: &Tools,
-    task: &LeasedTask,
+pub(super) async fn answered(
+    vault: &Arc<dyn Vault>,
+    source: &str,
+    own: &Subject,
     facts: Vec<ExtractedFact>,
     connector: u32,
 ) -> Result<Vec<AnsweredFact>, String> {
-    let (vault, source, own) = (Arc::clone(tools.engine.vault()), task.source.clone(), task.subject.clone());
+    let (vault, source, own) = (Arc::clone(vault), source.to_owned(), own.clone());
     // The first sight of a person waits for the disk.
     tokio::task::spawn_blocking(move || {
         facts.into_iter().map(|fact| one(&*vault, &source, &own, fact, connector)).collect()
@@ -100,7 +102,7 @@ async fn answered(
 }
 
 fn one(
-    vault: &dyn crate::core::vault::Vault,
+    vault: &dyn Vault,
     source: &str,
     own: &Subject,
     extracted: ExtractedFact,

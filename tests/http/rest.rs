@@ -28,11 +28,7 @@ async fn a_report_holds_facts_and_what_was_not_checked() {
         .send(world.request("GET", &format!("/v1/jobs/{job}/report"), KEY_A).header("accept", "text/html,*/*"))
         .await;
     assert!(page.header("content-type").starts_with("text/html"));
-    assert!(
-        page.text.contains("не является юридической консультацией") && page.text.contains("Ответчик"),
-        "{}",
-        page.text
-    );
+    assert!(page.text.contains("Это не юридическая консультация") && page.text.contains("Ответчик"), "{}", page.text);
 }
 
 #[tokio::test]

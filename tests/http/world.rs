@@ -21,6 +21,7 @@ pub const POLICY: &str = include_str!("policy.json");
 pub const KEY_A: &str = "key-of-a";
 pub const KEY_B: &str = "key-of-b";
 pub const KEY_ADMIN: &str = "key-of-admin";
+pub const KEY_WORKER: &str = "key-of-worker";
 pub const START: i64 = 1_800_000_000_000;
 pub const ADDRESS: &str = "г Москва, ул Тверская, д 7, кв 12";
 
@@ -108,6 +109,7 @@ impl World {
         let keys = [
             key("a", KEY_A, "tenant-a", r#"["user"]"#),
             key("b", KEY_B, "tenant-b", r#"["user"]"#),
+            key("worker", KEY_WORKER, "tenant-a", r#"["worker"]"#),
             key("admin", KEY_ADMIN, "tenant-a", r#"["user", "auditor", "operator"]"#),
         ];
         let auth = Auth::from_toml(&keys.concat()).expect("keys");

@@ -117,7 +117,13 @@ fn read<'a>(
     }
 }
 
-fn subject(answers: &Answers, ctx: &AskContext, kind: &Kind, attrs: [&Attrs; 3], line: u64) -> Result<String, Misread> {
+pub(super) fn subject(
+    answers: &Answers,
+    ctx: &AskContext,
+    kind: &Kind,
+    attrs: [&Attrs; 3],
+    line: u64,
+) -> Result<String, Misread> {
     let params: Map<String, Json> =
         ctx.params.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str()))).collect();
     let attrs: Map<String, Json> =
@@ -136,10 +142,12 @@ fn subject(answers: &Answers, ctx: &AskContext, kind: &Kind, attrs: [&Attrs; 3],
         .render(&kind.subject, &context)
         .map_err(|error| bad("can't be filled in", Some(error.to_string())))?;
     let subject = super::value::collapse(&rendered);
-    match SUBJECTS.iter().find_map(|prefix| subject.strip_prefix(prefix)) {
-        Some(rest) if !rest.trim().is_empty() => Ok(subject),
-        _ => Err(bad("is none", Some(subject))),
-    }
+    if is_subject(&subject) { Ok(subject) } else { Err(bad("is none", Some(subject))) }
+}
+
+/// Whether a text names a subject: one of the prefixes, and something behind it.
+pub(super) fn is_subject(text: &str) -> bool {
+    SUBJECTS.iter().find_map(|prefix| text.strip_prefix(prefix)).is_some_and(|rest| !rest.trim().is_empty())
 }
 
 fn plain(value: &Value) -> Json {

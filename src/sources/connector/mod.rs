@@ -9,6 +9,7 @@ mod charset;
 mod compile;
 mod document;
 mod facts;
+mod given;
 mod json;
 mod judge;
 mod markup;
@@ -19,6 +20,7 @@ mod value;
 mod xml;
 
 pub use assembly::{Answer, Assembly};
+pub use given::{GivenFact, GivenProblem};
 pub use request::{AskError, PreparedRequest};
 
 use crate::core::policy::SourceSpec;

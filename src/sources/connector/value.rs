@@ -102,6 +102,20 @@ impl Reading {
         Ok((!values.is_empty()).then_some(Value::List(values)))
     }
 
+    /// A value that a worker has read already: of the same type, but written plainly (ISO dates, a decimal point).
+    pub(super) fn given(&self, value: &serde_json::Value) -> Result<Option<Value>, Misfit> {
+        let plain = Self {
+            kind: self.kind,
+            comma: false,
+            thousands: None,
+            format: DateForm::Iso,
+            pattern: None,
+            empty: Vec::new(),
+            one_of: self.one_of.clone(),
+        };
+        plain.read(&[Raw::Json(value)])
+    }
+
     fn one(&self, raw: &Raw<'_>) -> Result<Option<Value>, Misfit> {
         let (text, number) = match raw {
             Raw::Text(text) => (collapse(text), false),

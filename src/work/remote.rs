@@ -1,0 +1,397 @@
+//! Tasks for workers of other processes: leased, kept, told by the same commands as those of the pool in this one.
+//!
+//! Nothing is remembered here between two calls: a lease, its permits and its task are in the log, so a worker goes on
+//! wherever it is answered next. A worker never gets a secret: requests name credentials (`${NAME}`), and it puts in its own.
+
+use super::connectors::Connectors;
+use super::evidence::{EvidenceError, EvidenceStore};
+use super::pool::gives_work;
+use super::tell::answered;
+use crate::core::command::{Command, Complete, FailAttempt, LeaseTasks, LeasedTask, Reply};
+use crate::core::persons;
+use crate::core::vault::PersonKeys;
+use crate::engine::{Answer as Answered, Engine, EngineError};
+use crate::sources::connector::{
+    Answer, AskContext, Assembly, Connector, ExtractedFact, GivenFact, GivenProblem, PreparedRequest, RawPage,
+};
+use bytes::Bytes;
+use mirano_replay::rows::{SourceRow, TaskRow};
+use mirano_replay::store::{ReadExt, StoreError};
+use mirano_schemas::*;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+/// Why a worker's call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// The engine refused, or can't decide.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The views can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The evidence store failed, or has no such evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// There is no such task.
+    #[error("no such task")]
+    NoTask,
+    /// The lease has ended, or never was.
+    #[error("the lease is lost")]
+    LeaseLost,
+    /// The person's key is gone.
+    #[error("the person's key was destroyed")]
+    Erased,
+    /// The facts do not fit the source's file.
+    #[error("{} of the facts do not fit the source's file", .0.len())]
+    Facts(Vec<GivenProblem>),
+    /// The source's file can't be used any more.
+    #[error("{0}")]
+    Source(String),
+}
+
+/// A leased task, ready to be worked on.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The task, with its lease and first permit.
+    pub task: LeasedTask,
+    /// Its parameters, in the clear.
+    pub params: Params,
+    /// The version of the source's file.
+    pub connector: u32,
+    /// The first request, as the file says it.
+    pub request: PreparedRequest,
+    /// How the file bounds a request.
+    pub source: Arc<Connector>,
+}
+
+/// What a worker says of its work.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// `found` or `nothing_found`; none: as the evidence says.
+    pub outcome: Option<Outcome>,
+    /// Whether the source showed all that it has.
+    pub complete: bool,
+    /// The source's own date.
+    pub as_of: Option<String>,
+    /// When the source was asked; none: just now.
+    pub observed_at: Option<Timestamp>,
+    /// The raw answers, page by page.
+    pub evidence: Vec<EvidenceId>,
+    /// What the worker read in them; none: read them here.
+    pub facts: Option<Vec<GivenFact>>,
+    /// The status of the answers.
+    pub http_status: Option<u16>,
+}
+
+/// Why a worker's attempt failed.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// What went wrong.
+    pub outcome: Outcome,
+    /// In words that hold no secret.
+    pub cause: String,
+    /// The HTTP status.
+    pub http_status: Option<u16>,
+    /// What was received.
+    pub evidence: Vec<EvidenceId>,
+    /// The source asked for this rest.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Answers workers of other processes.
+pub struct Remote {
+    engine: Engine,
+    evidence: EvidenceStore,
+    connectors: Connectors,
+}
+
+impl Remote {
+    /// Nothing is leased by this.
+    pub fn new(engine: Engine, evidence: EvidenceStore) -> Self {
+        Self { engine, evidence, connectors: Connectors::default() }
+    }
+
+    /// Leases up to `most` tasks of these sources, of the first ones first; waits up to `patience` for work.
+    pub async fn lease(
+        &self,
+        sources: &[String],
+        most: usize,
+        worker: &str,
+        patience: Duration,
+    ) -> Result<Vec<Offer>, RemoteError> {
+        let until = Instant::now() + patience;
+        let mut folded = self.engine.subscribe();
+        loop {
+            let (mut offers, mut next_at) = (Vec::new(), None::<Timestamp>);
+            for source in sources {
+                if offers.len() == most {
+                    break;
+                }
+                let tokens = (offers.len()..most).map(|_| LeaseToken(rand::random())).collect();
+                let lease = LeaseTasks { source: source.clone(), worker: worker.to_owned(), tokens };
+                let Reply::Leased(leased) = self.engine.submit(Command::Lease(lease)).await?.reply else { continue };
+                next_at = next_at.into_iter().chain(leased.next_at).min();
+                for task in leased.tasks {
+                    offers.extend(self.offer(task).await?);
+                }
+            }
+            if !offers.is_empty() || Instant::now() >= until {
+                return Ok(offers);
+            }
+            let due = next_at.map_or(Duration::MAX, |at| Duration::from_millis(at.since_ms(self.engine.now()) + 1));
+            let gives = |event: &Event| gives_work(event).is_some_and(|source| sources.iter().any(|s| s == source));
+            let work = async {
+                loop {
+                    match folded.recv().await {
+                        Ok(commit) if commit.body.events.iter().any(gives) => return,
+                        Ok(_) => {}
+                        Err(RecvError::Lagged(_)) => return,
+                        Err(RecvError::Closed) => std::future::pending().await,
+                    }
+                }
+            };
+            tokio::select! {
+                () = work => {}
+                () = tokio::time::sleep(due) => {}
+                () = tokio::time::sleep_until(until) => return Ok(offers),
+            }
+        }
+    }
+
+    /// A task as a worker gets it. One that can't be asked for is failed at once, with its cause.
+    async fn offer(&self, task: LeasedTask) -> Result<Option<Offer>, RemoteError> {
+        let policy = self.engine.policy()?;
+        let prepared = || {
+            let source = self.connectors.of(&policy, &task.source)?;
+            let params = persons::open(&**self.engine.vault(), &task.params)
+                .ok_or_else(|| "erased: the person's key is gone".to_owned())?;
+            let request = source.first(&params).map_err(|error| error.to_string())?;
+            Ok::<_, String>((source, params, request))
+        };
+        match prepared() {
+            Ok((source, params, request)) => {
+                let connector = policy.connectors.get(&task.source).copied().unwrap_or(0);
+                Ok(Some(Offer { task, params, connector, request, source }))
+            }
+            Err(cause) => {
+                let failed = FailAttempt {
+                    source: task.source,
+                    task: task.task,
+                    lease: task.lease,
+                    outcome: Outcome::Refused,
+                    cause,
+                    http_status: None,
+                    evidence: Vec::new(),
+                    retry_after_ms: None,
+                };
+                self.engine.submit(Command::Fail(failed)).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The task, as the views show it.
+    fn task(&self, task: TaskId) -> Result<TaskRow, RemoteError> {
+        self.engine.views().row(task.as_bytes())?.ok_or(RemoteError::NoTask)
+    }
+
+    /// Permits for `n` further HTTP requests; how many are granted is the engine's to say.
+    pub async fn permit(&self, task: TaskId, lease: LeaseToken, n: u32) -> Result<Answered, RemoteError> {
+        let source = self.task(task)?.scheduled.source;
+        Ok(self.engine.submit(Command::Permit { source, lease, n }).await?)
+    }
+
+    /// Gives back permits that were not used.
+    pub async fn give_back(&self, task: TaskId, lease: LeaseToken, permits: Vec<Permit>) -> Result<(), RemoteError> {
+        let source = self.task(task)?.scheduled.source;
+        self.engine.submit(Command::ReturnPermits { source, lease, permits }).await?;
+        Ok(())
+    }
+
+    /// Keeps a lease; the new deadline, and whether there is no use in going on.
+    pub async fn heartbeat(&self, task: TaskId, lease: LeaseToken) -> Result<(Timestamp, bool), RemoteError> {
+        let source = self.task(task)?.scheduled.source;
+        let cancel = !self.engine.policy()?.document.sources.contains_key(&source);
+        match self.engine.submit(Command::Heartbeat { source, lease }).await?.reply {
+            Reply::Deadline(deadline) => Ok((deadline, cancel)),
+            _ => Err(RemoteError::LeaseLost),
+        }
+    }
+
+    /// The largest answer that the source's file allows, in bytes; refuses whose lease is not held.
+    pub fn most_bytes(&self, task: TaskId, lease: LeaseToken) -> Result<usize, RemoteError> {
+        let source = self.holds(task, lease)?.scheduled.source;
+        let policy = self.engine.policy()?;
+        let spec = policy.document.sources.get(&source);
+        let bytes = spec.map(|spec| spec.request.max_bytes).ok_or_else(|| RemoteError::Source(gone(&source)))?;
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    fn holds(&self, task: TaskId, lease: LeaseToken) -> Result<TaskRow, RemoteError> {
+        let row = self.task(task)?;
+        let source: Option<SourceRow> = self.engine.views().row(row.scheduled.source.as_bytes())?;
+        let held = source.is_some_and(|source| source.leases.get(&lease).is_some_and(|held| held.task == task));
+        if held { Ok(row) } else { Err(RemoteError::LeaseLost) }
+    }
+
+    /// Keeps a raw answer: durable on return.
+    pub async fn keep(
+        &self,
+        task: TaskId,
+        lease: LeaseToken,
+        body: Bytes,
+        content_type: &str,
+    ) -> Result<EvidenceId, RemoteError> {
+        let keys = self.keys(&self.holds(task, lease)?.scheduled.subject)?;
+        Ok(self.evidence.put(body, content_type, keys.as_ref()).await?)
+    }
+
+    fn keys(&self, subject: &Subject) -> Result<Option<PersonKeys>, RemoteError> {
+        if subject.level() != Level::Person {
+            return Ok(None);
+        }
+        self.engine.vault().by_subject(subject).map(Some).ok_or(RemoteError::Erased)
+    }
+
+    /// Records what came of a task. What the evidence turns out not to be an answer is recorded as a failed attempt.
+    pub async fn complete(&self, task: TaskId, lease: LeaseToken, told: Told) -> Result<Answered, RemoteError> {
+        let row = self.task(task)?;
+        let (source, subject) = (row.scheduled.source.clone(), row.scheduled.subject.clone());
+        let asked = self.asked(&row)?;
+        let answer = match &told.facts {
+            Some(given) => {
+                for id in &told.evidence {
+                    if !self.evidence.contains(id).await? {
+                        return Err(EvidenceError::NotFound(*id).into());
+                    }
+                }
+                let facts = asked.connector.given(&asked.ctx, given).map_err(RemoteError::Facts)?;
+                let outcome =
+                    told.outcome.unwrap_or(if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found });
+                answer(outcome, told.complete, told.as_of.clone(), facts)
+            }
+            None => {
+                let mut answer = asked.read(&self.evidence, &told.evidence, told.http_status).await?.0;
+                answer.complete &= told.complete;
+                answer.as_of = told.as_of.clone().or(answer.as_of);
+                answer
+            }
+        };
+        let command = if answer.outcome.is_answer() {
+            let facts = answered(self.engine.vault(), &source, &subject, answer.facts, asked.version)
+                .await
+                .map_err(RemoteError::Source)?;
+            Command::Complete(Complete {
+                source,
+                task,
+                lease,
+                outcome: answer.outcome,
+                by_status_only: answer.by_status_only,
+                complete: answer.complete,
+                as_of: answer.as_of,
+                observed_at: told.observed_at.unwrap_or_else(|| self.engine.now()),
+                evidence: told.evidence,
+                facts,
+                http_status: told.http_status,
+            })
+        } else {
+            Command::Fail(FailAttempt {
+                source,
+                task,
+                lease,
+                outcome: answer.outcome,
+                cause: answer.cause.unwrap_or_default(),
+                http_status: told.http_status,
+                evidence: told.evidence,
+                retry_after_ms: None,
+            })
+        };
+        Ok(self.engine.submit(command).await?)
+    }
+
+    /// What is to be asked after these pages; none: they are all, or no answer.
+    pub async fn next(
+        &self,
+        task: TaskId,
+        lease: LeaseToken,
+        evidence: &[EvidenceId],
+        http_status: Option<u16>,
+    ) -> Result<Option<PreparedRequest>, RemoteError> {
+        let row = self.holds(task, lease)?;
+        let asked = self.asked(&row)?;
+        Ok(asked.read(&self.evidence, evidence, http_status).await?.1)
+    }
+
+    /// What a task asks, and how its answers are read.
+    fn asked(&self, row: &TaskRow) -> Result<Asked, RemoteError> {
+        let (source, subject) = (&row.scheduled.source, &row.scheduled.subject);
+        let policy = self.engine.policy()?;
+        let connector = self.connectors.of(&policy, source).map_err(RemoteError::Source)?;
+        let keys = self.keys(subject)?;
+        let params = persons::open(&**self.engine.vault(), &row.scheduled.params).ok_or(RemoteError::Erased)?;
+        let version = policy.connectors.get(source).copied().unwrap_or(0);
+        Ok(Asked { connector, version, keys, ctx: AskContext { params, subject: subject.0.clone() } })
+    }
+
+    /// Records that an attempt failed.
+    pub async fn fail(&self, task: TaskId, lease: LeaseToken, failed: Failed) -> Result<Answered, RemoteError> {
+        let source = self.task(task)?.scheduled.source;
+        let Failed { outcome, cause, http_status, evidence, retry_after_ms } = failed;
+        let failed = FailAttempt { source, task, lease, outcome, cause, http_status, evidence, retry_after_ms };
+        Ok(self.engine.submit(Command::Fail(failed)).await?)
+    }
+}
+
+/// What a task asks, and how its answers are read.
+struct Asked {
+    connector: Arc<Connector>,
+    version: u32,
+    keys: Option<PersonKeys>,
+    ctx: AskContext,
+}
+
+impl Asked {
+    /// Reads kept pages as the pool in this process reads those that it fetched; and what is to be asked next.
+    async fn read(
+        &self,
+        store: &EvidenceStore,
+        evidence: &[EvidenceId],
+        http_status: Option<u16>,
+    ) -> Result<(Answer, Option<PreparedRequest>), RemoteError> {
+        let mut next = match self.connector.first(&self.ctx.params) {
+            Ok(request) => Some(request),
+            Err(error) => return Ok((Answer::failed(Outcome::Refused, error.to_string()), None)),
+        };
+        let mut assembly = Assembly::new(&self.connector);
+        for id in evidence {
+            let Some(request) = next.take() else { break };
+            let kept = store.get(id, self.keys.as_ref()).await?;
+            let page = RawPage {
+                status: http_status.unwrap_or(200),
+                headers: vec![("content-type".to_owned(), kept.content_type)],
+                body: kept.body,
+                final_url: request.url.to_string(),
+            };
+            let number = assembly.pages();
+            let (connector, ctx) = (Arc::clone(&self.connector), self.ctx.clone());
+            let read = tokio::task::spawn_blocking(move || connector.read(&ctx, number, &request, &page)).await;
+            let Ok(read) = read else {
+                let cause = "reader_failed: the page could not be read".to_owned();
+                return Ok((Answer::failed(Outcome::Unparsable, cause), None));
+            };
+            next = assembly.add(read);
+        }
+        Ok((assembly.finish(), next))
+    }
+}
+
+fn answer(outcome: Outcome, complete: bool, as_of: Option<String>, facts: Vec<ExtractedFact>) -> Answer {
+    Answer { outcome, cause: None, by_status_only: false, complete, as_of, facts }
+}
+
+fn gone(source: &str) -> String {
+    format!("the source {source} is not in the policy any more")
+}

@@ -1,0 +1,166 @@
+//! Tasks for workers of other processes, over real HTTP.
+
+use super::world::{KEY_A, KEY_WORKER, World, row};
+use serde_json::{Value as Json, json};
+
+async fn call(world: &World, path: &str, body: &Json) -> super::world::Got {
+    world.send(world.request("POST", &format!("/v1/worker/{path}"), KEY_WORKER).json(body)).await
+}
+
+fn text(value: &Json) -> &str {
+    value.as_str().expect("text")
+}
+
+/// Leases the one task of a source, waiting for it.
+async fn lease(world: &World, source: &str) -> Json {
+    let got = call(world, "lease", &json!({"sources": [source], "worker": "far", "wait_s": 20})).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    let tasks = got.json()["tasks"].as_array().expect("tasks").clone();
+    assert_eq!(tasks.len(), 1, "{}", got.text);
+    tasks[0].clone()
+}
+
+/// Keeps a raw answer.
+async fn keep(world: &World, task: &Json, body: &str) -> String {
+    let path = format!("/v1/worker/tasks/{}/evidence", text(&task["task_id"]));
+    let request = world.request("POST", &path, KEY_WORKER).header("mirano-lease", text(&task["lease_token"]));
+    let kept = world.send(request.header("content-type", "application/json").body(body.to_owned())).await;
+    assert_eq!(kept.status, 200, "{}", kept.text);
+    text(&kept.json()["evidence_id"]).to_owned()
+}
+
+#[tokio::test]
+async fn a_worker_of_another_process_does_a_task() {
+    let world = World::new().await;
+    let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
+    let task = lease(&world, "cadastre").await;
+    assert_eq!(task["connector"], "cadastre@1");
+    assert_eq!(task["request"]["method"], "GET");
+    assert!(text(&task["request"]["url"]).starts_with("http://x.example/"), "{task}");
+    assert_eq!((&task["attempt"], &task["proxy"]), (&json!(1), &Json::Null));
+    assert_eq!(task["permits"].as_array().map(Vec::len), Some(1));
+    let about = format!("tasks/{}", text(&task["task_id"]));
+    let with = |mut body: Json| {
+        body["lease_token"] = task["lease_token"].clone();
+        body
+    };
+
+    let more = call(&world, &format!("{about}/permit"), &with(json!({"n": 2}))).await.json();
+    assert_eq!((&more["granted"], more["permits"].as_array().map(Vec::len)), (&json!(2), Some(2)));
+    assert_eq!(more["not_before"], more["permits"][0]["not_before"]);
+    let back = call(&world, &format!("{about}/permit"), &with(json!({"unused": more["permits"]}))).await;
+    assert_eq!((back.status, &back.json()["granted"]), (200, &json!(0)), "{}", back.text);
+    let kept = call(&world, &format!("{about}/heartbeat"), &with(json!({}))).await.json();
+    assert_eq!(kept["cancel"], false);
+
+    // The server reads what was kept: nothing follows the page, and it says what it is to say.
+    let page = keep(&world, &task, r#"{"items": [{"inn": "7707083893"}]}"#).await;
+    let next = call(&world, &format!("{about}/next"), &with(json!({"evidence": [page]}))).await;
+    assert_eq!((next.status, &next.json()["request"]), (200, &Json::Null), "{}", next.text);
+    let done = with(json!({"evidence": [page]}));
+    let first = call(&world, &format!("{about}/complete"), &done).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert!(first.json()["observation_id"].is_string());
+    // Said twice, it is recorded once, and answered the same.
+    assert_eq!(call(&world, &format!("{about}/complete"), &done).await.json(), first.json());
+    let late =
+        call(&world, &format!("{about}/fail"), &with(json!({"outcome": "blocked", "cause": "captcha: late"}))).await;
+    assert_eq!(late.problem(), (409, "lease_lost".to_owned()));
+
+    // The next one reads by itself.
+    let task = lease(&world, "courts").await;
+    let about = format!("tasks/{}", text(&task["task_id"]));
+    let page = keep(&world, &task, "anything").await;
+    let told = |facts: Json| json!({"lease_token": task["lease_token"], "outcome": "found", "evidence": [page], "facts": facts});
+    let wrong = told(json!([
+        {"kind": "court.case", "attrs": {"role": "Ответчик", "sum": "1"}},
+        {"kind": "court.verdict", "attrs": {}}]));
+    let refused = call(&world, &format!("{about}/complete"), &wrong).await;
+    assert_eq!(refused.problem(), (422, "input_invalid".to_owned()));
+    let errors = refused.json()["errors"].clone();
+    let places: Vec<&str> = errors.as_array().expect("errors").iter().map(|error| text(&error["at"])).collect();
+    assert_eq!(places, ["/facts/0/attrs/sum", "/facts/0/attrs/number", "/facts/1/kind"]);
+    let right = told(json!([{"kind": "court.case", "attrs": {"number": "А40-1/2026", "role": "Ответчик"}}]));
+    assert_eq!(call(&world, &format!("{about}/complete"), &right).await.status, 200);
+    let view = world.until(&job, |view| row(view, "courts")["state"] == "fresh").await;
+    assert_eq!((&row(&view, "courts")["facts"], &view["risk"]["score"]), (&json!(1), &json!(60)));
+    let facts = world.read("/v1/subjects/company:7707083893/facts").await;
+    assert_eq!(facts["items"][0]["identity"], json!({"number": "А40-1/2026"}));
+    assert_eq!(facts["items"][0]["evidence"], json!([page]));
+}
+
+#[tokio::test]
+async fn a_page_that_is_no_answer_is_a_failed_attempt() {
+    let world = World::new().await;
+    let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
+    let task = lease(&world, "bankrupts").await;
+    let page = keep(&world, &task, "<html>Are you a robot?</html>").await;
+    let path = format!("tasks/{}/complete", text(&task["task_id"]));
+    let told = call(&world, &path, &json!({"lease_token": task["lease_token"], "evidence": [page]})).await;
+    assert_eq!((told.status, &told.json()["observation_id"]), (200, &Json::Null), "{}", told.text);
+    let view = world.until(&job, |view| row(view, "bankrupts")["state"] == "failed").await;
+    assert_eq!(row(&view, "bankrupts")["last_failure"]["outcome"], "unparsable");
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_is_lost() {
+    let world = World::new().await;
+    world.create("k", json!({})).await;
+    let task = lease(&world, "cadastre").await;
+    world.pass(3_600_000);
+    let with = json!({"lease_token": task["lease_token"], "outcome": "unavailable", "cause": "timeout: none"});
+    let path = format!("tasks/{}", text(&task["task_id"]));
+    world.engine.submit(mirano::core::command::Command::ExpireLeases).await.expect("taken back");
+    world.pass(60_000);
+    let again = lease(&world, "cadastre").await;
+    assert_eq!((&again["task_id"], &again["attempt"]), (&task["task_id"], &json!(2)));
+    assert_ne!(again["lease_token"], task["lease_token"]);
+    for (call_path, body) in [
+        ("fail", with.clone()),
+        ("heartbeat", json!({"lease_token": task["lease_token"]})),
+        ("permit", json!({"lease_token": task["lease_token"]})),
+    ] {
+        let got = call(&world, &format!("{path}/{call_path}"), &body).await;
+        assert_eq!(got.problem(), (409, "lease_lost".to_owned()), "{call_path}");
+    }
+}
+
+#[tokio::test]
+async fn rubbish_of_workers_is_refused_with_its_place() {
+    let world = World::new().await;
+    world.create("k", json!({})).await;
+    let empty = call(&world, "lease", &json!({"sources": ["courts"], "wait_s": 0})).await;
+    assert_eq!((empty.status, &empty.json()["tasks"]), (200, &json!([])), "nothing to do is no error");
+    let task = lease(&world, "cadastre").await;
+    let about = format!("tasks/{}", text(&task["task_id"]));
+    let lease = &task["lease_token"];
+    for (path, body, wanted) in [
+        ("lease".to_owned(), json!({"sources": ["moon"]}), (422, "source_unknown")),
+        ("lease".to_owned(), json!({"max": 0}), (422, "input_invalid")),
+        ("lease".to_owned(), json!({"max": "many"}), (400, "bad_json")),
+        ("tasks/nonsense/heartbeat".to_owned(), json!({"lease_token": lease}), (404, "not_found")),
+        (format!("{about}/heartbeat"), json!({"lease_token": "nonsense"}), (409, "lease_lost")),
+        (format!("{about}/complete"), json!({"lease_token": lease, "evidence": []}), (422, "input_invalid")),
+        (format!("{about}/complete"), json!({"lease_token": lease, "evidence": ["x"]}), (422, "input_invalid")),
+        (
+            format!("{about}/complete"),
+            json!({"lease_token": lease, "evidence": ["x"], "outcome": "maybe"}),
+            (422, "input_invalid"),
+        ),
+        (
+            format!("{about}/fail"),
+            json!({"lease_token": lease, "outcome": "found", "cause": "x"}),
+            (422, "input_invalid"),
+        ),
+        (
+            format!("{about}/fail"),
+            json!({"lease_token": lease, "outcome": "blocked", "cause": " "}),
+            (422, "input_invalid"),
+        ),
+    ] {
+        let got = call(&world, &path, &body).await;
+        assert_eq!(got.problem(), (wanted.0, wanted.1.to_owned()), "{path} {body}");
+    }
+    let user = world.send(world.request("POST", "/v1/worker/lease", KEY_A).json(&json!({}))).await;
+    assert_eq!(user.problem(), (403, "role_missing".to_owned()));
+}

@@ -1,0 +1,121 @@
+//! The example workers of `docs/examples/workers`, as processes, against live sources.
+
+#![allow(clippy::indexing_slicing, reason = "a test that reads what is not there is to fail")]
+
+#[path = "faults/sites.rs"]
+mod sites;
+mod support;
+
+use mirano::demo;
+use mirano::http::{self, AppState, Auth};
+use mirano::node::{Node, NodeOptions};
+use mirano::sources::config::{self, LoadedConfig};
+use mirano_replay::rows::JobRow;
+use mirano_schemas::{JobStatus, Root};
+use sites::{Fault, Site, answer};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use support::{configuration, create, node, until_final};
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+const ADDRESS: &str = "г. Москва, ул. Тверская, д. 7, кв. 12";
+const SPEED: f64 = 40.0;
+
+/// A node without workers of its own, and where it listens.
+async fn served(data: &Path, configuration: &LoadedConfig) -> (Arc<Node>, String) {
+    mirano::work::tls::install();
+    let options = NodeOptions { data: data.to_owned(), partitions: 1, evidence: None, name: "test".to_owned() };
+    let node = Arc::new(Node::open(options).await.expect("opens"));
+    node.adopt(&configuration.document, false).await.expect("adopts");
+    let state = AppState::new(node.engine.clone(), node.evidence.clone(), Auth::Off, None, CancellationToken::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(http::serve(listener, http::router(state.clone()), state, std::future::pending()));
+    (node, url)
+}
+
+/// One source, which answers with JSON.
+fn one_source(site: &Site) -> LoadedConfig {
+    let source = format!(
+        "id = \"one\"\ntitle = {{ ru = \"one\", en = \"one\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
+         [limits]\nrate = \"600/m\"\nburst = 20\n\
+         [request]\nurl = \"{}/?a={{{{ address | urlencode }}}}\"\nallow_private = true\n\
+         [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
+         [[fact]]\nkind = \"one.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\", required = true }}\n",
+        site.url
+    );
+    let profiles = "[standard]\ntitle = { ru = \"Одна\", en = \"One\" }\n\
+                    needs = [{ source = \"one\", params = { address = \"{{ address.canonical }}\" } }]\n";
+    let files = [("sources/one.toml", source.as_str()), ("profiles.toml", profiles)];
+    config::load(&files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).expect("valid")
+}
+
+fn start(command: &mut Command, server: &str) -> Child {
+    command.env("MIRANO_SERVER", server).stdout(Stdio::null()).kill_on_drop(true).spawn().expect("starts")
+}
+
+fn example(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/workers").join(name)
+}
+
+/// What each source is known to say: the root over its facts.
+fn known(row: &JobRow) -> Vec<(String, Root, u32)> {
+    let receipts = row.needs.iter().filter_map(|need| need.receipt.as_ref());
+    let mut known: Vec<_> =
+        receipts.map(|receipt| (receipt.source.clone(), receipt.facts_root, receipt.facts)).collect();
+    known.sort();
+    known
+}
+
+/// Pages, legacy charsets, several sources: whoever asks, the same facts come of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_in_python_finds_what_our_own_find() {
+    let options = || demo::Options { speed: SPEED, faults: false, ..demo::Options::default() };
+    let ours = demo::start(options()).await.expect("demo");
+    let folder = tempfile::tempdir().expect("temp");
+    let (own, workers) = node(folder.path(), &configuration(&ours, None, SPEED)).await;
+    let job = create(&own, 1, ADDRESS, "standard").await;
+    let expected = until_final(&own, job).await;
+    workers.stop().await;
+
+    let theirs = demo::start(options()).await.expect("demo");
+    let folder = tempfile::tempdir().expect("temp");
+    let (far, server) = served(folder.path(), &configuration(&theirs, None, SPEED)).await;
+    let mut worker = start(Command::new("python3").arg(example("worker.py")), &server);
+    let job = create(&far, 1, ADDRESS, "standard").await;
+    let found = until_final(&far, job).await;
+    assert_eq!(found.status, JobStatus::Completed);
+    assert!(known(&found).iter().any(|(.., facts)| *facts > 0));
+    assert_eq!(known(&found), known(&expected));
+    assert!(worker.try_wait().expect("asked").is_none(), "it works on");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let asked = client.get(format!("{}/control/requests", theirs.base_url())).send().await.expect("answers");
+    let asked: serde_json::Value = asked.json().await.expect("json");
+    assert_eq!(asked["over_limit"], 0, "{asked}");
+    assert!(asked["total"].as_u64().is_some_and(|total| total > 6), "pages were asked for: {asked}");
+}
+
+/// It reads the answers itself, and two of them share the work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_in_go_give_facts() {
+    let items: Vec<_> = (0..3).map(|n| serde_json::json!({"n": n.to_string()})).collect();
+    let body = serde_json::json!({ "items": items }).to_string();
+    let site = Site::open(answer("200 OK", "Content-Type: application/json\r\n", body.as_bytes()), Fault::Drips).await;
+    let folder = tempfile::tempdir().expect("temp");
+    let program = folder.path().join("worker");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).arg(example("worker.go"));
+    build.env("GO111MODULE", "off").env("GOCACHE", folder.path().join("cache"));
+    assert!(build.status().await.expect("go runs").success(), "it compiles");
+    let (node, server) = served(&folder.path().join("data"), &one_source(&site)).await;
+    let _workers: Vec<Child> =
+        (0..2).map(|_| start(Command::new(&program).args(["one", "one.thing", "items"]), &server)).collect();
+    for flat in 1..=4 {
+        let job = create(&node, flat, &format!("г. Москва, ул. Тверская, д. 7, кв. {flat}"), "standard").await;
+        let row = until_final(&node, job).await;
+        assert_eq!((row.status, known(&row)[0].2), (JobStatus::Completed, 3));
+    }
+    assert_eq!(site.heads.lock().expect("no panic").len(), 4, "one request each");
+}
