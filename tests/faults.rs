@@ -388,3 +388,17 @@ fn told_nothing(folder: &Path, config: &Path, cases: &[Case], heard: &str) {
         heard.len()
     );
 }
+
+/// A reader that goes away, such as `head`, ends the output and is no error.
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_mirano"))
+        .args(["completions", "bash"])
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .expect("runs");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+}

@@ -62,6 +62,9 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/jobs/job-partial?as_of=0%3A9",
             "/compare",
             "/compare?from=s1&to=s2",
+            "/sources",
+            "/watches",
+            "/log",
         ] {
             let join = if path.contains('?') { '&' } else { '?' };
             let (response, html) = get(&fixtures, &format!("{path}{join}lang={lang}")).await;
@@ -95,6 +98,53 @@ async fn any_moment_can_be_opened_and_is_marked_as_past() {
         was.contains("?as_of=2026-11-24T10%3A11%3A00Z&amp;lang=ru"),
         "the other language stays in that moment: {was}"
     );
+}
+
+#[tokio::test]
+async fn sources_that_need_a_look_stand_first() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/sources?lang=en").await;
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+    assert!(place("source-courts") < place("source-listings") && place("source-listings") < place("source-cadastre"));
+    assert!(html.contains("7 failures in a row") && html.contains("timeout: no answer within 20s"), "{html}");
+    assert!(
+        html.contains("default&#x2f;p1") && html.contains("1,234") && html.contains("answers are good for 14 days")
+    );
+    assert!(html.contains("asked to wait &lt;b&gt;"), "what a source says is never HTML");
+    assert!(html.contains("action=\"/dead-letters/t1/retry\"") && html.contains("5 attempts"), "{html}");
+    let (response, _) = post(&fixtures, "/dead-letters/t1/retry", "").await;
+    assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/sources"));
+    assert_eq!(post(&fixtures, "/dead-letters/t1/burn", "").await.0.status(), StatusCode::NOT_FOUND);
+    assert_eq!(*fixtures.rechecked.lock().expect("no panic"), ["see to t1 true"]);
+    let (_, ru) = get(&fixtures, "/sources?lang=ru").await;
+    assert!(ru.contains("7 неудач подряд") && ru.contains("просил подождать"), "{ru}");
+}
+
+#[tokio::test]
+async fn a_check_is_watched_and_no_longer() {
+    let fixtures = Fixtures::new(None);
+    let (response, _) = post(&fixtures, "/jobs/job-done/watch", "every=1d").await;
+    assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/watches"));
+    let (_, html) = get(&fixtures, "/watches?lang=en").await;
+    assert!(
+        html.contains("action=\"/watches/w1/end\"") && html.contains("22:00-06:00 UTC") && html.contains("paid for"),
+        "{html}"
+    );
+    assert!(html.contains("href=\"/jobs/job-done\""));
+    post(&fixtures, "/watches/w1/end", "").await;
+    assert_eq!(*fixtures.rechecked.lock().expect("no panic"), ["watch job-done 1d", "end w1"]);
+}
+
+#[tokio::test]
+async fn the_log_is_shown_latest_first() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/log?lang=en").await;
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+    assert!(place("id=\"c-0:119\"") < place("id=\"c-0:70\"") && !html.contains("id=\"c-0:69\""));
+    assert!(html.contains("FactObserved × 2") && html.contains("href=\"#c-0:118\"") && html.contains("log@0:120=abc"));
+    assert!(html.contains("before=70") && !html.contains(">Newest<"), "{html}");
+    let (_, last) = get(&fixtures, "/log?before=20&lang=en").await;
+    assert!(last.contains("id=\"c-0:19\"") && last.contains("id=\"c-0:0\"") && !last.contains(">Older<"), "{last}");
 }
 
 #[tokio::test]
@@ -377,6 +427,9 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
         ("check", "/jobs/job-partial"),
         ("done", "/jobs/job-done"),
         ("report", "/jobs/job-partial/report"),
+        ("sources", "/sources"),
+        ("watches", "/watches"),
+        ("log", "/log"),
     ];
     for (name, path) in pages {
         for lang in ["ru", "en"] {

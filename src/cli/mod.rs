@@ -1,5 +1,22 @@
 //! The command line. Exit codes: 0 fine, 1 found something wrong, 2 used wrongly.
 
+/// As the standard one, but a reader that went away, such as `head`, is no panic. It stands before the modules, so that
+/// all of them print with it.
+macro_rules! println {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+/// As the standard one, with the same difference.
+macro_rules! print {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($words)*);
+    }};
+}
+
 mod check;
 mod demo;
 mod diff;
@@ -192,9 +209,16 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Policy(args) => policy::run(args).await,
         Command::DemoSources(args) => demo::run(args).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "mirano", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mirano", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             Ok(())
         }
-        Command::Man => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print!("{}", String::from_utf8_lossy(&page));
+            Ok(())
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::auth::{Caller, Role};
 use super::state::AppState;
+use crate::core::policy::PolicyDocument;
 use crate::explain::words::Both;
 use crate::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
 use async_trait::async_trait;
@@ -50,7 +51,10 @@ impl Pages {
         request.extensions_mut().insert(Caller {
             key: visitor.key_id.clone().unwrap_or_else(|| "page".to_owned()),
             tenant: visitor.tenant.clone(),
-            roles: [Role::User].into(),
+            roles: [(true, Role::User), (visitor.auditor, Role::Auditor), (visitor.operator, Role::Operator)]
+                .into_iter()
+                .filter_map(|(has, role)| has.then_some(role))
+                .collect(),
         });
         let answer = match self.api.clone().oneshot(request).await {
             Ok(answer) => answer,
@@ -58,7 +62,8 @@ impl Pages {
         };
         let ok = answer.status().is_success();
         let bytes = to_bytes(answer.into_body(), MOST_BYTES).await.map_err(|error| broken(&error.to_string()))?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| broken(&error.to_string()))?;
+        let read = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
+        let value = read.map_err(|error| broken(&error.to_string()))?;
         if ok { Ok(value) } else { Err(Problem(value)) }
     }
 
@@ -87,13 +92,28 @@ fn path(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
+/// Names for people: of sources, rules and levels.
+pub(super) fn titles(document: &PolicyDocument) -> Value {
+    let words = |words: &crate::core::policy::Words| Both::new(words.ru.clone(), words.en.clone());
+    let sources: BTreeMap<_, _> = document.sources.iter().map(|(id, spec)| (id, words(&spec.title))).collect();
+    let rules: BTreeMap<_, _> = document.risk.rules.iter().map(|rule| (&rule.id, words(&rule.title))).collect();
+    let levels: BTreeMap<_, _> =
+        document.risk.levels.iter().filter_map(|level| Some((&level.id, words(level.title.as_ref()?)))).collect();
+    json!({"sources": sources, "rules": rules, "levels": levels})
+}
+
 #[async_trait]
 impl PageData for Pages {
     async fn access(&self, key: Option<&str>) -> Access {
         match self.state.auth().by_key(key) {
             Ok(caller) if caller.need(Role::User).is_ok() => {
                 let keyed = matches!(self.state.auth(), super::Auth::Keys(_));
-                Access::Granted(Visitor { tenant: caller.tenant, key_id: keyed.then_some(caller.key) })
+                Access::Granted(Visitor {
+                    auditor: caller.need(Role::Auditor).is_ok(),
+                    operator: caller.need(Role::Operator).is_ok(),
+                    tenant: caller.tenant,
+                    key_id: keyed.then_some(caller.key),
+                })
             }
             _ => Access::KeyNeeded,
         }
@@ -138,19 +158,13 @@ impl PageData for Pages {
     }
 
     async fn profiles(&self) -> Result<Value, Problem> {
-        let nobody = Visitor { tenant: String::new(), key_id: None };
+        let nobody = Visitor { tenant: String::new(), key_id: None, auditor: false, operator: false };
         self.call(&nobody, Method::GET, "/v1/profiles", None, None).await
     }
 
     async fn titles(&self) -> Result<Value, Problem> {
         let policy = self.state.policy().map_err(|error| broken(&format!("{error:?}")))?;
-        let document = &policy.document;
-        let words = |words: &crate::core::policy::Words| Both::new(words.ru.clone(), words.en.clone());
-        let sources: BTreeMap<_, _> = document.sources.iter().map(|(id, spec)| (id, words(&spec.title))).collect();
-        let rules: BTreeMap<_, _> = document.risk.rules.iter().map(|rule| (&rule.id, words(&rule.title))).collect();
-        let levels: BTreeMap<_, _> =
-            document.risk.levels.iter().filter_map(|level| Some((&level.id, words(level.title.as_ref()?)))).collect();
-        Ok(json!({"sources": sources, "rules": rules, "levels": levels}))
+        Ok(titles(&policy.document))
     }
 
     async fn create(&self, visitor: &Visitor, check: NewCheck, lang: Lang) -> Result<String, Problem> {
@@ -169,6 +183,42 @@ impl PageData for Pages {
     async fn recheck(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
         let path = format!("/v1/jobs/{}/recheck", path(id));
         self.call(visitor, Method::POST, &path, Some(json!({"reason": "asked on the page"})), None).await.map(|_| ())
+    }
+
+    async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem> {
+        self.call(visitor, Method::GET, "/v1/sources", None, None).await
+    }
+
+    async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem> {
+        self.call(visitor, Method::GET, "/v1/dead-letters?limit=100", None, None).await
+    }
+
+    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool) -> Result<(), Problem> {
+        let about = format!("/v1/dead-letters/{}", path(id));
+        let (method, about) = if retry { (Method::POST, format!("{about}/retry")) } else { (Method::DELETE, about) };
+        self.call(visitor, method, &about, None, None).await.map(|_| ())
+    }
+
+    async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/watches?limit=100", lang).await
+    }
+
+    async fn watch(&self, visitor: &Visitor, id: &str, every: &str, _: Lang) -> Result<(), Problem> {
+        let body = json!({"job_id": id, "every": every, "reason": "key"});
+        self.call(visitor, Method::POST, "/v1/watches", Some(body), None).await.map(|_| ())
+    }
+
+    async fn end_watch(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+        let path = format!("/v1/watches/{}", path(id));
+        self.call(visitor, Method::DELETE, &path, None, None).await.map(|_| ())
+    }
+
+    async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, &format!("/v1/log?from={}&limit={limit}", path(from)), lang).await
+    }
+
+    async fn heads(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/log/heads", lang).await
     }
 
     fn demo(&self) -> Option<Vec<Showcase>> {

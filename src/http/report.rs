@@ -6,14 +6,17 @@ use super::error::{Problem, Result};
 use super::jobs::read::AsOf;
 use super::query::{At, Query};
 use super::state::{AppState, log_access};
+use crate::core::policy::PolicyDocument;
 use crate::explain::model::{JobView, NotChecked};
 use crate::explain::words::{Both, Lang};
 use crate::explain::{self, FactView};
+use crate::ui;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 use mirano_schemas::Level;
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -21,7 +24,6 @@ const NOTICE: (&str, &str) = (
     "Отчёт охватывает только перечисленные источники и не является юридической консультацией.",
     "This report covers only the sources listed; it is not legal advice.",
 );
-const PAGE: &str = include_str!("report.html");
 
 /// A report.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -88,13 +90,7 @@ pub async fn get(
             job: shown.view,
         };
         if html {
-            let titles: BTreeMap<&str, &str> = policy
-                .document
-                .sources
-                .iter()
-                .map(|(id, spec)| (id.as_str(), if lang == Lang::Ru { spec.title.ru.as_str() } else { &spec.title.en }))
-                .collect();
-            return Ok(Html(page(&report, &titles, lang)?).into_response());
+            return Ok(Html(page(&report, &policy.document, lang)?).into_response());
         }
         Ok(axum::Json(report).into_response())
     })
@@ -103,12 +99,12 @@ pub async fn get(
     Ok(answer::positioned(&at.cut, response))
 }
 
-fn page(report: &ReportView, titles: &BTreeMap<&str, &str>, lang: Lang) -> Result<String> {
-    let mut env = minijinja::Environment::new();
-    env.add_template("report.html", PAGE).map_err(Problem::internal)?;
-    let template = env.get_template("report.html").map_err(Problem::internal)?;
-    let context = minijinja::context! { r => report, titles, lang => lang.code(), ru => lang == Lang::Ru };
-    template.render(context).map_err(Problem::internal)
+/// The same page as the browser's own, as one file that can be kept.
+fn page(report: &ReportView, document: &PolicyDocument, lang: Lang) -> Result<String> {
+    let report = serde_json::to_value(report).map_err(Problem::internal)?;
+    let profiles = json!({"items": super::sources::profile_views(document)});
+    let lang = if lang == Lang::Ru { ui::Lang::Ru } else { ui::Lang::En };
+    ui::report_page(lang, &report, &profiles, &super::page::titles(document)).map_err(Problem::internal)
 }
 
 /// Whether `Accept` names a page before JSON.

@@ -5,7 +5,7 @@ use super::auth::{Caller, Role};
 use super::error::Result;
 use super::query::{At, Page};
 use super::state::AppState;
-use crate::core::policy::{InputType, Policy, SourceSpec};
+use crate::core::policy::{InputType, Policy, PolicyDocument, SourceSpec};
 use crate::core::source::limits;
 use crate::explain::coarse;
 use crate::explain::time::{rfc3339, seconds};
@@ -226,7 +226,12 @@ pub struct InputView {
 #[utoipa::path(get, path = "/v1/profiles", tag = "sources",
     responses((status = 200, description = "All profiles of the policy", body = Page<ProfileView>)))]
 pub async fn profiles(State(state): State<AppState>, _caller: Caller, at: At) -> Result<Response> {
-    let policy = state.policy()?;
+    let items = profile_views(&state.policy()?.document);
+    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+}
+
+/// The profiles of a policy, as callers see them.
+pub(super) fn profile_views(document: &PolicyDocument) -> Vec<ProfileView> {
     let input = |spec: &crate::core::policy::InputSpec| InputView {
         r#type: match spec.kind {
             InputType::Text => "text",
@@ -239,7 +244,7 @@ pub async fn profiles(State(state): State<AppState>, _caller: Caller, at: At) ->
         title: spec.title.as_ref().map(Both::from),
     };
     let mut items = Vec::new();
-    for (name, spec) in &policy.document.profiles {
+    for (name, spec) in &document.profiles {
         let mut sources: Vec<String> = Vec::new();
         for need in &spec.needs {
             if !sources.contains(&need.source) {
@@ -253,5 +258,5 @@ pub async fn profiles(State(state): State<AppState>, _caller: Caller, at: At) ->
             inputs: spec.inputs.iter().map(|(name, spec)| (name.clone(), input(spec))).collect(),
         });
     }
-    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+    items
 }

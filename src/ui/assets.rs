@@ -37,6 +37,11 @@ pub(super) fn path(name: &str) -> Option<String> {
     NAMED.iter().find(|(_, asset)| asset.name == name).map(|(file, _)| format!("/assets/{file}"))
 }
 
+/// What the asset of this name holds; none for a name that is not there.
+pub(super) fn body(name: &str) -> Option<&'static str> {
+    ASSETS.iter().find(|asset| asset.name == name).map(|asset| asset.body)
+}
+
 /// Serves a file by its full name.
 pub(super) async fn serve(Path(file): Path<String>) -> Response {
     match NAMED.iter().find(|(name, _)| *name == file) {

@@ -12,6 +12,10 @@ pub struct Visitor {
     pub tenant: String,
     /// The key's id, where keys are asked for; none with auth off.
     pub key_id: Option<String>,
+    /// May read the log.
+    pub auditor: bool,
+    /// Sees exact numbers of sources.
+    pub operator: bool,
 }
 
 /// Whether a key opens the page.
@@ -105,6 +109,30 @@ pub trait PageData: Send + Sync + 'static {
 
     /// Asks again for every need of a job, even for what is fresh. Durable on return.
     async fn recheck(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// Sources and their health, in the shape of `GET /v1/sources`.
+    async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem>;
+
+    /// Tasks that were given up, in the shape of `GET /v1/dead-letters`; for operators.
+    async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem>;
+
+    /// Tries such a task again, or drops it. Durable on return.
+    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool) -> Result<(), Problem>;
+
+    /// The visitor's watches, in the shape of `GET /v1/watches`.
+    async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
+
+    /// Has a job checked again by itself, so often. Durable on return.
+    async fn watch(&self, visitor: &Visitor, id: &str, every: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// Ends a watch. Durable on return.
+    async fn end_watch(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// Commits from a position on, in the shape of `GET /v1/log`.
+    async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem>;
+
+    /// The heads of the log, in the shape of `GET /v1/log/heads`.
+    async fn heads(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// With demo sources: addresses worth a look; the page then says that everything is invented. None without a demo.
     fn demo(&self) -> Option<Vec<Showcase>> {

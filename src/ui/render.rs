@@ -21,6 +21,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("source.html", include_str!("templates/source.html")),
     ("risk.html", include_str!("templates/risk.html")),
     ("report.html", include_str!("templates/report.html")),
+    ("sources.html", include_str!("templates/sources.html")),
+    ("watches.html", include_str!("templates/watches.html")),
+    ("log.html", include_str!("templates/log.html")),
     ("problem.html", include_str!("templates/problem.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
 ];

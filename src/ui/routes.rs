@@ -1,6 +1,7 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
 mod history;
+mod operate;
 
 use super::render::{RenderError, render};
 use super::view::{self, Context};
@@ -22,7 +23,7 @@ const RECENT: usize = 12;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/jobs/…`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/jobs/…`, `/compare`, `/sources`, `/watches`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start))
@@ -31,7 +32,13 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/jobs/{id}/fragment", get(fragment))
         .route("/jobs/{id}/recheck", post(recheck))
         .route("/jobs/{id}/report", get(report))
+        .route("/jobs/{id}/watch", post(operate::watch))
         .route("/compare", get(history::compare))
+        .route("/sources", get(operate::sources))
+        .route("/dead-letters/{id}/{what}", post(operate::see_to))
+        .route("/watches", get(operate::watches))
+        .route("/watches/{id}/end", post(operate::end_watch))
+        .route("/log", get(operate::log))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))
         .route("/assets/{file}", get(assets::serve))
@@ -150,6 +157,7 @@ impl Reader {
             context.insert("path".into(), json!(self.path));
             context.insert("query".into(), json!(self.query));
             context.insert("demo".into(), json!(data.demo().is_some()));
+            context.insert("auditor".into(), json!(visitor.is_some_and(|visitor| visitor.auditor)));
             context.insert("signed_in".into(), json!(visitor.is_some_and(|visitor| visitor.key_id.is_some())));
         }
         let mut response = Html(render(self.lang, template, &context)?).into_response();

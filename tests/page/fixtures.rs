@@ -268,3 +268,31 @@ pub fn diff(from: &str, to: &str, first: bool) -> Value {
         "risk": {"from": 20, "to": 30, "from_level": "low", "to_level": "medium",
             "because": [{"rule": "cadastre.pledge", "title": null, "points": 10, "by": "changed", "facts": ["l1"]}]}})
 }
+
+/// Sources, one for each state of health.
+pub fn sources() -> Value {
+    let source = |id: &str, health: &str, failures: u32, outcome: &str, cause: Value| {
+        json!({"source": id, "title": {"ru": id, "en": id}, "health": health, "queue": 1_234, "delayed": 2, "running": 1,
+            "concurrency": 2, "rate": "30/m", "permits_left": 4, "ttl_s": 1_209_600, "serve_stale_s": 0, "failures": failures,
+            "rest_until": if health == "resting" { json!("2026-11-24T10:35:00Z") } else { Value::Null }, "connector": format!("{id}@1"),
+            "last_outcome": {"outcome": outcome, "at": "2026-11-24T10:30:00Z", "cause": cause}, "last_answer_at": null, "proxies": []})
+    };
+    let mut down = source("courts", "down", 7, "unavailable", json!("timeout: no answer within 20s"));
+    down["proxies"] =
+        json!([{"proxy": "default/p1", "failures": 3, "in_use": 1, "rest_until": "2026-11-24T10:40:00Z"}]);
+    let mut new = source("reviews", "unknown", 0, "found", Value::Null);
+    new["last_outcome"] = Value::Null;
+    json!({"items": [source("cadastre", "ok", 0, "found", Value::Null), down,
+        source("listings", "resting", 1, "blocked", json!("http_429: asked to wait <b>")), new], "next_cursor": null})
+}
+
+/// Commits from a position on.
+pub fn log(from: &str, limit: usize) -> Value {
+    let first: usize = from.split_once(':').expect("a position").1.parse().expect("a number");
+    let commit = |seq: usize| {
+        json!({"position": format!("0:{seq}"), "counts": true, "hash": format!("{seq:052}"), "prev": null, "bytes": 1_500,
+            "recorded_at": "2026-11-24T10:30:00Z", "cause": if seq % 2 == 1 { json!(format!("0:{}", seq - 1)) } else { Value::Null },
+            "events": [{"type": "ObservationRecorded"}, {"type": "FactObserved"}, {"type": "FactObserved"}]})
+    };
+    json!({"items": (first..first + limit).map(commit).collect::<Vec<_>>(), "next_cursor": null})
+}

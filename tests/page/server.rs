@@ -47,8 +47,57 @@ impl PageData for Fixtures {
     async fn access(&self, key: Option<&str>) -> Access {
         match self.key {
             Some(wanted) if key != Some(wanted) => Access::KeyNeeded,
-            wanted => Access::Granted(Visitor { tenant: "t".into(), key_id: wanted.map(|_| "k1".to_owned()) }),
+            wanted => Access::Granted(Visitor {
+                tenant: "t".into(),
+                key_id: wanted.map(|_| "k1".to_owned()),
+                auditor: true,
+                operator: true,
+            }),
         }
+    }
+
+    async fn sources(&self, _: &Visitor) -> Result<Value, Problem> {
+        Ok(fixtures::sources())
+    }
+
+    async fn dead_letters(&self, _: &Visitor) -> Result<Value, Problem> {
+        Ok(
+            json!({"items": [{"task_id": "t1", "source": "courts", "subject": "company:7707083893", "outcome": "unavailable",
+            "cause": "timeout: no answer within 20s", "attempts": 5, "failed_at": "2026-11-24T10:30:00Z", "evidence": [], "requesters": 3}],
+            "next_cursor": null}),
+        )
+    }
+
+    async fn see_to(&self, _: &Visitor, id: &str, retry: bool) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("see to {id} {retry}"));
+        Ok(())
+    }
+
+    async fn watches(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
+        Ok(
+            json!({"items": [{"watch_id": "w1", "job_id": "job-done", "every": "1d", "hours": "22:00-06:00", "reason": "paid",
+            "next_at": "2026-11-25T22:30:00Z", "last_at": "2026-11-24T10:30:00Z"}], "next_cursor": null}),
+        )
+    }
+
+    async fn watch(&self, _: &Visitor, id: &str, every: &str, _: Lang) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("watch {id} {every}"));
+        Ok(())
+    }
+
+    async fn end_watch(&self, _: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("end {id}"));
+        Ok(())
+    }
+
+    async fn log(&self, _: &Visitor, from: &str, limit: usize, _: Lang) -> Result<Value, Problem> {
+        Ok(fixtures::log(from, limit))
+    }
+
+    async fn heads(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
+        Ok(
+            json!({"items": [{"head": "log@0:120=abc", "partition": 0, "commits": 120, "hash": "abc"}], "next_cursor": null}),
+        )
     }
 
     async fn job(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {

@@ -4,12 +4,14 @@
 mod check;
 mod compare;
 mod fact;
+mod operate;
 mod risk;
 mod source;
 mod start;
 
 pub(super) use check::check;
 pub(super) use compare::{compare, moments};
+pub(super) use operate::{commits, dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};
 
 use super::Lang;

@@ -1,0 +1,156 @@
+//! What runs the checks: sources with their health, watches, and the log.
+
+use super::{Context, list, number, some_text, text};
+use crate::ui::format;
+use crate::ui::words::WordError;
+use serde_json::{Value, json};
+
+/// Sources as rows: those that need a look first. `sources` is as of `GET /v1/sources`.
+pub(in crate::ui) fn sources(context: Context<'_>, sources: &Value) -> Result<Vec<Value>, WordError> {
+    let mut rows = list(sources, "items").iter().map(|one| source(context, one)).collect::<Result<Vec<_>, _>>()?;
+    let urgency =
+        |row: &Value| ["down", "failing", "resting", "unknown", "ok"].iter().position(|it| row["health"] == *it);
+    rows.sort_by_key(urgency);
+    Ok(rows)
+}
+
+fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
+    let health = text(source, "health");
+    let last = source.get("last_outcome").filter(|last| last.is_object());
+    let rest = some_text(source, "rest_until");
+    let mut proxies = Vec::new();
+    for proxy in list(source, "proxies") {
+        let rest = some_text(proxy, "rest_until");
+        let failures = number(proxy, "failures");
+        proxies.push(json!({
+            "name": text(proxy, "proxy"),
+            "tone": if rest.is_some() { "stale" } else if failures > 0 { "bad" } else { "ok" },
+            "rest": rest,
+            "in_use": format::integer(context.lang, number(proxy, "in_use")),
+            "failures": (failures > 0).then(|| context.counted("sources.failures", failures)).transpose()?,
+        }));
+    }
+    Ok(json!({
+        "id": text(source, "source"),
+        "title": context.title("sources", text(source, "source")),
+        "health": health,
+        "health_said": context.known_or("health", health)?,
+        "tone": match health { "ok" => "ok", "down" | "failing" => "bad", "resting" => "stale", _ => "" },
+        "rest": rest,
+        "queue": format::integer(context.lang, number(source, "queue")),
+        "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources.delayed", n)).transpose()?,
+        "running": format::integer(context.lang, number(source, "running")),
+        "concurrency": format::integer(context.lang, number(source, "concurrency")),
+        "rate": text(source, "rate"),
+        "permits": format::integer(context.lang, number(source, "permits_left")),
+        "ttl": format::duration(context.lang, number(source, "ttl_s"))?,
+        "failures": Some(number(source, "failures")).filter(|n| *n > 0).map(|n| context.counted("sources.failures", n)).transpose()?,
+        "last": last.map(|last| outcome(context, text(last, "outcome"))).transpose()?,
+        "last_at": last.and_then(|last| some_text(last, "at")),
+        "cause": last.and_then(|last| some_text(last, "cause")),
+        "connector": text(source, "connector"),
+        "proxies": proxies,
+    }))
+}
+
+/// What came of an attempt, without a number of records.
+fn outcome(context: Context<'_>, outcome: &str) -> Result<String, WordError> {
+    if outcome == "found" { context.plain("sources.found") } else { context.known_or("result", outcome) }
+}
+
+/// Tasks that were given up, as rows. `letters` is as of `GET /v1/dead-letters`.
+pub(in crate::ui) fn dead_letters(context: Context<'_>, letters: &Value) -> Result<Vec<Value>, WordError> {
+    let row = |letter: &Value| {
+        Ok(json!({
+            "id": text(letter, "task_id"),
+            "source": context.title("sources", text(letter, "source")),
+            "subject": text(letter, "subject"),
+            "outcome": outcome(context, text(letter, "outcome"))?,
+            "cause": some_text(letter, "cause"),
+            "attempts": context.counted("date.attempts", number(letter, "attempts"))?,
+            "failed_at": some_text(letter, "failed_at"),
+        }))
+    };
+    list(letters, "items").iter().map(row).collect()
+}
+
+/// Watches as rows. `watches` is as of `GET /v1/watches`; `jobs` are those that they watch, by id.
+pub(in crate::ui) fn watches(context: Context<'_>, watches: &Value, jobs: &Value) -> Result<Vec<Value>, WordError> {
+    let row = |watch: &Value| {
+        let id = text(watch, "job_id");
+        let job = jobs.get(id).map(|job| super::job_line(context, job)).transpose()?;
+        Ok(json!({
+            "id": text(watch, "watch_id"),
+            "job": id,
+            "shown": job,
+            "every": text(watch, "every"),
+            "hours": some_text(watch, "hours"),
+            "reason": context.known_or("watch_reason", text(watch, "reason"))?,
+            "next_at": some_text(watch, "next_at"),
+            "last_at": some_text(watch, "last_at"),
+        }))
+    };
+    list(watches, "items").iter().map(row).collect()
+}
+
+/// Commits as rows. `log` is as of `GET /v1/log`.
+pub(in crate::ui) fn commits(context: Context<'_>, log: &Value) -> Result<Vec<Value>, WordError> {
+    let row = |commit: &Value| {
+        let mut events: Vec<(String, i64)> = Vec::new();
+        for event in list(commit, "events") {
+            let name = text(event, "type").to_owned();
+            match events.last_mut() {
+                Some((last, times)) if *last == name => *times += 1,
+                _ => events.push((name, 1)),
+            }
+        }
+        let shown =
+            |(name, times): &(String, i64)| if *times > 1 { format!("{name} × {times}") } else { name.clone() };
+        Ok(json!({
+            "position": text(commit, "position"),
+            "at": some_text(commit, "recorded_at"),
+            "hash": text(commit, "hash"),
+            "cause": some_text(commit, "cause"),
+            "bytes": format::integer(context.lang, number(commit, "bytes")),
+            "events": events.iter().map(shown).collect::<Vec<_>>(),
+        }))
+    };
+    list(log, "items").iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{commits, sources, watches};
+    use crate::ui::Lang;
+    use crate::ui::view::Context;
+    use serde_json::json;
+
+    #[test]
+    fn what_needs_a_look_stands_first() {
+        let titles = json!({"sources": {"a": {"ru": "А", "en": "A"}, "b": {"ru": "Б", "en": "B"}}});
+        let context = Context { lang: Lang::En, titles: &titles };
+        let one = |id: &str, health: &str, failures: u32| {
+            json!({"source": id, "health": health, "failures": failures, "ttl_s": 86_400, "queue": 1_234, "proxies": [],
+                "last_outcome": {"outcome": "unavailable", "at": "2026-01-01T00:00:00Z", "cause": "timeout: 20s"}})
+        };
+        let rows = sources(context, &json!({"items": [one("a", "ok", 0), one("b", "down", 7)]})).expect("words");
+        assert_eq!(
+            (&rows[0]["title"], &rows[0]["tone"], &rows[0]["failures"]),
+            (&json!("B"), &json!("bad"), &json!("7 failures in a row"))
+        );
+        assert_eq!(
+            (&rows[1]["title"], &rows[1]["queue"], &rows[1]["ttl"]),
+            (&json!("A"), &json!("1,234"), &json!("1 day"))
+        );
+    }
+
+    #[test]
+    fn watches_and_commits_are_told_in_words() {
+        let context = Context { lang: Lang::En, titles: &json!({}) };
+        let list = json!({"items": [{"watch_id": "w", "job_id": "j", "every": "1d", "reason": "paid", "next_at": "2026-01-02T00:00:00Z"}]});
+        let rows = watches(context, &list, &json!({})).expect("words");
+        assert_eq!((&rows[0]["reason"], &rows[0]["shown"]), (&json!("paid for"), &json!(null)));
+        let log = json!({"items": [{"position": "0:1", "bytes": 9, "events": [{"type": "A"}, {"type": "A"}, {"type": "B"}]}]});
+        assert_eq!(commits(context, &log).expect("words")[0]["events"], json!(["A × 2", "B"]));
+    }
+}
