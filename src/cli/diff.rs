@@ -2,19 +2,22 @@
 
 use super::{Misused, Server, Wrong};
 use crate::audit::verify::Keys;
+use crate::core::policy::Policy;
 use crate::core::vault::{MemoryVault, Vault};
 use crate::history::side::Side;
-use crate::history::{Asker, Book, HistoryError, LogTimes, compare, render};
+use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render, survey};
 use crate::node::{KEYS, VIEWS};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::views::Views;
 use anyhow::{Context, Result};
 use console::Style;
+use futures::StreamExt;
 use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use reqwest::Method;
 use serde_json::Value;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +37,10 @@ pub(super) struct Args {
     /// Print the whole difference as JSON
     #[arg(long)]
     json: bool,
+    /// Print one JSON object a line, as they are found: for differences of any size. The first line is all that belongs to
+    /// the whole, the last `{"end": true, …}`
+    #[arg(long, conflicts_with = "json")]
+    ndjson: bool,
     /// Words in `ru` or `en`
     #[arg(long, default_value_t = super::check::language())]
     lang: String,
@@ -43,10 +50,22 @@ pub(super) struct Args {
 
 /// Items asked of a server at once.
 const PAGE: usize = 500;
+/// The last line of a streamed difference is shorter than this.
+const LAST_LINE: usize = 256;
 
 pub(super) async fn run(args: Args) -> Result<()> {
+    if args.ndjson {
+        return match &args.data {
+            Some(folder) => lines_of_folder(folder, &args.from, &args.to),
+            None => lines_of_server(&args).await,
+        };
+    }
     let diff = match &args.data {
-        Some(folder) => from_folder(folder, &args.from, &args.to)?,
+        Some(folder) => in_folder(folder, |book, policy| {
+            let comparison = compare(book, Side::open(book, &args.from)?, Side::open(book, &args.to)?)?;
+            render::page(book, policy, &comparison, 0, usize::MAX)
+        })
+        .and_then(|view| Ok(serde_json::to_value(view)?))?,
         None => from_server(&args).await?,
     };
     if args.json {
@@ -55,6 +74,47 @@ pub(super) async fn run(args: Args) -> Result<()> {
         print!("{}", table(&diff, args.lang == "ru"));
     }
     Ok(())
+}
+
+fn lines_of_folder(folder: &Path, from: &str, to: &str) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let told = in_folder(folder, |book, policy| {
+        let survey = survey(book, Side::open(book, from)?, Side::open(book, to)?, HELD)?;
+        render::lines(book, policy, &survey, &mut |line| {
+            writeln!(out, "{line}").map_err(|_| HistoryError::NobodyReads)
+        })?;
+        out.flush().map_err(|_| HistoryError::NobodyReads)
+    });
+    match told {
+        // A reader that went away, such as `head`, has what it wanted.
+        Err(error) if matches!(error.downcast_ref(), Some(HistoryError::NobodyReads)) => Ok(()),
+        told => told,
+    }
+}
+
+async fn lines_of_server(args: &Args) -> Result<()> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("from", &args.from).append_pair("to", &args.to);
+    let path = format!("/v1/diff?{}", query.finish());
+    let request = args.server.request(Method::GET, &path).header("accept", "application/x-ndjson");
+    let mut pieces = args.server.answer(request).await?.bytes_stream();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut last: Vec<u8> = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Wrong(format!("the answer was broken off: {error}")))?;
+        if out.write_all(&piece).is_err() {
+            return Ok(());
+        }
+        let keep = last.len().saturating_sub(LAST_LINE);
+        last.drain(..keep);
+        last.extend_from_slice(&piece);
+    }
+    out.flush().ok();
+    let end = last.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    match serde_json::from_slice::<Value>(end).is_ok_and(|end| end.get("end") == Some(&Value::Bool(true))) {
+        true => Ok(()),
+        false => Err(Wrong("the answer has no end: it was broken off".to_owned()).into()),
+    }
 }
 
 async fn from_server(args: &Args) -> Result<Value> {
@@ -90,7 +150,8 @@ async fn from_server(args: &Args) -> Result<Value> {
     Ok(whole)
 }
 
-fn from_folder(folder: &Path, from: &str, to: &str) -> Result<Value> {
+/// Asks the history of a folder.
+fn in_folder<T>(folder: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T, HistoryError>) -> Result<T> {
     let log = EmbeddedLog::open_read_only(folder).context("the log can't be read")?;
     let views = Views::open_to_read(&folder.join(VIEWS))
         .context("the views can't be read; `mirano rebuild` makes them from the log")?;
@@ -104,7 +165,7 @@ fn from_folder(folder: &Path, from: &str, to: &str) -> Result<Value> {
     let policy = |version: u64| -> Result<_, StoreError> {
         let row: Option<PolicyRow> = views.row(&key::policy(version))?;
         let row = row.ok_or_else(|| StoreError::Storage(format!("there is no policy {version}")))?;
-        crate::core::policy::Policy::adopted(&row.adopted).map(Arc::new).map_err(StoreError::Storage)
+        Policy::adopted(&row.adopted).map(Arc::new).map_err(StoreError::Storage)
     };
     let version = in_force(&views, 0)?.ok_or_else(|| Wrong("no policy was ever adopted here".to_owned()))?;
     let book = Book {
@@ -115,15 +176,11 @@ fn from_folder(folder: &Path, from: &str, to: &str) -> Result<Value> {
         now: crate::engine::Clock::now(&crate::engine::SystemClock),
         asker: Asker::Holder,
     };
-    let whole = || {
-        let comparison = compare(&book, Side::open(&book, from)?, Side::open(&book, to)?)?;
-        render::page(&book, &*policy(version)?, &comparison, 0, usize::MAX)
-    };
-    let view = whole().map_err(|error| match error {
-        HistoryError::Store(_) | HistoryError::Log(_) => anyhow::Error::from(error),
+    let in_force = policy(version)?;
+    ask(&book, &in_force).map_err(|error| match error {
+        HistoryError::Store(_) | HistoryError::Log(_) | HistoryError::NobodyReads => anyhow::Error::from(error),
         other => Misused(other.to_string()).into(),
-    })?;
-    Ok(serde_json::to_value(view)?)
+    })
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

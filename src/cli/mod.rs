@@ -134,12 +134,20 @@ impl Server {
 
     /// Sends a request and reads the JSON; a problem becomes its words.
     async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
+        let answer = self.answer(request).await?;
+        Ok(answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?)
+    }
+
+    /// Sends a request; a problem becomes its words.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
         let answer = request.send().await.map_err(|error| {
             Wrong(format!("no answer from {}: {error}\nIs it running? `mirano serve` starts it.", self.server))
         })?;
-        let ok = answer.status().is_success();
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
         let body: serde_json::Value = answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?;
-        if ok { Ok(body) } else { Err(Wrong(problem(&body)).into()) }
+        Err(Wrong(problem(&body)).into())
     }
 }
 

@@ -1,21 +1,15 @@
-//! Added, gone, changed: the trees of each pair side by side, then what is the same thing with other attributes.
+//! What two sides differ in: trees are walked pair by pair, what is equal is skipped, and facts that came and went are put
+//! together as things.
+//!
+//! [`compare`] holds all differences, in the order in which people read them. [`survey`] holds none, whatever their number:
+//! it counts, and [`Comparison::each`] hands them over as they are found.
 
-use super::model::{Counts, Op};
 use super::pairs::{Pair, Skipped, pair};
-use super::side::{Side, erased};
-use super::{Book, HistoryError, model::RiskMoved, model::SideKind, risk, world};
-use crate::core::persons;
-use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, ObservationRow};
-use mirano_replay::store::{ReadExt, StoreError};
-use mirano_replay::tree::diff::{Change, Diff};
+use super::side::Side;
+use super::things::{Form, Group, HELD, Same, Sink};
+use super::{Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, world};
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// So large a share of a source's things changes one attribute at once only when its form changed.
-const BY_FORM: f64 = 0.9;
-/// Fewer things than this say nothing about the form.
-const BY_FORM_LEAST: usize = 20;
 
 /// What two sides differ in.
 pub struct Comparison {
@@ -25,7 +19,7 @@ pub struct Comparison {
     pub to: Side,
     /// How many of each.
     pub counts: Counts,
-    /// Differences: changed, added, gone; each by source, kind, subject and identity.
+    /// Differences: changed, added, gone; each by source, kind, subject and identity. None in a survey.
     pub items: Vec<Item>,
     /// The answers that were compared.
     pub pairs: Vec<Pair>,
@@ -33,6 +27,11 @@ pub struct Comparison {
     pub skipped: Vec<Skipped>,
     /// How the risk moved, where both sides have one.
     pub risk: Option<RiskMoved>,
+    /// The persons of whom there are differences.
+    pub persons: BTreeSet<Subject>,
+    /// Pairs that are compared together, and what they say of their source's form.
+    groups: Vec<(Vec<usize>, Form)>,
+    held: usize,
 }
 
 /// One difference.
@@ -50,8 +49,10 @@ pub struct Item {
     pub attrs: BTreeMap<String, (Option<Value>, Option<Value>)>,
     /// Whether the way of reading changed, and not the world.
     pub by_connector: bool,
-    /// The pair of answers.
-    pub pair: usize,
+    /// The pair whose earlier answer shows `from`.
+    pub from_pair: usize,
+    /// The pair whose later answer shows `to`.
+    pub to_pair: usize,
 }
 
 /// What makes a thing the same thing.
@@ -69,8 +70,41 @@ pub struct Thing {
     pub identity: Attrs,
 }
 
-/// Compares two sides.
+/// Compares two sides, all differences at once.
 pub fn compare(book: &Book<'_>, from: Side, to: Side) -> Result<Comparison, HistoryError> {
+    let mut items = Vec::new();
+    let mut comparison = walked(book, from, to, HELD, Some(&mut items))?;
+    items.sort_by(|a: &Item, b| (a.op, &a.thing, a.from, a.to).cmp(&(b.op, &b.thing, b.from, b.to)));
+    comparison.items = items;
+    Ok(comparison)
+}
+
+/// Compares two sides and holds no difference: [`Comparison::each`] goes through them, `held` at once (about 200 bytes each).
+pub fn survey(book: &Book<'_>, from: Side, to: Side, held: usize) -> Result<Comparison, HistoryError> {
+    walked(book, from, to, held.max(1), None)
+}
+
+impl Comparison {
+    /// Hands over all differences, source by source: as many as `counts` says. Walks the trees again.
+    pub fn each(&self, book: &Book<'_>, sink: Sink<'_>) -> Result<(), HistoryError> {
+        for (members, form) in &self.groups {
+            let group = Group { book, pairs: &self.pairs, members, only: self.from.only.as_ref(), held: self.held };
+            group.differences(&mut |mut item| {
+                form.mark(&mut item);
+                sink(item)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn walked(
+    book: &Book<'_>,
+    from: Side,
+    to: Side,
+    held: usize,
+    mut keep: Option<&mut Vec<Item>>,
+) -> Result<Comparison, HistoryError> {
     fits(&from, &to)?;
     let (pairs, skipped, mut unchanged) = match from.view.kind {
         SideKind::World => world::pairs(book, &from, &to)?,
@@ -79,19 +113,60 @@ pub fn compare(book: &Book<'_>, from: Side, to: Side) -> Result<Comparison, Hist
             (pairs, skipped, 0)
         }
     };
-    let mut items = Vec::new();
-    for (pair, same) in grouped(book, &pairs, from.only.as_ref(), &mut items)? {
-        unchanged += same;
-        by_form(&mut items, pair, same);
+    let (mut counts, mut persons) = (Counts::default(), BTreeSet::new());
+    let mut moves = risk::Moves::between(from.risk.as_ref(), to.risk.as_ref());
+    let sealed = sealed(&from, &to, &pairs);
+    let (mut came, mut crossing) = (0, false);
+    let mut groups = Vec::new();
+    for members in together(&pairs, from.view.kind) {
+        let group = Group { book, pairs: &pairs, members: &members, only: from.only.as_ref(), held };
+        let mut form = Form::default();
+        let before = keep.as_ref().map_or(0, |items| items.len());
+        let mut same = group.each(&mut |item| {
+            match item.op {
+                Op::Added => counts.added += 1,
+                Op::Gone => counts.gone += 1,
+                Op::Changed => counts.changed += 1,
+            }
+            came += u64::from(item.to.is_some());
+            let person = item.thing.as_ref().map(|thing| &thing.subject).filter(|about| about.level() == Level::Person);
+            if let Some(person) = person.filter(|person| !persons.contains(*person)) {
+                persons.insert(person.clone());
+            }
+            form.take(&item);
+            moves.take(&item);
+            if let Some(items) = &mut keep {
+                items.push(item);
+            }
+            Ok(())
+        })?;
+        // What several answers have in common need not be counted where the seal says how many facts there are in all.
+        let whole = matches!(same, Same::Counted(_));
+        let count = if whole || sealed.is_none() || form.asks(same.known()) { same.count()? } else { same.known() };
+        crossing |= matches!(same, Same::Crossing(_));
+        unchanged += count;
+        form.settle(&group, count)?;
+        if let Some(items) = &mut keep {
+            items.iter_mut().skip(before).for_each(|item| form.mark(item));
+        }
+        groups.push((members, form));
     }
-    items.sort_by(|a, b| (a.op, &a.thing, a.from, a.to).cmp(&(b.op, &b.thing, b.from, b.to)));
-    let count = |op: Op| items.iter().filter(|item| item.op == op).count() as u64;
-    let counts = Counts { added: count(Op::Added), gone: count(Op::Gone), changed: count(Op::Changed), unchanged };
+    counts.unchanged = match sealed.filter(|_| crossing) {
+        Some(facts) => facts.saturating_sub(came),
+        None => unchanged,
+    };
     let risk = match (&from.risk, &to.risk) {
         (None, None) => None,
-        (before, after) => Some(risk::moved(book, before.as_ref(), after.as_ref(), &items)?),
+        (before, after) => Some(moves.told(book, before.as_ref(), after.as_ref())?),
     };
-    Ok(Comparison { from, to, counts, items, pairs, skipped, risk })
+    Ok(Comparison { from, to, counts, items: Vec::new(), pairs, skipped, risk, persons, groups, held })
+}
+
+/// How many facts the later side has in all, where it is sealed and all of them are compared.
+fn sealed(from: &Side, to: &Side, pairs: &[Pair]) -> Option<u64> {
+    let shown = to.asked.iter().filter(|asked| asked.shown.is_ok()).count();
+    let both = (from.view.kind, to.view.kind) == (SideKind::Snapshot, SideKind::Snapshot);
+    to.view.facts.map(u64::from).filter(|_| both && shown == pairs.len())
 }
 
 /// Both are jobs or snapshots about one object, or one subject, or the whole base.
@@ -109,179 +184,13 @@ fn fits(from: &Side, to: &Side) -> Result<(), HistoryError> {
     Err(HistoryError::NotComparable(format!("{}, {}", told(a), told(b))))
 }
 
-/// Adds the differences of all pairs to `items`; gives for each pair how many facts are on both sides.
-fn grouped(
-    book: &Book<'_>,
-    pairs: &[Pair],
-    only: Option<&Subject>,
-    items: &mut Vec<Item>,
-) -> Result<Vec<(usize, u64)>, HistoryError> {
-    // Two queries of one source about one subject may show the same fact: then what came in one of them may be no news.
-    let mut together: BTreeMap<(&str, &Subject), Vec<usize>> = BTreeMap::new();
+/// Which pairs are compared together. A fact belongs to one source, so that the answers of a source are all that may show
+/// it. Of the whole base, where a source has as many answers as there are objects, those about one of them.
+fn together(pairs: &[Pair], kind: SideKind) -> Vec<Vec<usize>> {
+    let mut together: BTreeMap<(&str, Option<&Subject>), Vec<usize>> = BTreeMap::new();
     for (at, pair) in pairs.iter().enumerate() {
-        together.entry((&pair.source, &pair.subject)).or_default().push(at);
+        let about = (kind == SideKind::World).then_some(&pair.subject);
+        together.entry((&pair.source, about)).or_default().push(at);
     }
-    let mut out = Vec::new();
-    for (_, members) in together {
-        let Some(first) = members.first().copied() else { continue };
-        let (added, gone, same) = match (members.as_slice(), only) {
-            ([_], None) => differences(book, pairs.get(first))?,
-            _ => plainly(book, members.iter().filter_map(|at| pairs.get(*at)), only)?,
-        };
-        let before = items.len();
-        things(book, first, pairs.get(first), &added, &gone, items)?;
-        let changed = items.iter().skip(before).filter(|item| item.op == Op::Changed).count();
-        debug_assert!(changed <= added.len());
-        out.push((first, same));
-    }
-    Ok(out)
-}
-
-type Found = (Vec<FactId>, Vec<FactId>, u64);
-
-/// By the trees: reads only what differs.
-fn differences(book: &Book<'_>, pair: Option<&Pair>) -> Result<Found, StoreError> {
-    let Some(pair) = pair else { return Ok((Vec::new(), Vec::new(), 0)) };
-    if pair.from.root == pair.to.root {
-        return Ok((Vec::new(), Vec::new(), u64::from(pair.to.facts)));
-    }
-    let mut diff = Diff::new(book.rows, pair.from.root, pair.to.root)?;
-    let (mut added, mut gone) = (Vec::new(), Vec::new());
-    for change in diff.by_ref() {
-        match change? {
-            Change::Added(id) => added.push(id),
-            Change::Gone(id) => gone.push(id),
-        }
-    }
-    Ok((added, gone, diff.unchanged()))
-}
-
-/// By whole sets, for those of several queries together, or of one subject only.
-fn plainly<'p>(
-    book: &Book<'_>,
-    pairs: impl Iterator<Item = &'p Pair>,
-    only: Option<&Subject>,
-) -> Result<Found, StoreError> {
-    let (mut from, mut to) = (BTreeSet::new(), BTreeSet::new());
-    for pair in pairs {
-        from.extend(facts::set(book.rows, pair.from.root)?);
-        to.extend(facts::set(book.rows, pair.to.root)?);
-    }
-    if let Some(only) = only {
-        let about = |id: &FactId| -> Result<bool, StoreError> {
-            let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
-            Ok(row.is_some_and(|row| subject_of(&row) == only))
-        };
-        for set in [&mut from, &mut to] {
-            let mut failed = None;
-            set.retain(|id| about(id).map_err(|error| failed = Some(error)).unwrap_or(false));
-            failed.map_or(Ok(()), Err)?;
-        }
-    }
-    let (added, gone) = (to.difference(&from).copied().collect(), from.difference(&to).copied().collect());
-    Ok((added, gone, from.intersection(&to).count() as u64))
-}
-
-/// Whom a fact is about.
-pub fn subject_of(row: &FactRow) -> &Subject {
-    match &row.body {
-        Sealable::Plain(fact) => &fact.subject,
-        Sealable::Sealed(sealed) => &sealed.subject,
-    }
-}
-
-/// Facts that came and went as things: the same thing with other attributes is a change.
-fn things(
-    book: &Book<'_>,
-    place: usize,
-    pair: Option<&Pair>,
-    added: &[FactId],
-    gone: &[FactId],
-    items: &mut Vec<Item>,
-) -> Result<(), StoreError> {
-    let Some(pair) = pair else { return Ok(()) };
-    let read = |id: &FactId| -> Result<Option<Fact>, StoreError> {
-        let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
-        Ok(row.and_then(|row| persons::open(book.vault, &row.body)).map(Fact::from))
-    };
-    let item =
-        |op, thing, from, to| Item { op, thing, from, to, attrs: BTreeMap::new(), by_connector: false, pair: place };
-    let mut before: BTreeMap<Thing, Vec<(FactId, Fact)>> = BTreeMap::new();
-    for id in gone {
-        match read(id)? {
-            Some(fact) => before.entry(thing(&fact)).or_default().push((*id, fact)),
-            None => items.push(item(Op::Gone, None, Some(*id), None)),
-        }
-    }
-    for id in added {
-        let Some(fact) = read(id)? else {
-            items.push(item(Op::Added, None, None, Some(*id)));
-            continue;
-        };
-        let thing = thing(&fact);
-        match before.get_mut(&thing).and_then(Vec::pop) {
-            Some((old, was)) => items.push(Item {
-                attrs: changed(&was.attrs, &fact.attrs),
-                by_connector: was.connector != fact.connector,
-                ..item(Op::Changed, Some(thing), Some(old), Some(*id))
-            }),
-            None => items.push(item(Op::Added, Some(thing), None, Some(*id))),
-        }
-    }
-    let left = before.into_iter().flat_map(|(thing, facts)| facts.into_iter().map(move |(id, _)| (thing.clone(), id)));
-    let left: Vec<Item> = left.map(|(thing, id)| item(Op::Gone, Some(thing), Some(id), None)).collect();
-    // Under another version of the connector most of what was there is named anew: that is no news of the world.
-    let renamed = left.len() >= BY_FORM_LEAST && left.len() * 2 >= pair.from.facts as usize;
-    items.extend(left);
-    if renamed && connector(book, &pair.from.observation)? != connector(book, &pair.to.observation)? {
-        for item in items.iter_mut().filter(|item| item.pair == place) {
-            item.by_connector = true;
-        }
-    }
-    Ok(())
-}
-
-fn connector(book: &Book<'_>, observation: &ObservationId) -> Result<Option<u32>, StoreError> {
-    Ok(book.rows.row::<ObservationRow>(observation.as_bytes())?.map(|row| row.recorded.connector))
-}
-
-fn thing(fact: &Fact) -> Thing {
-    Thing {
-        source: fact.source.clone(),
-        kind: fact.kind.clone(),
-        subject: fact.subject.clone(),
-        matched: fact.matched,
-        identity: fact.identity.clone(),
-    }
-}
-
-fn changed(before: &Attrs, after: &Attrs) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let both = names.into_iter().map(|name| (name.clone(), (before.get(name).cloned(), after.get(name).cloned())));
-    both.filter(|(_, (before, after))| before != after).collect()
-}
-
-/// Changes in which nearly all things of a source changed the same attributes come from its form.
-fn by_form(items: &mut [Item], pair: usize, unchanged: u64) {
-    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-    let mut changed = 0;
-    for item in items.iter().filter(|item| item.pair == pair && item.op == Op::Changed) {
-        changed += 1;
-        for name in item.attrs.keys() {
-            *counted.entry(name.clone()).or_default() += 1;
-        }
-    }
-    let common = changed + usize::try_from(unchanged).unwrap_or(usize::MAX);
-    if common < BY_FORM_LEAST {
-        return;
-    }
-    counted.retain(|_, count| *count as f64 >= common as f64 * BY_FORM);
-    for item in items.iter_mut().filter(|item| item.pair == pair && item.op == Op::Changed) {
-        item.by_connector |= item.attrs.keys().all(|name| counted.contains_key(name));
-    }
-}
-
-/// Whether a fact can't be told any more.
-pub fn is_erased(book: &Book<'_>, row: &FactRow) -> bool {
-    matches!(row.body, Sealable::Sealed(_)) && erased(book, subject_of(row))
+    together.into_values().collect()
 }

@@ -1,36 +1,76 @@
 //! What was known of a subject at a moment, and how each fact about it came and went.
 
-use super::compare::subject_of;
+use super::things::subject_of;
 use crate::explain::time::rfc3339;
 use crate::explain::{self, Context, FactView};
 use mirano_replay::history::{self, Moment};
 use mirano_replay::rows::{FactRow, ObservationRow};
 use mirano_replay::store::{Read, ReadExt, StoreError, Table, decode_row};
+use mirano_replay::tree;
 use mirano_replay::tree::diff::{Change, Diff};
-use mirano_replay::{facts, tree};
+use mirano_replay::tree::union::{Found, UnionDiff};
 use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// Facts about a subject that its queries showed at a moment, or show now; each with the observation that shows it.
-pub fn shown_about(
+/// What answered the queries about a subject at a moment, or answers them now; their facts may be about others too.
+pub fn answers_about(
     rows: &dyn Read,
     subject: &Subject,
     moment: Option<&Moment>,
-) -> Result<BTreeMap<FactId, Arc<ObservationRow>>, StoreError> {
-    let mut shown = BTreeMap::new();
-    for query in history::queries_about(rows, subject)? {
-        let Some(observation) = history::observation_at(rows, query, moment)? else { continue };
-        let observation = Arc::new(observation);
-        for id in facts::set(rows, observation.recorded.facts_root)? {
-            if rows.row::<FactRow>(id.as_bytes())?.is_some_and(|row| subject_of(&row) == subject) {
-                shown.entry(id).or_insert_with(|| Arc::clone(&observation));
-            }
-        }
+) -> Result<Vec<ObservationRow>, StoreError> {
+    let queries = history::queries_about(rows, subject)?;
+    let answers = queries.into_iter().map(|query| history::observation_at(rows, query, moment));
+    answers.filter_map(Result::transpose).collect()
+}
+
+/// A part of the facts that some answers show.
+#[derive(Debug, Default)]
+pub struct FactsPage {
+    /// The facts, in the order of their ids.
+    pub items: Vec<FactView>,
+    /// Which of the answers shows each.
+    pub shown_by: Vec<usize>,
+    /// There are more after this one.
+    pub next: Option<FactId>,
+}
+
+/// Facts that some answers show and that are wanted, after one, in the order of ids, so many at most; of several answers that
+/// show a fact the first speaks for it. Reads no more of the answers than it gives.
+pub fn facts_page(
+    ctx: &Context<'_>,
+    answers: &[ObservationRow],
+    after: Option<FactId>,
+    limit: usize,
+    wanted: impl Fn(&FactView) -> bool,
+) -> Result<FactsPage, StoreError> {
+    let roots: Vec<Root> = answers.iter().map(|answer| answer.recorded.facts_root).collect();
+    let mut union = UnionDiff::new(ctx.rows, &[], &roots)?;
+    if let Some(after) = &after {
+        union.pass(after)?;
     }
-    Ok(shown)
+    let mut volatile: BTreeMap<usize, BTreeMap<FactId, Attrs>> = BTreeMap::new();
+    let (mut page, mut last) = (FactsPage::default(), None);
+    for found in union {
+        let Found { change, set } = found?;
+        let Some(answer) = answers.get(set) else { continue };
+        let volatile = match volatile.entry(set) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(explain::volatile_of(ctx, answer.recorded.observation)?),
+        };
+        let fact = explain::fact_in(ctx, change.id(), answer, volatile)?;
+        let Some(fact) = fact.filter(&wanted) else { continue };
+        if page.items.len() == limit {
+            page.next = last;
+            break;
+        }
+        last = Some(change.id());
+        page.items.push(fact);
+        page.shown_by.push(set);
+    }
+    Ok(page)
 }
 
 /// The last observation that showed a fact, as known at a moment; none when it was not known yet.

@@ -1,4 +1,4 @@
-//! A page of a comparison, ready to be shown.
+//! A comparison, ready to be shown: page by page, or line by line.
 
 use super::compare::{Comparison, Item, Thing};
 use super::model::*;
@@ -14,6 +14,77 @@ use mirano_schemas::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// So many answers of each side are kept at hand while differences are shown.
+const AT_HAND: usize = 64;
+
+/// Shows the differences of a comparison.
+pub struct Renderer<'a> {
+    comparison: &'a Comparison,
+    from: Facts<'a>,
+    to: Facts<'a>,
+}
+
+impl<'a> Renderer<'a> {
+    /// Of a comparison.
+    pub fn new(book: &'a Book<'a>, policy: &'a Policy, comparison: &'a Comparison) -> Self {
+        let context = |moment: &Moment| Context {
+            rows: book.rows,
+            policy,
+            vault: book.vault,
+            now: moment.at,
+            lang: Lang::default(),
+            as_of: Some(moment.clone()),
+        };
+        let facts = |moment: &Moment| Facts { ctx: context(moment), seen: BTreeMap::new() };
+        Self { comparison, from: facts(&comparison.from.moment), to: facts(&comparison.to.moment) }
+    }
+
+    /// One difference.
+    pub fn item(&mut self, item: &Item) -> Result<ItemView, StoreError> {
+        let pairs = &self.comparison.pairs;
+        let before = match (item.from, pairs.get(item.from_pair)) {
+            (Some(id), Some(pair)) => self.from.view(id, pair.from.observation)?,
+            _ => None,
+        };
+        let after = match (item.to, pairs.get(item.to_pair)) {
+            (Some(id), Some(pair)) => self.to.view(id, pair.to.observation)?,
+            _ => None,
+        };
+        Ok(view(item, before, after))
+    }
+
+    /// All that belongs to the whole, and no difference.
+    pub fn head(&mut self) -> Result<DiffView, StoreError> {
+        let comparison = self.comparison;
+        let mut receipts = Vec::new();
+        // Of the whole base these would be as many as its answers.
+        if comparison.from.view.kind != SideKind::World {
+            for pair in comparison.pairs.iter().filter(|pair| pair.from.observation != pair.to.observation) {
+                let before = self.from.answer(pair.from.observation)?;
+                let Some((before, after)) = before.zip(self.to.answer(pair.to.observation)?) else { continue };
+                let (source, subject) = (pair.source.clone(), pair.subject.to_string());
+                receipts.push(ReceiptMoved { source, subject, from: before, to: after });
+            }
+        }
+        let skipped = comparison.skipped.iter().map(|skipped| NotCompared {
+            source: skipped.source.clone(),
+            subject: skipped.subject.to_string(),
+            side: skipped.side.to_owned(),
+            reason: skipped.reason.word().to_owned(),
+        });
+        Ok(DiffView {
+            from: comparison.from.view.clone(),
+            to: comparison.to.view.clone(),
+            counts: comparison.counts,
+            items: Vec::new(),
+            next_cursor: None,
+            not_compared: skipped.collect(),
+            receipts,
+            risk: comparison.risk.clone(),
+        })
+    }
+}
+
 /// The items `skip..skip + limit` of a comparison, with all that belongs to the whole. No cursor is set.
 pub fn page(
     book: &Book<'_>,
@@ -22,60 +93,31 @@ pub fn page(
     skip: usize,
     limit: usize,
 ) -> Result<DiffView, HistoryError> {
-    let context = |moment: &Moment| Context {
-        rows: book.rows,
-        policy,
-        vault: book.vault,
-        now: moment.at,
-        lang: Lang::default(),
-        as_of: Some(moment.clone()),
-    };
-    let mut from = Facts { ctx: context(&comparison.from.moment), seen: BTreeMap::new() };
-    let mut to = Facts { ctx: context(&comparison.to.moment), seen: BTreeMap::new() };
-    let mut items = Vec::new();
+    let mut renderer = Renderer::new(book, policy, comparison);
+    let mut view = renderer.head()?;
     for item in comparison.items.iter().skip(skip).take(limit) {
-        let pair = comparison.pairs.get(item.pair);
-        let before = match (item.from, pair) {
-            (Some(id), Some(pair)) => from.view(id, pair.from.observation)?,
-            _ => None,
-        };
-        let after = match (item.to, pair) {
-            (Some(id), Some(pair)) => to.view(id, pair.to.observation)?,
-            _ => None,
-        };
-        items.push(view(item, before, after));
+        view.items.push(renderer.item(item)?);
     }
-    let mut receipts = Vec::new();
-    // Of the whole base these would be as many as its answers.
-    if comparison.from.view.kind != SideKind::World {
-        for pair in comparison.pairs.iter().filter(|pair| pair.from.observation != pair.to.observation) {
-            let (Some(before), Some(after)) = (from.answer(pair.from.observation)?, to.answer(pair.to.observation)?)
-            else {
-                continue;
-            };
-            let (source, subject) = (pair.source.clone(), pair.subject.to_string());
-            receipts.push(ReceiptMoved { source, subject, from: before, to: after });
-        }
-    }
-    Ok(DiffView {
-        from: comparison.from.view.clone(),
-        to: comparison.to.view.clone(),
-        counts: comparison.counts,
-        items,
-        next_cursor: None,
-        not_compared: comparison
-            .skipped
-            .iter()
-            .map(|skipped| NotCompared {
-                source: skipped.source.clone(),
-                subject: skipped.subject.to_string(),
-                side: skipped.side.to_owned(),
-                reason: skipped.reason.word().to_owned(),
-            })
-            .collect(),
-        receipts,
-        risk: comparison.risk.clone(),
-    })
+    Ok(view)
+}
+
+/// A comparison of any size, line by line: the first is all that belongs to the whole, then one for each difference in the order
+/// in which they are found, at last `{"end": true, "items": n}`, without which it was cut. `line` takes each; an error of it ends.
+pub fn lines(
+    book: &Book<'_>,
+    policy: &Policy,
+    survey: &Comparison,
+    line: &mut dyn FnMut(String) -> Result<(), HistoryError>,
+) -> Result<(), HistoryError> {
+    let text = |error: serde_json::Error| HistoryError::Store(StoreError::Storage(error.to_string()));
+    let mut renderer = Renderer::new(book, policy, survey);
+    line(serde_json::to_string(&renderer.head()?).map_err(text)?)?;
+    let mut items = 0u64;
+    survey.each(book, &mut |item| {
+        items += 1;
+        line(serde_json::to_string(&renderer.item(&item)?).map_err(text)?)
+    })?;
+    line(serde_json::json!({ "end": true, "items": items }).to_string())
 }
 
 fn view(item: &Item, from: Option<FactView>, to: Option<FactView>) -> ItemView {
@@ -115,6 +157,9 @@ impl Facts<'_> {
             Some(row) => Some(Arc::new((row, explain::volatile_of(&self.ctx, id)?))),
             None => None,
         };
+        if self.seen.len() >= AT_HAND {
+            self.seen.clear();
+        }
         self.seen.insert(id, seen.clone());
         Ok(seen)
     }

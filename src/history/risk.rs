@@ -15,38 +15,45 @@ use std::sync::Arc;
 
 type Rated = (Assessment, u64);
 
-/// What moved the risk from one assessment to another.
-pub fn moved(
-    book: &Book<'_>,
-    from: Option<&Rated>,
-    to: Option<&Rated>,
-    items: &[Item],
-) -> Result<RiskMoved, HistoryError> {
-    let (before, after) = (Half::of(book, from)?, Half::of(book, to)?);
-    let mut named = BTreeSet::new();
-    for factor in before.factors().chain(after.factors()) {
-        named.extend(factor.facts.iter().copied());
+/// What became of the facts that an assessment names: gathered while differences go by.
+pub struct Moves {
+    named: BTreeSet<FactId>,
+    ops: BTreeMap<FactId, Op>,
+}
+
+impl Moves {
+    /// Between two assessments.
+    pub fn between(from: Option<&Rated>, to: Option<&Rated>) -> Self {
+        let factors = from.into_iter().chain(to).flat_map(|(assessment, _)| &assessment.factors);
+        Self { named: factors.flat_map(|factor| factor.facts.iter().copied()).collect(), ops: BTreeMap::new() }
     }
-    let mut ops = BTreeMap::new();
-    for item in items {
-        for id in [item.from, item.to].into_iter().flatten().filter(|id| named.contains(id)) {
-            ops.insert(id, item.op);
+
+    /// Takes a difference in.
+    pub fn take(&mut self, item: &Item) {
+        for id in [item.from, item.to].into_iter().flatten().filter(|id| self.named.contains(id)) {
+            self.ops.insert(id, item.op);
         }
     }
-    let rules: BTreeSet<&str> = before.factors().chain(after.factors()).map(|factor| factor.rule.as_str()).collect();
-    let mut because = Vec::new();
-    for rule in rules {
-        because.extend(of_rule(rule, &before, &after, &ops));
+
+    /// What moved the risk from one assessment to another.
+    pub fn told(&self, book: &Book<'_>, from: Option<&Rated>, to: Option<&Rated>) -> Result<RiskMoved, HistoryError> {
+        let (before, after) = (Half::of(book, from)?, Half::of(book, to)?);
+        let rules: BTreeSet<&str> =
+            before.factors().chain(after.factors()).map(|factor| factor.rule.as_str()).collect();
+        let mut because = Vec::new();
+        for rule in rules {
+            because.extend(of_rule(rule, &before, &after, &self.ops));
+        }
+        because.sort_by_key(|one| (-one.points.abs(), one.rule.clone()));
+        let level = |rated: Option<&Rated>| rated.map(|(assessment, _)| assessment.level.clone());
+        Ok(RiskMoved {
+            from: from.map(|(assessment, _)| assessment.score),
+            to: to.map(|(assessment, _)| assessment.score),
+            from_level: level(from),
+            to_level: level(to),
+            because,
+        })
     }
-    because.sort_by_key(|one| (-one.points.abs(), one.rule.clone()));
-    let level = |rated: Option<&Rated>| rated.map(|(assessment, _)| assessment.level.clone());
-    Ok(RiskMoved {
-        from: from.map(|(assessment, _)| assessment.score),
-        to: to.map(|(assessment, _)| assessment.score),
-        from_level: level(from),
-        to_level: level(to),
-        because,
-    })
 }
 
 /// One assessment, its rules, and what each fact earned by itself.

@@ -1,4 +1,6 @@
-//! References and risk.
+//! References, and differences however they are gone through.
+
+mod parts;
 
 use super::Reference;
 use mirano_schemas::Subject;

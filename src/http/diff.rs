@@ -1,17 +1,28 @@
 //! `GET /v1/diff`: what two snapshots, or two moments of a job, a subject or the whole base, differ in.
 
 use super::answer;
-use super::auth::User;
+use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Query, cursor, limit, place};
 use super::state::{AppState, log_access};
 use crate::history::model::DiffView;
 use crate::history::side::Side;
-use crate::history::{compare, render};
+use crate::history::{Book, Comparison, HELD, HistoryError, compare, render, survey};
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::Response;
-use mirano_schemas::{Level, Subject};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use mirano_schemas::Subject;
 use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// The media type of an answer of any size, a line for each difference.
+const LINES: &str = "application/x-ndjson";
+/// Lines are sent in pieces of about so many bytes.
+const PIECE: usize = 64 * 1024;
+/// Pieces on their way to the reader: one that does not read holds its answer up, nobody else.
+const BUFFERED: usize = 4;
 
 /// Which two sides.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,7 +37,8 @@ pub struct DiffQuery {
 ///
 /// A side is a snapshot's id, `job:<id>@<at>`, `<subject>@<at>` or `world@<cut>`; the last `@` splits, `<at>` is a time, a
 /// position or `now`. Only what has a complete answer on both sides is compared; the rest is listed in `not_compared`. The
-/// whole base needs the role `auditor`.
+/// whole base needs the role `auditor`. With `Accept: application/x-ndjson` all differences come as they are found, one JSON
+/// object a line: first all that belongs to the whole, then each difference, at last `{"end": true, "items": n}`.
 #[utoipa::path(get, path = "/v1/diff", tag = "snapshots",
     params(("from" = String, Query, description = "The earlier side"), ("to" = String, Query, description = "The later side"),
            ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
@@ -40,6 +52,7 @@ pub async fn get(
     State(state): State<AppState>,
     User(caller): User,
     at: At,
+    headers: HeaderMap,
     Query(query): Query<DiffQuery>,
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
@@ -51,15 +64,16 @@ pub async fn get(
         })
     };
     let (from, to) = (side("from", query.from)?, side("to", query.to)?);
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepted.split(',').any(|one| one.trim().starts_with(LINES)) {
+        return streamed(state, caller, at, from, to).await;
+    }
     let view = tokio::task::spawn_blocking(move || -> Result<DiffView> {
         let policy = state.policy()?;
         state.history(&caller, |book| {
-            let open = |name: &str, text: &str| {
-                Side::open(book, text).map_err(|error| Problem::from(error).at(name, "is no such side"))
-            };
-            let (from, to) = (open("from", &from)?, open("to", &to)?);
+            let (from, to) = (open(book, "from", &from)?, open(book, "to", &to)?);
             // Moments are written out, so that a page that was begun now goes on as it began.
-            let list = format!("diff of {} and {}", from.view.r#ref, to.view.r#ref);
+            let list = list(&from, &to);
             let skip = match query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
                 Some(place) => place.first_chunk().map_or(0, |place| u64::from_be_bytes(*place)),
                 None => 0,
@@ -70,17 +84,67 @@ pub async fn get(
             if comparison.items.len() > skip.saturating_add(limit) {
                 view.next_cursor = Some(cursor(&list, &((skip + limit) as u64).to_be_bytes()));
             }
-            let persons: Vec<Subject> = comparison
-                .items
-                .iter()
-                .filter_map(|item| item.thing.as_ref().map(|thing| thing.subject.clone()))
-                .filter(|subject| subject.level() == Level::Person)
-                .collect();
-            log_access(&caller, "diff", &list, &persons);
+            noted(&caller, &comparison);
             Ok(view)
         })
     })
     .await
     .map_err(Problem::internal)??;
     Ok(answer::json(&at, &view))
+}
+
+fn open(book: &Book<'_>, name: &str, text: &str) -> Result<Side> {
+    Side::open(book, text).map_err(|error| Problem::from(error).at(name, "is no such side"))
+}
+
+fn list(from: &Side, to: &Side) -> String {
+    format!("diff of {} and {}", from.view.r#ref, to.view.r#ref)
+}
+
+/// Differences of persons enter the access log.
+fn noted(caller: &Caller, comparison: &Comparison) {
+    let persons: Vec<Subject> = comparison.persons.iter().cloned().collect();
+    log_access(caller, "diff", &list(&comparison.from, &comparison.to), &persons);
+}
+
+/// All differences as lines. What can be refused is refused before the first; later errors cut the answer, which then has no end.
+async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: String) -> Result<Response> {
+    let (send, pieces) = mpsc::channel::<std::result::Result<Bytes, HistoryError>>(BUFFERED);
+    let (begun, begins) = oneshot::channel::<Result<()>>();
+    tokio::task::spawn_blocking(move || {
+        let mut begun = Some(begun);
+        let whole = state.policy().and_then(|policy| {
+            state.history(&caller, |book| {
+                let survey = survey(book, open(book, "from", &from)?, open(book, "to", &to)?, HELD)?;
+                noted(&caller, &survey);
+                // Nobody waits any more only if the reader went away, and then no piece is taken either.
+                if let Some(begun) = begun.take() {
+                    drop(begun.send(Ok(())));
+                }
+                let mut piece = Vec::with_capacity(PIECE);
+                render::lines(book, &policy, &survey, &mut |line| {
+                    piece.extend_from_slice(line.as_bytes());
+                    piece.push(b'\n');
+                    if piece.len() < PIECE {
+                        return Ok(());
+                    }
+                    let full = Bytes::from(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
+                    send.blocking_send(Ok(full)).map_err(|_| HistoryError::NobodyReads)
+                })?;
+                send.blocking_send(Ok(Bytes::from(piece))).map_err(|_| HistoryError::NobodyReads)?;
+                Ok(())
+            })
+        });
+        if let Err(problem) = whole {
+            match begun.take() {
+                Some(begun) => drop(begun.send(Err(problem))),
+                // The reader sees that the answer has no end.
+                None => drop(send.blocking_send(Err(HistoryError::Log("the answer was broken off".to_owned())))),
+            }
+        }
+    });
+    begins.await.map_err(Problem::internal)??;
+    let mut response = Body::from_stream(ReceiverStream::new(pieces)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(LINES));
+    Ok(answer::positioned(&at.cut, response))
 }

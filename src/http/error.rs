@@ -351,7 +351,7 @@ impl From<HistoryError> for Problem {
         let said = error.to_string();
         match error {
             HistoryError::Store(error) => error.into(),
-            HistoryError::Log(_) => Self::internal(said),
+            HistoryError::Log(_) | HistoryError::NobodyReads => Self::internal(said),
             HistoryError::NotFound(what) => Self::not_found(&what),
             HistoryError::BadMoment(_) => Self::new(Code::BadTime, said),
             HistoryError::NotComparable(_) => Self::new(Code::NotComparable, said)

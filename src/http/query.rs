@@ -6,7 +6,7 @@ use crate::explain::words::Lang;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
-use mirano_schemas::{Position, base32, from_base32};
+use mirano_schemas::{FactId, Position, base32, from_base32};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -166,6 +166,15 @@ pub fn place(list: &str, cursor: &str) -> Result<Vec<u8>> {
         return Err(bad());
     }
     Ok(place.to_vec())
+}
+
+/// The fact that a cursor names.
+pub fn fact_place(list: &str, text: &str) -> Result<FactId> {
+    let place = place(list, text)?;
+    let id = place.try_into().map_err(|_| {
+        Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "names no fact")
+    })?;
+    Ok(FactId(id))
 }
 
 fn check(list: &str, place: &[u8]) -> [u8; 4] {

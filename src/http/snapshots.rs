@@ -3,19 +3,19 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Problem, Result};
-use super::query::{At, Page, Query, cursor, limit, place};
+use super::query::{At, Page, Query, cursor, fact_place, limit};
 use super::state::{AppState, log_access};
+use super::world::{WorldView, of_world};
 use crate::explain::model::{ReceiptView, SnapshotRefView};
 use crate::explain::words::Lang;
 use crate::explain::{self, FactView};
+use crate::history::known;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use mirano_replay::facts;
 use mirano_replay::rows::{JobRow, ObservationRow, SnapshotRow};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{FactId, Level, Receipt, SnapshotId};
+use mirano_schemas::{Level, Receipt, SnapshotId, Subject};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A sealed snapshot.
@@ -117,6 +117,8 @@ pub async fn of_job(
 }
 
 /// Read a snapshot
+///
+/// Of a job; or of the whole base, for auditors: then what `POST /v1/world/seal` gave.
 #[utoipa::path(get, path = "/v1/snapshots/{id}", tag = "snapshots", params(("id" = String, Path)),
     responses((status = 200, description = "The snapshot", body = SnapshotView),
               (status = 404, description = "`not_found`", body = super::error::ProblemBody)))]
@@ -126,6 +128,9 @@ pub async fn get(
     at: At,
     Path(id): Path<String>,
 ) -> Result<Response> {
+    if let Some(world) = of_world(&state, &caller, &id)? {
+        return Ok(answer::json(&at, &WorldView::of(&id, &world)));
+    }
     let (view, _) = snapshot(&state, &caller, &id)?;
     Ok(answer::json(&at, &view))
 }
@@ -153,33 +158,22 @@ pub async fn facts_of(
     let limit = limit(query.limit)?;
     let (_, row) = snapshot(&state, &caller, &id)?;
     let list = format!("facts of {id}");
-    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
         let views = state.engine().views();
         let policy = state.policy()?;
         let ctx = state.context(&policy, Lang::default(), state.engine().now());
-        // Which receipt shows each fact; the first one speaks for it.
-        let mut shown: BTreeMap<FactId, Receipt> = BTreeMap::new();
+        let mut answers = Vec::new();
         for id in &row.body.receipts {
-            let Some(receipt) = views.row::<Receipt>(id.as_bytes())? else { continue };
-            for fact in facts::set(&**views, receipt.facts_root)? {
-                shown.entry(fact).or_insert_with(|| receipt.clone());
+            if let Some(receipt) = views.row::<Receipt>(id.as_bytes())? {
+                answers.extend(views.row::<ObservationRow>(receipt.observation.as_bytes())?);
             }
         }
-        let mut rest =
-            shown.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| id.0.as_slice() > after.as_slice()));
-        let (mut items, mut last, mut persons) = (Vec::new(), None, Vec::new());
-        for (id, receipt) in rest.by_ref().take(limit) {
-            last = Some(*id);
-            let Some(observation) = views.row::<ObservationRow>(receipt.observation.as_bytes())? else { continue };
-            let volatile = explain::volatile_of(&ctx, receipt.observation)?;
-            items.extend(explain::fact_in(&ctx, *id, &observation, &volatile)?);
-            if observation.recorded.subject.level() == Level::Person {
-                persons.push(observation.recorded.subject.clone());
-            }
-        }
+        let page = known::facts_page(&ctx, &answers, after, limit, |_| true)?;
+        let shown = page.shown_by.iter().filter_map(|at| answers.get(*at)).map(|answer| &answer.recorded.subject);
+        let persons: Vec<Subject> = shown.filter(|subject| subject.level() == Level::Person).cloned().collect();
         log_access(&caller, "snapshot_facts", &row.body.job.to_string(), &persons);
-        let next_cursor = rest.next().and(last).map(|last| cursor(&list, &last.0));
+        let (items, next_cursor) = (page.items, page.next.map(|last| cursor(&list, &last.0)));
         Ok(Page { items, next_cursor })
     })
     .await

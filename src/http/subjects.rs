@@ -5,7 +5,7 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
-use super::query::{At, Page, Query, cursor, limit, place};
+use super::query::{At, Page, Query, cursor, fact_place, limit, place};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, FactView};
@@ -155,25 +155,16 @@ pub async fn facts_of(
         return Err(Problem::new(Code::BadTime, "`valid_at` is not a date YYYY-MM-DD").at("valid_at", "can't be read"));
     }
     let list = format!("facts about {subject}");
-    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
         may_read(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
-        let shown = known::shown_about(&**state.engine().views(), &subject, moment.as_ref())?;
+        let answers = known::answers_about(&**state.engine().views(), &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let mut rest =
-            shown.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| id.0.as_slice() > after.as_slice()));
-        let (mut items, mut last) = (Vec::new(), None);
-        while items.len() < limit
-            && let Some((id, observation)) = rest.next()
-        {
-            last = Some(*id);
-            let volatile = explain::volatile_of(&ctx, observation.recorded.observation)?;
-            let fact = explain::fact_in(&ctx, *id, observation, &volatile)?;
-            items.extend(fact.filter(|fact| wanted(fact, &query)));
-        }
-        let next_cursor = rest.next().and(last).map(|last| cursor(&list, &last.0));
+        let about = |fact: &FactView| fact.subject == subject.0 && wanted(fact, &query);
+        let page = known::facts_page(&ctx, &answers, after, limit, about)?;
+        let (items, next_cursor) = (page.items, page.next.map(|last| cursor(&list, &last.0)));
         Ok(Page { items, next_cursor })
     })
     .await

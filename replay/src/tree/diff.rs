@@ -110,28 +110,57 @@ impl<S: NodeStore + ?Sized> Iterator for Diff<'_, S> {
 }
 
 /// The facts of one set in order, read as they are asked for.
-struct Side<'s, S: ?Sized> {
+pub(super) struct Side<'s, S: ?Sized> {
     store: &'s S,
     /// The next piece is the last.
     stack: Vec<Piece>,
 }
 
 impl<'s, S: NodeStore + ?Sized> Side<'s, S> {
-    fn open(store: &'s S, root: Root) -> Result<Self, StoreError> {
-        let mut stack = store.top(root)?.unwrap_or_default();
-        stack.reverse();
-        Ok(Self { store, stack })
+    pub(super) fn open(store: &'s S, root: Root) -> Result<Self, StoreError> {
+        Ok(Self::of(store, store.top(root)?.unwrap_or_default()))
     }
 
-    fn peek(&self) -> Option<&Piece> {
+    /// Of pieces in order.
+    pub(super) fn of(store: &'s S, mut pieces: Vec<Piece>) -> Self {
+        pieces.reverse();
+        Self { store, stack: pieces }
+    }
+
+    /// The next pieces, as far as they lie within a region that no piece reaches beyond.
+    pub(super) fn within<'a>(&'a self, region: &'a Piece) -> impl Iterator<Item = Piece> + use<'a, 's, S> {
+        self.stack.iter().rev().take_while(|piece| region.covers(piece.key())).copied()
+    }
+
+    /// Passes over them.
+    pub(super) fn skip(&mut self, region: &Piece) {
+        let inside = self.within(region).count();
+        self.stack.truncate(self.stack.len() - inside);
+    }
+
+    pub(super) fn peek(&self) -> Option<&Piece> {
         self.stack.last()
     }
 
     /// Looks into the next piece.
-    fn open_top(&mut self) -> Result<(), StoreError> {
+    pub(super) fn open_top(&mut self) -> Result<(), StoreError> {
         if let Some(Piece::Sub(child)) = self.stack.last().copied() {
             self.stack.pop();
             self.stack.extend(self.store.below(child.hash)?.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    /// Passes over all facts up to and with one.
+    pub(super) fn pass(&mut self, FactId(last): &FactId) -> Result<(), StoreError> {
+        while let Some(piece) = self.peek().copied() {
+            match piece {
+                Piece::Sub(_) if piece.covers(last) => self.open_top()?,
+                _ if piece.key() <= last => {
+                    self.stack.pop();
+                }
+                _ => break,
+            }
         }
         Ok(())
     }
@@ -154,15 +183,8 @@ impl<'s, S: NodeStore + ?Sized> Facts<'s, S> {
     /// From the first one that is greater than `after`.
     pub fn after(store: &'s S, root: Root, after: Option<FactId>) -> Result<Self, StoreError> {
         let mut side = Side::open(store, root)?;
-        let Some(FactId(after)) = after else { return Ok(Self(side)) };
-        while let Some(piece) = side.peek().copied() {
-            match piece {
-                Piece::Sub(_) if piece.covers(&after) => side.open_top()?,
-                _ if *piece.key() <= after => {
-                    side.stack.pop();
-                }
-                _ => break,
-            }
+        if let Some(after) = after {
+            side.pass(&after)?;
         }
         Ok(Self(side))
     }

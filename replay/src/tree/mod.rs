@@ -4,7 +4,8 @@
 //! other leaves give another one. The hashes are fixed byte by byte in `docs/FORMATS.md`, with vectors; why it is a
 //! compressed binary tree is in `docs/decisions/0001-fact-tree.md`.
 //!
-//! [`stored`] keeps sets of facts in tables, page by page, each page once; [`diff`] walks two of them. Neither changes a root.
+//! [`stored`] keeps sets of facts in tables, page by page, each page once; [`diff`] walks two of them, [`union`] two unions of
+//! several. None changes a root.
 //!
 //! Deliberately absent: proofs, which are in `crate::proof`.
 
@@ -13,6 +14,7 @@ pub mod diff;
 mod hash;
 pub mod page;
 pub mod stored;
+pub mod union;
 
 pub use build::{Leaf, Tree, TreeError};
 pub(crate) use build::{before, is_set};

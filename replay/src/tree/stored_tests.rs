@@ -3,6 +3,7 @@
 use super::diff::{Change, Diff, Facts};
 use super::page::{MOST_LEAVES, Piece};
 use super::stored::{self, NodeStore};
+use super::union::{Found, UnionDiff};
 use super::{Node, NodeHash};
 use crate::store::{MemoryStore, StoreError};
 use mirano_schemas::{FactId, Root};
@@ -110,6 +111,43 @@ proptest! {
     }
 
     #[test]
+    fn a_diff_of_unions_is_the_difference_of_unions((a, b) in sets(), (c, d) in sets(), cuts in any::<[u8; 4]>()) {
+        // Sets that are the same on both sides, that are on one side only, that overlap, and that are there twice.
+        let part = |set: &Set, cut: u8| set.iter().filter(|id| id.0[2] > cut).copied().collect::<Set>();
+        let from = [a.clone(), part(&c, cuts[0]), b.clone(), part(&d, cuts[1])];
+        let to = [part(&c, cuts[2]), a, part(&b, cuts[3]), d.clone(), d];
+        let mut store = MemoryStore::default();
+        let mut roots = |sets: &[Set]| sets.iter().map(|set| put(&mut store, None, set, &Set::new())).collect::<Vec<_>>();
+        let (before, after) = (roots(&from), roots(&to));
+        let union = |sets: &[Set]| sets.iter().flatten().copied().collect::<Set>();
+        let (was, is) = (union(&from), union(&to));
+        let mut diff = UnionDiff::new(&store, &before, &after).expect("readable");
+        let (mut added, mut gone, mut last) = (Set::new(), Set::new(), None);
+        for found in diff.by_ref() {
+            let Found { change, set } = found.expect("readable");
+            prop_assert!(last < Some(change.id()), "in order of id, each once");
+            last = Some(change.id());
+            let (sets, out) = match change {
+                Change::Added(_) => (&to[..], &mut added),
+                Change::Gone(_) => (&from[..], &mut gone),
+            };
+            prop_assert_eq!(sets.iter().position(|set| set.contains(&change.id())), Some(set));
+            out.insert(change.id());
+        }
+        prop_assert_eq!(added, is.difference(&was).copied().collect::<Set>());
+        prop_assert_eq!(gone, was.difference(&is).copied().collect::<Set>());
+        diff.count_crossing().expect("readable");
+        prop_assert_eq!(diff.unchanged() as usize, was.intersection(&is).count());
+        // A union by itself, from any fact on.
+        for last in is.iter().step_by(is.len() / 3 + 1).chain(was.first()) {
+            let mut union = UnionDiff::new(&store, &[], &after).expect("readable");
+            union.pass(last).expect("readable");
+            let rest: Vec<FactId> = union.map(|found| found.expect("readable").change.id()).collect();
+            prop_assert_eq!(rest, is.iter().filter(|id| *id > last).copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn a_union_is_the_union((a, b) in sets()) {
         let (mut store, first) = store_of(&a);
         let second = put(&mut store, None, &b, &Set::new());
@@ -188,6 +226,27 @@ fn a_diff_reads_what_differs_and_no_more() {
         assert_eq!((came, went, unchanged), (added, gone, facts - 5));
         // On each side the top, and for each of ten differences at most three pages below it.
         assert!(counting.1.get() <= 2 * (1 + 10 * 3), "{} pages of {facts} facts", counting.1.get());
+    }
+}
+
+#[test]
+fn a_diff_of_unions_reads_what_differs_and_no_more() {
+    for facts in [20_000u64, 100_000] {
+        // Two sets a side that share a third of their facts, a small one, and one that is the same on both sides.
+        let mut store = MemoryStore::default();
+        let mut of = |range: std::ops::Range<u64>| put(&mut store, None, &range.map(hashed).collect(), &Set::new());
+        let (one, two, small) = (of(0..facts), of(facts * 2 / 3..facts * 2), of(7 * facts..7 * facts + 500));
+        let (added, gone) = ((8 * facts..8 * facts + 5).map(hashed).collect(), (0..5).map(hashed).collect());
+        let other = put(&mut store, Some(one), &added, &gone);
+        let counting = Counting(&store, Cell::new(0));
+        let mut diff = UnionDiff::new(&counting, &[one, two, small], &[other, two, small]).expect("readable");
+        let found = diff.by_ref().collect::<Result<Vec<_>, _>>().expect("readable");
+        assert_eq!(found.len(), 10);
+        // As a diff of one pair, and beside it what the others hold at the same places.
+        assert!(counting.1.get() <= 3 * 2 * (1 + 10 * 3), "{} pages of {facts} facts", counting.1.get());
+        assert!(diff.crosses() && diff.unchanged() < 2 * facts);
+        diff.count_crossing().expect("readable");
+        assert_eq!(diff.unchanged(), facts * 2 - 5 + 500);
     }
 }
 

@@ -1,0 +1,347 @@
+//! Facts that came and went in a group of answers, as things: the same thing with other attributes is a change.
+//!
+//! Differences are handed over one by one. However many there are, only so many are held at once: more are gone through in
+//! parts, each part all that became of some of the things, and for each part the trees are walked again.
+
+use super::compare::{Item, Thing};
+use super::model::Op;
+use super::pairs::Pair;
+use super::{Book, HistoryError};
+use crate::core::persons;
+use mirano_replay::rows::{FactRow, ObservationRow};
+use mirano_replay::store::{Read, ReadExt, StoreError};
+use mirano_replay::tree::diff::{Change, Diff};
+use mirano_replay::tree::union::{Found, UnionDiff};
+use mirano_schemas::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So large a share of a source's things changes one attribute at once only when its form changed.
+const BY_FORM: f64 = 0.9;
+/// Fewer things than this say nothing about the form.
+const BY_FORM_LEAST: u64 = 20;
+/// So many differences are held at once.
+pub const HELD: usize = 100_000;
+/// Up to so many, what vanished is held with its content; of more it is read once more.
+const HELD_WHOLE: usize = 5_000;
+
+/// Takes differences as they come.
+pub type Sink<'s> = &'s mut dyn FnMut(Item) -> Result<(), HistoryError>;
+
+/// Answers whose facts are compared together, because one source gave them: a fact that two of them show came or went once.
+pub struct Group<'b> {
+    pub book: &'b Book<'b>,
+    pub pairs: &'b [Pair],
+    /// Which of the pairs.
+    pub members: &'b [usize],
+    /// Only facts about this subject.
+    pub only: Option<&'b Subject>,
+    /// So many differences are held at once.
+    pub held: usize,
+}
+
+/// How many facts both sides of a group show, as far as that is known.
+pub enum Same<'b> {
+    /// So many.
+    Counted(u64),
+    /// Several answers may show the same fact, and who wants to know has to read them.
+    Crossing(Box<UnionDiff<'b, dyn Read + 'b>>),
+}
+
+impl Same<'_> {
+    /// How many, or at least how many.
+    pub fn known(&self) -> u64 {
+        match self {
+            Self::Counted(count) => *count,
+            Self::Crossing(diff) => diff.unchanged(),
+        }
+    }
+
+    /// How many; reads what it has to.
+    pub fn count(&mut self) -> Result<u64, StoreError> {
+        if let Self::Crossing(diff) = self {
+            diff.count_crossing()?;
+        }
+        Ok(self.known())
+    }
+}
+
+/// The trees of a group, walked side by side.
+pub enum Walk<'b> {
+    /// They are the same.
+    Same(u64),
+    /// One a side.
+    Pair(Diff<'b, dyn Read + 'b>),
+    /// Several a side.
+    Many(Box<UnionDiff<'b, dyn Read + 'b>>),
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<Found, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Same(_) => None,
+            Self::Pair(diff) => diff.next().map(|change| change.map(|change| Found { change, set: 0 })),
+            Self::Many(diff) => diff.next(),
+        }
+    }
+}
+
+/// A fact as it can be told.
+enum Told {
+    /// It is about somebody else.
+    Other,
+    /// Its person was erased.
+    Erased,
+    Fact(Box<Fact>),
+}
+
+impl<'b> Group<'b> {
+    /// Hands over what the two sides differ in, and tells what they have in common.
+    pub fn each(&self, sink: Sink<'_>) -> Result<Same<'b>, HistoryError> {
+        let (walk, came) = self.differences(sink)?;
+        Ok(match (self.only, walk) {
+            (Some(only), _) => Same::Counted(self.shown_about(only)?.saturating_sub(came)),
+            (None, Walk::Same(count)) => Same::Counted(count),
+            (None, Walk::Pair(diff)) => Same::Counted(diff.unchanged()),
+            (None, Walk::Many(diff)) if diff.crosses() => Same::Crossing(diff),
+            (None, Walk::Many(diff)) => Same::Counted(diff.unchanged()),
+        })
+    }
+
+    /// Hands over what the two sides differ in; gives how many facts came, and the trees, walked to their end.
+    pub fn differences(&self, sink: Sink<'_>) -> Result<(Walk<'b>, u64), HistoryError> {
+        let mut walk = self.walk()?;
+        let (mut found, mut differences) = (Vec::new(), 0usize);
+        for change in walk.by_ref() {
+            let change = change?;
+            differences += 1;
+            if differences <= self.held {
+                found.push(change);
+            }
+        }
+        let parts = differences.div_ceil(self.held).max(1);
+        let mut came = 0;
+        if parts == 1 {
+            came += self.part(&found, sink)?;
+        } else {
+            drop(found);
+            for part in 0..parts {
+                let mut found = Vec::new();
+                for change in self.walk()? {
+                    let change = change?;
+                    if self.part_of(change.change.id(), parts)? == part {
+                        found.push(change);
+                    }
+                }
+                came += self.part(&found, sink)?;
+            }
+        }
+        Ok((walk, came))
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &'b Pair> + use<'b> {
+        let (members, pairs) = (self.members, self.pairs);
+        members.iter().filter_map(|at| pairs.get(*at))
+    }
+
+    fn walk(&self) -> Result<Walk<'b>, StoreError> {
+        let (from, to): (Vec<Root>, Vec<Root>) = self.pairs().map(|pair| (pair.from.root, pair.to.root)).unzip();
+        match (from.as_slice(), to.as_slice()) {
+            ([before], [after]) if before == after => {
+                Ok(Walk::Same(self.pairs().map(|pair| u64::from(pair.to.facts)).sum()))
+            }
+            ([before], [after]) => Ok(Walk::Pair(Diff::new(self.book.rows, *before, *after)?)),
+            _ => Ok(Walk::Many(Box::new(UnionDiff::new(self.book.rows, &from, &to)?))),
+        }
+    }
+
+    fn told(&self, id: &FactId) -> Result<Told, StoreError> {
+        let row: Option<FactRow> = self.book.rows.row(id.as_bytes())?;
+        if self.only.is_some_and(|only| row.as_ref().is_none_or(|row| subject_of(row) != only)) {
+            return Ok(Told::Other);
+        }
+        let Some(row) = row else { return Ok(Told::Erased) };
+        let fact = persons::open(self.book.vault, &row.body).map(Fact::from);
+        Ok(fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact))))
+    }
+
+    /// In which part a fact is looked at: facts of one thing in the same one.
+    fn part_of(&self, id: FactId, parts: usize) -> Result<usize, HistoryError> {
+        let digest = match self.told(&id)? {
+            Told::Fact(fact) => digest(&thing(&fact))?,
+            Told::Erased | Told::Other => id.0,
+        };
+        let (start, _) = digest.split_first_chunk::<8>().ok_or_else(|| HistoryError::Log("a short hash".to_owned()))?;
+        Ok(usize::try_from(u64::from_le_bytes(*start) % parts as u64).unwrap_or_default())
+    }
+
+    /// Pairs what came with what went; gives how many came.
+    fn part(&self, found: &[Found], sink: Sink<'_>) -> Result<u64, HistoryError> {
+        let pair = |found: &Found| self.members.get(found.set).copied().unwrap_or_default();
+        let item = |op, thing, from, to, pair| Item {
+            op,
+            thing,
+            from,
+            to,
+            attrs: BTreeMap::new(),
+            by_connector: false,
+            from_pair: pair,
+            to_pair: pair,
+        };
+        let whole = found.len() <= HELD_WHOLE;
+        let mut before: BTreeMap<[u8; 32], Vec<(FactId, usize, Option<Box<Fact>>)>> = BTreeMap::new();
+        for one in found {
+            let Change::Gone(id) = one.change else { continue };
+            match self.told(&id)? {
+                Told::Other => {}
+                Told::Erased => sink(item(Op::Gone, None, Some(id), None, pair(one)))?,
+                Told::Fact(fact) => {
+                    let held = (id, pair(one), whole.then_some(fact.clone()));
+                    before.entry(digest(&thing(&fact))?).or_default().push(held);
+                }
+            }
+        }
+        let again = |id: &FactId, held: Option<Box<Fact>>| -> Result<Option<Box<Fact>>, StoreError> {
+            match held {
+                Some(fact) => Ok(Some(fact)),
+                None => Ok(match self.told(id)? {
+                    Told::Fact(fact) => Some(fact),
+                    Told::Erased | Told::Other => None,
+                }),
+            }
+        };
+        let mut came = 0;
+        for one in found {
+            let Change::Added(id) = one.change else { continue };
+            let fact = match self.told(&id)? {
+                Told::Other => continue,
+                Told::Erased => {
+                    came += 1;
+                    sink(item(Op::Added, None, None, Some(id), pair(one)))?;
+                    continue;
+                }
+                Told::Fact(fact) => fact,
+            };
+            came += 1;
+            let thing = thing(&fact);
+            match before.get_mut(&digest(&thing)?).and_then(Vec::pop) {
+                Some((old, from_pair, held)) => {
+                    let was = again(&old, held)?;
+                    sink(Item {
+                        attrs: was.as_ref().map(|was| changed(&was.attrs, &fact.attrs)).unwrap_or_default(),
+                        by_connector: was.is_some_and(|was| was.connector != fact.connector),
+                        from_pair,
+                        ..item(Op::Changed, Some(thing), Some(old), Some(id), pair(one))
+                    })?;
+                }
+                None => sink(item(Op::Added, Some(thing), None, Some(id), pair(one)))?,
+            }
+        }
+        for (id, pair, held) in before.into_values().flatten() {
+            let thing = again(&id, held)?.map(|fact| self::thing(&fact));
+            sink(item(Op::Gone, thing, Some(id), None, pair))?;
+        }
+        Ok(came)
+    }
+
+    /// How many facts about a subject the later side shows. Reads all that it shows.
+    fn shown_about(&self, only: &Subject) -> Result<u64, StoreError> {
+        let roots: Vec<Root> = self.pairs().map(|pair| pair.to.root).collect();
+        let mut count = 0;
+        for found in UnionDiff::new(self.book.rows, &[], &roots)? {
+            let row: Option<FactRow> = self.book.rows.row(found?.change.id().as_bytes())?;
+            count += u64::from(row.is_some_and(|row| subject_of(&row) == only));
+        }
+        Ok(count)
+    }
+}
+
+/// Whom a fact is about.
+pub fn subject_of(row: &FactRow) -> &Subject {
+    match &row.body {
+        Sealable::Plain(fact) => &fact.subject,
+        Sealable::Sealed(sealed) => &sealed.subject,
+    }
+}
+
+fn thing(fact: &Fact) -> Thing {
+    Thing {
+        source: fact.source.clone(),
+        kind: fact.kind.clone(),
+        subject: fact.subject.clone(),
+        matched: fact.matched,
+        identity: fact.identity.clone(),
+    }
+}
+
+/// What stands for a thing while many are held.
+fn digest(thing: &Thing) -> Result<[u8; 32], StoreError> {
+    let parts = (&thing.source, &thing.kind, &thing.subject, &thing.matched, &thing.identity);
+    let bytes = codec::encode(&parts).map_err(|error| StoreError::Storage(error.to_string()))?;
+    Ok(*blake3::hash(&bytes).as_bytes())
+}
+
+fn changed(before: &Attrs, after: &Attrs) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let both = names.into_iter().map(|name| (name.clone(), (before.get(name).cloned(), after.get(name).cloned())));
+    both.filter(|(_, (before, after))| before != after).collect()
+}
+
+/// What tells a change of the way of reading from news of the world, once all of a group was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    changed: u64,
+    by_attr: BTreeMap<String, u64>,
+    vanished: u64,
+    /// Under another version of the connector most of what was there is named anew.
+    renamed: bool,
+}
+
+impl Form {
+    /// Takes a difference in.
+    pub fn take(&mut self, item: &Item) {
+        match item.op {
+            Op::Changed => {
+                self.changed += 1;
+                for name in item.attrs.keys() {
+                    *self.by_attr.entry(name.clone()).or_default() += 1;
+                }
+            }
+            Op::Gone if item.thing.is_some() => self.vanished += 1,
+            Op::Gone | Op::Added => {}
+        }
+    }
+
+    /// Whether it hangs on how many facts are unchanged, of which at least `known` are.
+    pub fn asks(&self, known: u64) -> bool {
+        self.by_attr.values().any(|count| *count as f64 >= (self.changed + known) as f64 * BY_FORM)
+    }
+
+    /// Takes the rest in: all that a group says.
+    pub fn settle(&mut self, group: &Group<'_>, unchanged: u64) -> Result<(), StoreError> {
+        let common = self.changed + unchanged;
+        self.by_attr.retain(|_, count| common >= BY_FORM_LEAST && *count as f64 >= common as f64 * BY_FORM);
+        let shown: u64 = group.pairs().map(|pair| u64::from(pair.from.facts)).sum();
+        if self.vanished >= BY_FORM_LEAST && self.vanished * 2 >= shown {
+            for pair in group.pairs() {
+                let before = connector(group.book, &pair.from.observation)?;
+                self.renamed |= before != connector(group.book, &pair.to.observation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says of a difference what the whole group says of it.
+    pub fn mark(&self, item: &mut Item) {
+        // Changes in which nearly all things of a source changed the same attributes come from its form.
+        let by_form = item.op == Op::Changed
+            && !self.by_attr.is_empty()
+            && item.attrs.keys().all(|name| self.by_attr.contains_key(name));
+        item.by_connector |= self.renamed || by_form;
+    }
+}
+
+fn connector(book: &Book<'_>, observation: &ObservationId) -> Result<Option<u32>, StoreError> {
+    Ok(book.rows.row::<ObservationRow>(observation.as_bytes())?.map(|row| row.recorded.connector))
+}
