@@ -14,5 +14,7 @@ mod history;
 #[path = "audit/python.rs"]
 mod python;
 mod support;
+#[path = "audit/views.rs"]
+mod views;
 #[path = "audit/whole.rs"]
 mod whole;

@@ -4,6 +4,8 @@
 
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/erased.rs"]
+mod erased;
 #[path = "http/errors.rs"]
 mod errors;
 #[path = "http/events.rs"]

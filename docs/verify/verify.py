@@ -105,45 +105,41 @@ def commit_root(leaves):
     return leaves[0]
 
 
+def climb(place, last, hashes):
+    """The way up from a place below `last`: each hash beside it, and whether it stands on the left."""
+    for other in hashes:
+        if last == 0:
+            raise Wrong("there are too many hashes")
+        left = place & 1 or place == last
+        yield left, other
+        while left and place and not place & 1:
+            place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    if last:
+        raise Wrong("there are too few hashes")
+
+
 def root_by_path(leaf, seq, size, path):
     if seq >= size:
         raise Wrong("the commit is not under the head")
-    place, last, root = seq, size - 1, leaf
-    for other in path:
-        if last == 0:
-            raise Wrong("the path is too long")
-        if place & 1 or place == last:
-            root = commit_node(other, root)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            root = commit_node(root, other)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise Wrong("the path is too short")
+    root = leaf
+    for left, other in climb(seq, size - 1, path):
+        root = commit_node(other, root) if left else commit_node(root, other)
     return root
 
 
 def roots_by_extension(old, old_root, new, hashes):
-    hashes = list(hashes)
-    if old & (old - 1) == 0:
-        hashes.insert(0, old_root)
+    """The roots over `old` and over `new` commits. A complete tree of the old ones is not sent along: its root is known."""
+    complete = old & (old - 1) == 0
+    first = second = old_root if complete else hashes[0]
     place, last = old - 1, new - 1
     while place & 1:
         place, last = place >> 1, last >> 1
-    first = second = hashes[0]
-    for other in hashes[1:]:
-        if last == 0:
-            raise Wrong("the extension is too long")
-        if place & 1 or place == last:
+    for left, other in climb(place, last, hashes if complete else hashes[1:]):
+        if left:
             first, second = commit_node(other, first), commit_node(other, second)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
         else:
             second = commit_node(second, other)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise Wrong("the extension is too short")
     return first, second
 
 
@@ -258,6 +254,17 @@ def events(body):
         yield number, version, reader.take(struct.unpack("<I", reader.take(4))[0])
 
 
+def snapshot_id(content):
+    return derive("mirano 2026 snapshot v1", struct.pack("<Q", len(content)) + content)
+
+
+def world_of(content):
+    """Of a snapshot of the whole base: id, facts root, number of facts, number of queries, cut."""
+    reader = Reader(content)
+    cut = reader.many(reader.position)
+    return snapshot_id(content), reader.take(32), reader.unsigned(), reader.unsigned(), cut
+
+
 def snapshot_of(content):
     """Id, facts root, number of facts, receipts root, receipts, observation roots, cut."""
     reader = Reader(content)
@@ -266,15 +273,15 @@ def snapshot_of(content):
     receipts = reader.many(lambda: reader.take(16))
     roots = reader.many(lambda: reader.take(32))
     cut = reader.many(reader.position)
-    name = derive("mirano 2026 snapshot v1", struct.pack("<Q", len(content)) + content)
-    return name, facts_root, facts, receipts_root, receipts, roots, cut
+    return snapshot_id(content), facts_root, facts, receipts_root, receipts, roots, cut
 
 
 class Audit:
     """What the commits say, recomputed."""
 
     def __init__(self):
-        self.queries, self.chunks, self.receipts, self.sets, self.seals = {}, {}, {}, {set_root([]): frozenset()}, []
+        self.queries, self.chunks, self.receipts, self.sets = {}, {}, {}, {set_root([]): frozenset()}
+        self.seals, self.worlds, self.answers = [], [], []
         self.facts = self.sealed = self.observations = 0
 
     def fact(self, reader):
@@ -300,7 +307,7 @@ class Audit:
                 self.chunks[lease, index] = added, reader.many(lambda: reader.take(32))
             elif number == 43:
                 self.close(open_observation)
-                open_observation = self.recorded(reader)
+                open_observation = self.recorded(at, reader)
             elif number == 40:
                 query, fact = reader.take(16), self.fact(reader)
                 if not open_observation or open_observation["query"] != query:
@@ -315,9 +322,11 @@ class Audit:
                 self.receipt(reader, payload[16:])
             elif number == 10:
                 self.sealed_snapshot(at, payload)
+            elif number == 12:
+                self.worlds.append((at, payload[:32], *world_of(payload[32:])))
         self.close(open_observation)
 
-    def recorded(self, reader):
+    def recorded(self, at, reader):
         observation = reader.take(16)
         reader.text()
         query = reader.take(16)
@@ -329,7 +338,8 @@ class Audit:
         for index in range(chunks):
             came, went = self.chunks.pop((lease, index))
             added, gone = added + came, gone + went
-        return dict(observation=observation, query=query, base=base, root=root, counts=counts, added=added, gone=gone)
+        told = dict(observation=observation, query=query, base=base, root=root, counts=counts)
+        return dict(told, at=at, added=added, gone=gone)
 
     def close(self, told):
         if not told:
@@ -346,6 +356,7 @@ class Audit:
         elif self.sets.get(told["root"]) != now:
             raise Wrong("an unchanged observation has another root")
         self.sets[told["root"]] = now
+        self.answers.append((told["at"], told["query"], told["root"]))
         self.queries[told["query"]] = told["observation"], now
         self.observations += 1
 
@@ -374,6 +385,12 @@ class Audit:
 
     def finish(self):
         """Snapshots rest on observations of any partition: at the end all are known."""
+        for at, named, name, facts_root, facts, queries, cut in self.worlds:
+            upto = dict(cut)
+            shown = {query: root for (place, seq), query, root in self.answers if seq <= upto.get(place, -1)}
+            if named != name or len(shown) != queries:
+                raise Wrong(f"the snapshot {b32(named)} of the whole base at {at} is not what it says")
+            self.seals.append((at, name, facts_root, facts, list(shown.values())))
         for at, name, facts_root, facts, roots in self.seals:
             union = frozenset().union(*(self.sets[root] for root in roots))
             if (set_root(union), len(union)) != (facts_root, facts):
@@ -517,20 +534,21 @@ def check_proof(path, kept):
             raise Wrong("two histories of one length")
         told, heads = dict(kind="extension"), [proof["from"], proof["to"]]
     else:
-        content = un32(proof["snapshot"])
-        name, facts_root, facts, *_ = snapshot_of(content)
+        content, world = un32(proof["snapshot"]), {"fact": False, "world_fact": True}[proof["kind"]]
+        name, facts_root, facts, *_ = world_of(content) if world else snapshot_of(content)
         if facts != proof["facts"]:
             raise Wrong("another number of facts")
         present, heads = check_member(proof, facts_root), []
         if (present, b32(name), b32(facts_root)) != (proof["present"], proof["snapshot_id"], proof["facts_root"]):
             raise Wrong("what it says in words is not what it proves")
-        told = dict(kind="fact", present=present, snapshot_id=b32(name))
+        told = dict(kind=proof["kind"], present=present, snapshot_id=b32(name))
         if proof["log"]:
             record, head = un32(proof["log"]["record"]), parse_head(proof["log"]["head"])
             partition, seq, _, length, body_hash, commit = envelope(record)
             if len(record) != 84 + length or plain(record[84:]) != body_hash or partition != head[1]:
                 raise Wrong("the record is not a commit of the head's partition")
-            if not any(number == 10 and payload == name + content for number, _, payload in events(record[84:])):
+            sealed = 12 if world else 10
+            if not any(number == sealed and payload == name + content for number, _, payload in events(record[84:])):
                 raise Wrong("the commit does not seal this snapshot")
             path_up = [un32(text) for text in proof["log"]["path"]]
             if root_by_path(commit_leaf(commit), seq, head[2], path_up) != head[4]:

@@ -248,6 +248,24 @@ pub fn observation_at(
     }
 }
 
+/// All facts that any query showed at a moment, in no order and some perhaps twice, and how many queries had been answered.
+/// Reads all of it: the facts of a million queries are held at once.
+pub fn facts_at(store: &(impl Read + ?Sized), moment: &Moment) -> Result<(Vec<[u8; 32]>, u64), StoreError> {
+    let mut keys = Vec::new();
+    store.scan(Table::Query, &[], &[], &mut |key, _| {
+        keys.extend(key.first_chunk::<16>().map(|id| QueryKey(*id)));
+        true
+    })?;
+    let (mut ids, mut queries) = (Vec::new(), 0u64);
+    for query in keys {
+        if let Some(found) = observation_at(store, query, Some(moment))? {
+            queries += 1;
+            ids.extend(crate::facts::set(store, found.recorded.facts_root)?.into_iter().map(|id| id.0));
+        }
+    }
+    Ok((ids, queries))
+}
+
 /// The task that a need waited for, or had waited for last.
 pub fn need_task_at(
     store: &(impl Read + ?Sized),

@@ -1,9 +1,11 @@
 //! Proofs about facts and snapshots, made from rows and, for the place in the log, from the log.
 
 use super::heads::CommitTrees;
+use super::until::recorded_at;
 use crate::sequencer::{ReadError, Sequencer};
 use mirano_replay::facts;
-use mirano_replay::proof::{FactProof, LogPart, Member};
+use mirano_replay::history::{self, Moment, WorldRow};
+use mirano_replay::proof::{FactProof, LogPart, Member, Scope};
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::{Read, StoreError};
 use mirano_replay::tree::Tree;
@@ -47,7 +49,29 @@ pub fn fact(rows: &(impl Read + ?Sized), snapshot: &SnapshotRow, fact: FactId) -
         return Err(ProveError::OtherFacts { found: tree.root(), sealed: body.facts_root });
     }
     let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
-    Ok(FactProof { fact, member: Member::of(&tree, &fact.0), snapshot: content, log: None })
+    Ok(FactProof { scope: Scope::Job, fact, member: Member::of(&tree, &fact.0), snapshot: content, log: None })
+}
+
+/// Proves that a fact is, or is not, in a snapshot of the whole base: what every query showed at its cut is read from the
+/// intervals. Costs what sealing it has cost.
+pub fn world_fact(
+    rows: &(impl Read + ?Sized),
+    log: &dyn Sequencer,
+    world: &WorldRow,
+    fact: FactId,
+) -> Result<FactProof, ProveError> {
+    let body = &world.body;
+    let mut places = Vec::new();
+    for place in &body.cut {
+        places.push((*place, recorded_at(log, *place)?.ok_or(ProveError::NoCommit(*place))?));
+    }
+    let (ids, _) = history::facts_at(rows, &Moment::cut(places))?;
+    let tree = Tree::of_set(ids);
+    if tree.root() != body.facts_root {
+        return Err(ProveError::OtherFacts { found: tree.root(), sealed: body.facts_root });
+    }
+    let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
+    Ok(FactProof { scope: Scope::World, fact, member: Member::of(&tree, &fact.0), snapshot: content, log: None })
 }
 
 /// Proves that the commit at `at` is in the log, under the head over `size` commits (now, when `None`).

@@ -1,7 +1,7 @@
 //! Proofs as JSON: for people, and for programs in other languages. Hashes and bytes in base32, as everywhere.
 
-use mirano_replay::proof::{Anchor, Ends, ExtensionProof, FactProof, LogPart, Member, Proof, ProofError, Step, check};
-use mirano_replay::proof::{Checked, ParseAnchorError};
+use mirano_replay::proof::{Anchor, Checked, Ends, ExtensionProof, FactProof, LogPart, Member, ParseAnchorError};
+use mirano_replay::proof::{Proof, ProofError, Scope, Step, check};
 use mirano_replay::tree::{Node, NodeHash};
 use mirano_schemas::{base32, from_base32};
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,10 @@ pub struct ProofText {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Kind {
-    /// A fact is, or is not, in a snapshot.
+    /// A fact is, or is not, in a snapshot of a job.
     Fact(Box<FactText>),
+    /// A fact is, or is not, in a snapshot of the whole base.
+    WorldFact(Box<FactText>),
     /// One head extends another.
     Extension(ExtensionText),
 }
@@ -124,12 +126,12 @@ impl ProofText {
     /// The text of a proof that holds.
     pub fn of(proof: &Proof) -> Result<Self, ProofError> {
         let kind = match (proof, check(proof)?) {
-            (Proof::Fact(proof), Checked::Fact { present, snapshot, body, log, .. }) => {
-                Kind::Fact(Box::new(FactText {
+            (Proof::Fact(proof), Checked::Fact { present, snapshot, content, log, .. }) => {
+                let text = Box::new(FactText {
                     fact_id: proof.fact.to_string(),
                     present,
                     snapshot_id: snapshot.to_string(),
-                    facts_root: body.facts_root.to_string(),
+                    facts_root: content.facts_root().to_string(),
                     facts: proof.member.count,
                     steps: proof.member.steps.iter().map(step).collect(),
                     ends: ends(&proof.member.ends),
@@ -140,7 +142,11 @@ impl ProofText {
                         record: base32(&part.record),
                         path: part.path.iter().map(|hash| base32(hash)).collect(),
                     }),
-                }))
+                });
+                match proof.scope {
+                    Scope::Job => Kind::Fact(text),
+                    Scope::World => Kind::WorldFact(text),
+                }
             }
             (Proof::Extension(proof), _) => Kind::Extension(ExtensionText {
                 from: proof.from.to_string(),
@@ -163,7 +169,7 @@ impl ProofText {
             return Err(ProofError::Newer(self.version.to_string()));
         }
         match &self.proof {
-            Kind::Fact(text) => {
+            Kind::Fact(text) | Kind::WorldFact(text) => {
                 let steps =
                     text.steps.iter().map(|step| Ok(Step { bit: step.bit, other: NodeHash(hash(&step.other)?) }));
                 let log = match &text.log {
@@ -174,7 +180,9 @@ impl ProofText {
                         path: hashes(&log.path)?,
                     }),
                 };
+                let world = matches!(self.proof, Kind::WorldFact(_));
                 Ok(Proof::Fact(FactProof {
+                    scope: if world { Scope::World } else { Scope::Job },
                     fact: mirano_schemas::FactId(hash(&text.fact_id)?),
                     member: Member {
                         count: text.facts,

@@ -77,7 +77,7 @@ fn before(log: &dyn Sequencer, partition: u32, time: Timestamp) -> Result<u64, R
 }
 
 /// When the log took a commit; `None` if it is not there or does not decode.
-fn recorded_at(log: &dyn Sequencer, at: Position) -> Result<Option<Timestamp>, ReadError> {
+pub(super) fn recorded_at(log: &dyn Sequencer, at: Position) -> Result<Option<Timestamp>, ReadError> {
     let commits = log.read(at.partition, at.seq, 0)?;
     let body = commits.first().and_then(|commit| CommitBody::decode(commit.body()).ok());
     Ok(body.map(|body| body.head.recorded_at))

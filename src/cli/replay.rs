@@ -13,6 +13,7 @@ use crate::sequencer::Sequencer;
 use anyhow::{Context, Result};
 use data_encoding::HEXLOWER;
 use indicatif::{HumanBytes, ProgressBar};
+use mirano_replay::history::WorldRow;
 use mirano_replay::proof::Proof;
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::ReadExt;
@@ -55,7 +56,7 @@ pub(super) struct Args {
 pub(super) struct ProveArgs {
     #[command(flatten)]
     folder: DataFolder,
-    /// The snapshot
+    /// The snapshot: of a job, or of the whole base
     #[arg(long, value_name = "ID")]
     snapshot: String,
     /// The fact
@@ -146,11 +147,18 @@ pub(super) fn prove(args: &ProveArgs) -> Result<()> {
     let fact: FactId = args.fact.parse().map_err(|error| Misused(format!("--fact: {error}")))?;
     let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
     let replayed = folded(args.folder.data.join(KEYS), &*log, None)?;
-    let row: Option<SnapshotRow> = replayed.store.row(snapshot.as_bytes())?;
-    let row = row.ok_or_else(|| Wrong(format!("this log has no snapshot {snapshot}")))?;
-    let mut proof = proofs::fact(&replayed.store, &row, fact).map_err(|error| Wrong(error.to_string()))?;
+    let store = &replayed.store;
+    let (made, position) = match store.row::<SnapshotRow>(snapshot.as_bytes())? {
+        Some(row) => (proofs::fact(store, &row, fact), row.position),
+        None => {
+            let row: Option<WorldRow> = store.row(snapshot.as_bytes())?;
+            let row = row.ok_or_else(|| Wrong(format!("this log has no snapshot {snapshot}")))?;
+            (proofs::world_fact(store, &*log, &row, fact), row.position)
+        }
+    };
+    let mut proof = made.map_err(|error| Wrong(error.to_string()))?;
     if args.log {
-        let part = proofs::log_part(&*log, &CommitTrees::new(), row.position, None);
+        let part = proofs::log_part(&*log, &CommitTrees::new(), position, None);
         proof.log = Some(part.map_err(|error| Wrong(error.to_string()))?);
     }
     let text = ProofText::of(&Proof::Fact(proof)).map_err(|error| Wrong(error.to_string()))?;

@@ -1,8 +1,10 @@
 //! `mirano serve`
 
 use super::{DataFolder, Misused};
+use crate::core::policy::DurationMs;
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
+use crate::history::schedule;
 use crate::http;
 use crate::node::{Node, NodeOptions};
 use crate::sources::config::{self, LoadedConfig};
@@ -48,6 +50,9 @@ pub(super) struct Args {
     /// Decide, but start no workers in this process
     #[arg(long)]
     no_workers: bool,
+    /// Seal the whole base so often (`24h`, `7d`), as `mirano seal --world` does; of several nodes let one do it
+    #[arg(long, value_name = "DURATION", env = "MIRANO_SEAL_EVERY")]
+    seal_every: Option<DurationMs>,
     /// Serve invented sources beside it, and check against them
     #[arg(long)]
     demo: bool,
@@ -72,6 +77,9 @@ pub(super) fn load(folder: &Path) -> Result<LoadedConfig> {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let auth = auth(&args)?;
+    if args.seal_every.is_some_and(|every| every < DurationMs(1_000)) {
+        return Err(Misused("--seal-every is at least 1s".to_owned()).into());
+    }
     // Before anything counts.
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
     let (loaded, demo) = configuration(&args).await?;
@@ -105,6 +113,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     println!("A first check:  mirano check \"г. Москва, ул. Тверская, д. 7\"   Stop: Ctrl-C");
     let upkeep = tokio::spawn(upkeep(metrics));
+    let seals = args
+        .seal_every
+        .map(|every| tokio::spawn(schedule::seal_every(node.engine.clone(), Duration::from_millis(every.0))));
     http::serve(listener, router, state, stop_or_die()).await?;
     if let Some(workers) = workers {
         workers.stop().await;
@@ -113,6 +124,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         demo.stop().await;
     }
     upkeep.abort();
+    if let Some(seals) = seals {
+        seals.abort();
+    }
     node.flush()
 }
 

@@ -171,7 +171,7 @@ fn tell(report: &Report) {
     }
     match &report.views {
         None => println!("views: not compared"),
-        Some(views) => println!("views: {} rows compared, as of {}", views.rows, views.positions.join(", ")),
+        Some(views) => println!("views: {}", views.words()),
     }
     for note in &report.notes {
         println!("note: {note}");

@@ -4,7 +4,7 @@ use super::log::time;
 use super::{Misused, Wrong};
 use crate::audit::text;
 use anyhow::Result;
-use mirano_replay::proof::{Anchor, Checked, Proof, check};
+use mirano_replay::proof::{Anchor, Checked, Content, Proof, check};
 use mirano_schemas::{FactId, SnapshotId};
 use std::path::PathBuf;
 
@@ -106,10 +106,12 @@ fn compare(
 
 fn said(checked: &Checked) -> serde_json::Value {
     match checked {
-        Checked::Fact { fact, present, snapshot, body, log } => serde_json::json!({
-            "holds": true, "kind": "fact", "fact_id": fact.to_string(), "present": present,
-            "snapshot_id": snapshot.to_string(), "facts_root": body.facts_root.to_string(), "facts": body.facts,
-            "job_id": body.job.to_string(), "subject": body.subject.0, "sealed_at": time(body.sealed_at),
+        Checked::Fact { fact, present, snapshot, content, log } => serde_json::json!({
+            "holds": true, "kind": if content.subject().is_some() { "fact" } else { "world_fact" },
+            "fact_id": fact.to_string(), "present": present, "snapshot_id": snapshot.to_string(),
+            "facts_root": content.facts_root().to_string(), "facts": content.facts(),
+            "job_id": match content { Content::Job(body) => Some(body.job.to_string()), Content::World(_) => None },
+            "subject": content.subject(), "sealed_at": time(content.sealed_at()),
             "position": log.as_ref().map(|(at, _)| at.to_string()),
             "head": log.as_ref().map(|(_, head)| head.to_string()),
         }),
@@ -121,12 +123,13 @@ fn said(checked: &Checked) -> serde_json::Value {
 
 fn tell(checked: &Checked, proof: &Proof, compared: bool) {
     match checked {
-        Checked::Fact { fact, present, snapshot, body, log } => {
+        Checked::Fact { fact, present, snapshot, content, log } => {
             println!("the proof holds ({} bytes in its binary form)", proof.to_bytes().len());
             let word = if *present { "is in" } else { "is NOT in" };
             println!("  fact      {fact}\n            {word} the snapshot");
             println!("  snapshot  {snapshot}");
-            println!("            sealed {} over {} facts about {}", time(body.sealed_at), body.facts, body.subject);
+            let about = content.subject().map_or("of the whole base".to_owned(), |subject| format!("about {subject}"));
+            println!("            sealed {} over {} facts {about}", time(content.sealed_at()), content.facts());
             if let Some((at, head)) = log {
                 println!("  log       sealed by commit {at}, under the head\n            {head}");
             }

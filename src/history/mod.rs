@@ -1,8 +1,9 @@
 //! History as it is asked for: what was known at a moment, and what two moments differ in.
 //!
 //! A diff takes two *sides* ([`side`]): a sealed snapshot, a job, a subject or the whole base, each at a moment. It pairs
-//! what each asked ([`pairs`]), walks the trees of each pair and skips what is equal ([`mod@compare`]), and tells how the risk
-//! moved and why ([`risk`]). Everything is read from rows; nothing here is stored, and nothing here knows HTTP.
+//! what each asked ([`pairs`]), walks the trees of each pair and skips what is equal ([`mod@compare`]), puts what came and went
+//! together as things ([`things`]), and tells how the risk moved and why ([`risk`]). The whole base is sealed on request, and by
+//! [`schedule`]. Everything is read from rows; nothing here is stored, and nothing here knows HTTP.
 
 pub mod compare;
 pub mod known;
@@ -11,12 +12,15 @@ pub mod moment;
 pub mod pairs;
 pub mod render;
 mod risk;
+pub mod schedule;
 pub mod side;
+mod things;
 pub mod world;
 
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, compare, survey};
 pub use moment::{LogTimes, Times};
 pub use side::Reference;
+pub use things::HELD;
 
 use crate::core::policy::Policy;
 use crate::core::vault::Vault;
@@ -48,6 +52,9 @@ pub enum HistoryError {
     /// The caller may not see the whole base.
     #[error("the whole base is shown to auditors only")]
     AuditorsOnly,
+    /// Whoever read the answer went away.
+    #[error("nobody reads the answer any more")]
+    NobodyReads,
 }
 
 /// Who asks.

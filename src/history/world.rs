@@ -2,12 +2,12 @@
 
 use super::pairs::{Pair, Skipped, two};
 use super::side::{Asked, Lacks, Side, shown};
-use super::{Book, HistoryError};
+use super::{Book, HistoryError, LogTimes, Times};
 use crate::sequencer::Sequencer;
 use mirano_replay::history::{self, Moment};
 use mirano_replay::rows::{ObservationRow, QueryRow};
-use mirano_replay::store::{ReadExt, StoreError, Table, decode_row};
-use mirano_replay::{facts, tree};
+use mirano_replay::store::{Read, ReadExt, StoreError, Table, decode_row};
+use mirano_replay::tree;
 use mirano_schemas::{Position, QueryKey, Timestamp, WorldBody, codec};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,20 +92,16 @@ pub fn closed(log: &dyn Sequencer, cut: &[Position]) -> Result<Vec<Position>, Hi
     }
 }
 
-/// What the whole base shows at a moment. Reads all of it: the facts of a million queries are held at once.
-pub fn body(book: &Book<'_>, cut: Vec<Position>, moment: &Moment) -> Result<WorldBody, HistoryError> {
-    let mut keys = Vec::new();
-    book.rows.scan(Table::Query, &[], &[], &mut |key, _| {
-        keys.extend(key.first_chunk::<16>().map(|id| QueryKey(*id)));
-        true
-    })?;
-    let (mut ids, mut queries) = (Vec::new(), 0u64);
-    for query in keys {
-        if let Some(found) = history::observation_at(book.rows, query, Some(moment))? {
-            queries += 1;
-            ids.extend(facts::set(book.rows, found.recorded.facts_root)?.into_iter().map(|id| id.0));
-        }
+/// What the whole base shows now, at a cut that is closed under causes. `cut` is what the views show. Reads all of it.
+pub fn now(log: &dyn Sequencer, rows: &dyn Read, cut: &[Position]) -> Result<WorldBody, HistoryError> {
+    let (cut, times) = (closed(log, cut)?, LogTimes(log));
+    let mut places = Vec::new();
+    for place in &cut {
+        let recorded = times.recorded_at(*place)?;
+        let missing = || HistoryError::Log(format!("the commit {place} of the cut is not there"));
+        places.push((*place, recorded.ok_or_else(missing)?));
     }
+    let (ids, queries) = history::facts_at(rows, &Moment::cut(places))?;
     let set = tree::Tree::of_set(ids);
     Ok(WorldBody {
         cut,

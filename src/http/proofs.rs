@@ -6,6 +6,7 @@ use super::error::{Code, Problem, Result};
 use super::query::{At, Page, Query};
 use super::snapshots::snapshot;
 use super::state::AppState;
+use super::world::of_world;
 use crate::audit::proofs::{self, ProveError};
 use crate::audit::text::ProofText;
 use axum::extract::{Path, State};
@@ -29,7 +30,8 @@ pub struct ProofQuery {
 
 /// Prove that a fact is, or is not, in a snapshot
 ///
-/// Check it with `mirano verify-proof`, or with the program in `docs/verify`. With `log=true` it also proves that the
+/// The snapshot is of a job, or of the whole base (role `auditor`; reads all of it). Check the proof with
+/// `mirano verify-proof`, or with the program in `docs/verify`. With `log=true` it also proves that the
 /// commit which sealed the snapshot is in the log; that part holds the whole commit, and needs the role `auditor`.
 #[utoipa::path(get, path = "/v1/snapshots/{id}/proof/{fact_id}", tag = "snapshots",
     params(("id" = String, Path), ("fact_id" = String, Path),
@@ -50,12 +52,18 @@ pub async fn of_fact(
         caller.need(Role::Auditor)?;
     }
     let fact: FactId = fact.parse().map_err(|_| Problem::not_found("fact"))?;
-    let (_, row) = snapshot(&state, &caller, &id)?;
+    let world = of_world(&state, &caller, &id)?;
+    let job = if world.is_none() { Some(snapshot(&state, &caller, &id)?.1) } else { None };
     let made = tokio::task::spawn_blocking(move || -> Result<Proof> {
         let engine = state.engine();
-        let mut proof = proofs::fact(&**engine.views(), &row, fact)?;
+        let (views, log) = (&**engine.views(), &**engine.log());
+        let (mut proof, position) = match (&world, &job) {
+            (Some(row), _) => (proofs::world_fact(views, log, row, fact)?, row.position),
+            (None, Some(row)) => (proofs::fact(views, row, fact)?, row.position),
+            (None, None) => return Err(Problem::not_found("snapshot")),
+        };
         if query.log || query.head.is_some() {
-            proof.log = Some(proofs::log_part(&**engine.log(), state.commit_trees(), row.position, query.head)?);
+            proof.log = Some(proofs::log_part(log, state.commit_trees(), position, query.head)?);
         }
         Ok(Proof::Fact(proof))
     });

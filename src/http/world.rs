@@ -3,14 +3,14 @@
 use super::auth::{Caller, Role};
 use super::error::{Problem, Result};
 use super::state::AppState;
-use crate::core::command::{Command, Reply};
 use crate::explain::time::rfc3339;
-use crate::history::world;
+use crate::history::schedule::{self, SealError};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use mirano_replay::history::{Moment, WorldRow};
+use mirano_replay::history::WorldRow;
 use mirano_replay::store::ReadExt;
+use mirano_schemas::SnapshotId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,37 +46,47 @@ pub struct WorldView {
               (status = 403, description = "`role_missing`", body = super::error::ProblemBody)))]
 pub async fn seal(State(state): State<AppState>, caller: Caller) -> Result<Response> {
     caller.need(Role::Auditor)?;
-    let engine = state.engine().clone();
-    let reader = state.clone();
-    let body = tokio::task::spawn_blocking(move || {
-        let engine = reader.engine();
-        let cut = world::closed(&**engine.log(), &engine.cut())?;
-        reader.history(&caller, |book| {
-            let mut places = Vec::new();
-            for position in &cut {
-                let recorded = book.times.recorded_at(*position)?;
-                places
-                    .push((*position, recorded.ok_or_else(|| Problem::internal("a commit of the cut is not there"))?));
-            }
-            Ok(world::body(book, cut.clone(), &Moment::cut(places))?)
-        })
-    })
-    .await
-    .map_err(Problem::internal)??;
-    let answer = engine.submit(Command::SealWorld(body)).await?;
-    let Reply::Sealed(id) = answer.reply else { return Err(Problem::internal(format!("{:?}", answer.reply))) };
+    let engine = state.engine();
+    let (id, at) = schedule::seal(engine).await?;
     let row: Option<WorldRow> = engine.views().row(id.as_bytes())?;
-    let WorldRow { body, position } = row.ok_or_else(|| Problem::not_found("snapshot"))?;
-    let view = WorldView {
-        snapshot_id: id.to_string(),
-        cut: body.cut.iter().map(ToString::to_string).collect(),
-        facts_root: body.facts_root.to_string(),
-        facts: body.facts,
-        queries: body.queries,
-        policy_version: body.policy_version,
-        schema_version: body.schema_version,
-        sealed_at: rfc3339(body.sealed_at),
-        position: position.to_string(),
-    };
-    Ok(super::answer::positioned(&answer.position.to_string(), Json(view).into_response()))
+    let row = row.ok_or_else(|| Problem::not_found("snapshot"))?;
+    let view = WorldView::of(&id.to_string(), &row);
+    Ok(super::answer::positioned(&at.to_string(), Json(view).into_response()))
+}
+
+/// The snapshot of the whole base with this id, for auditors; none if it is of a job, or of none.
+pub fn of_world(state: &AppState, caller: &Caller, id: &str) -> Result<Option<WorldRow>> {
+    let Ok(id) = id.parse::<SnapshotId>() else { return Ok(None) };
+    let row: Option<WorldRow> = state.engine().views().row(id.as_bytes())?;
+    if row.is_some() {
+        caller.need(Role::Auditor)?;
+    }
+    Ok(row)
+}
+
+impl WorldView {
+    /// Of a sealed one.
+    pub fn of(id: &str, WorldRow { body, position }: &WorldRow) -> Self {
+        Self {
+            snapshot_id: id.to_owned(),
+            cut: body.cut.iter().map(ToString::to_string).collect(),
+            facts_root: body.facts_root.to_string(),
+            facts: body.facts,
+            queries: body.queries,
+            policy_version: body.policy_version,
+            schema_version: body.schema_version,
+            sealed_at: rfc3339(body.sealed_at),
+            position: position.to_string(),
+        }
+    }
+}
+
+impl From<SealError> for Problem {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::History(error) => error.into(),
+            SealError::Engine(error) => error.into(),
+            SealError::Reader(_) => Self::internal(error),
+        }
+    }
 }

@@ -90,6 +90,10 @@ impl Views {
         let mut options = Options::default();
         options.set_max_open_files(-1);
         options.set_paranoid_checks(true);
+        // Filters too are read, and so their checksums compared.
+        let mut table = rocksdb::BlockBasedOptions::default();
+        table.set_bloom_filter(10.0, false);
+        options.set_block_based_table_factory(&table);
         let db = DB::open_as_secondary(&options, path, &aside).map_err(storage)?;
         Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: Some(Aside(aside)) })
     }

@@ -1,10 +1,11 @@
 //! A small history, made once for all tests: checks of a few objects against demo sources, over two partitions, with an
-//! invented person among the sellers, a check that reuses, and one that asks again.
+//! invented person among the sellers, a check that reuses, one that asks again two months later, and two seals of the base.
 
 use crate::support;
 use mirano::audit::verify::{Options, Progress, Report, run};
 use mirano::core::command::{Command, Recheck};
 use mirano::demo;
+use mirano::history::schedule;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
 use mirano::work::evidence::EvidenceStore;
 use mirano_replay::proof::Anchor;
@@ -52,6 +53,11 @@ async fn play(folder: &Path) {
         let job = support::create_with(&node, id, text, "standard", inputs).await;
         support::until_final(&node, job).await;
     }
+    // The base is sealed, and what the sources have to say moves on before they are asked again.
+    schedule::seal(&node.engine).await.expect("sealed");
+    let clock = support::client().post(format!("{}/control/clock", sources.base_url()));
+    let moved = clock.json(&serde_json::json!({"advance_days": 60})).send().await.expect("answers");
+    assert!(moved.status().is_success());
     let again = Recheck {
         job: JobId([1; 16]),
         tenant: Some("test".to_owned()),
@@ -62,6 +68,8 @@ async fn play(folder: &Path) {
     node.engine.submit(Command::Recheck(again)).await.expect("asked again");
     support::until_final(&node, JobId([1; 16])).await;
     workers.stop().await;
+    // Nothing comes after this seal.
+    schedule::seal(&node.engine).await.expect("sealed");
     node.flush().expect("durable");
     // The engine lives as long as the process: its folder is copied, and the copy closed.
     copy_into(data, folder);

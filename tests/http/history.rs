@@ -1,6 +1,9 @@
 //! Time travel and diffs: what was read at a moment is what is read as of it, for ever.
 
 use crate::world::{KEY_A, KEY_ADMIN, KEY_B, World, all_queued, case, developer, fact, row};
+use mirano::history::schedule::seal_every;
+use mirano_replay::history::{WorldRow, last_world};
+use mirano_replay::proof::{Checked, check};
 use mirano_schemas::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -237,6 +240,51 @@ async fn a_diff_says_what_changed_what_was_left_out_and_why_the_risk_moved() {
     assert_eq!(diff["counts"], json!({"added": 1, "gone": 1, "changed": 1, "unchanged": 2}));
 }
 
+/// All differences as lines are those of the pages.
+#[tokio::test]
+async fn a_diff_comes_as_lines_too() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.answer_in_order(&job, "cadastre", vec![developer()]).await;
+    let offers = |from: u32, role: &str| (from..from + 700).map(|n| case(&n.to_string(), role)).collect::<Vec<_>>();
+    world.answer_in_order(&job, "courts", offers(0, "Истец")).await;
+    world.answer_in_order(&job, "bankrupts", Vec::new()).await;
+    world.until(&job, |view| view["final"] == true).await;
+    let then = now(&world);
+    world.pass(60_000);
+    world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["courts"]})).await;
+    let task = world.lease("courts").await;
+    world.answer(&task, offers(200, "Ответчик")).await;
+    world.until(&job, |view| view["final"] == true).await;
+    let path = format!("/v1/diff?from=job:{job}@{then}&to=job:{job}@{}", now(&world));
+    let mut paged = world.read(&format!("{path}&limit=500")).await;
+    let mut items = paged["items"].as_array().expect("items").clone();
+    while let Some(cursor) = paged["next_cursor"].as_str() {
+        paged = world.read(&format!("{path}&limit=500&cursor={cursor}")).await;
+        items.extend(paged["items"].as_array().expect("items").iter().cloned());
+    }
+    let lines =
+        async |path: &str, accept: &str| world.send(world.request("GET", path, KEY_A).header("accept", accept)).await;
+    let got = lines(&path, "application/x-ndjson, application/json;q=0.5").await;
+    assert_eq!((got.status, got.header("content-type")), (200, "application/x-ndjson"), "{}", got.text);
+    assert!(!got.header("mirano-position").is_empty());
+    let told: Vec<Json> = got.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let (head, rest) = told.split_first().expect("a first line");
+    let (end, rest) = rest.split_last().expect("a last line");
+    assert_eq!(*end, json!({"end": true, "items": 900}));
+    paged["items"] = json!([]);
+    assert_eq!(*head, paged, "the first line is what belongs to the whole");
+    assert_eq!(head["counts"], json!({"added": 200, "gone": 200, "changed": 500, "unchanged": 1}));
+    let sorted = |items: &[Json]| {
+        let mut texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(sorted(rest), sorted(&items));
+    // What is refused is a problem, and no first line.
+    assert_eq!(lines("/v1/diff?from=nonsense&to=nonsense", "application/x-ndjson").await.problem().0, 404);
+}
+
 #[tokio::test]
 async fn the_risk_moves_by_what_moved_it() {
     let world = World::new().await;
@@ -314,6 +362,35 @@ async fn sides_that_cannot_be_compared_are_refused_with_a_word() {
 }
 
 #[tokio::test]
+async fn the_whole_base_is_sealed_by_schedule() {
+    let world = World::new().await;
+    let mut folded = world.engine.subscribe();
+    let sealed = || last_world(&**world.engine.views()).expect("readable");
+    let schedule = tokio::spawn(seal_every(world.engine.clone(), std::time::Duration::from_millis(20)));
+    let mut until = async |wanted: &dyn Fn(&WorldRow) -> bool| {
+        loop {
+            if let Some((id, row)) = sealed().filter(|(_, row)| wanted(row)) {
+                return (id, row);
+            }
+            let next = tokio::time::timeout(std::time::Duration::from_secs(20), folded.recv()).await;
+            // Whatever came, or was missed: look again.
+            let _ = next.expect("it is sealed in time");
+        }
+    };
+    let (empty, row) = until(&|_| true).await;
+    assert_eq!((row.body.facts, row.body.queries), (0, 0));
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    let (full, row) = until(&|row| row.body.queries == 3).await;
+    assert_ne!(full, empty);
+    assert_eq!(row.body.facts, 2);
+    schedule.abort();
+    // A base that did not change has its snapshot, so a schedule makes no noise.
+    let again = world.send(world.request("POST", "/v1/world/seal", KEY_ADMIN)).await.json();
+    assert_eq!(again["snapshot_id"], full.to_string());
+}
+
+#[tokio::test]
 async fn the_whole_base_is_sealed_at_a_cut() {
     let world = World::with_partitions(3).await;
     let (_, moments) = lived(&world).await;
@@ -334,6 +411,32 @@ async fn the_whole_base_is_sealed_at_a_cut() {
     assert_eq!(diff["counts"]["changed"], 1, "{diff:#}");
     assert_eq!(diff["from"]["facts_root"], first["facts_root"]);
     assert_eq!(world.send(world.request("GET", &path, KEY_A)).await.problem().0, 403);
+    // It is read by its id, and proves what it holds: also later, from the intervals at its cut.
+    let id = snapshot(&first);
+    let read = world.send(world.request("GET", &format!("/v1/snapshots/{id}"), KEY_ADMIN)).await;
+    assert_eq!(read.json(), first);
+    assert_eq!(world.get(&format!("/v1/snapshots/{id}")).await.problem(), (403, "role_missing".to_owned()));
+    let shown = diff["items"][0].clone();
+    let fact = |side: &str| shown[side]["fact_id"].as_str().expect("an id").to_owned();
+    for (sealed, fact, present) in [
+        (&first, fact("from"), true),
+        (&first, fact("to"), false),
+        (&second, fact("from"), false),
+        (&second, fact("to"), true),
+    ] {
+        let path = format!("/v1/snapshots/{}/proof/{fact}?log=true", snapshot(sealed));
+        let got = world.send(world.request("GET", &path, KEY_ADMIN)).await;
+        let proof = mirano::audit::text::read(got.text.as_bytes()).expect("a proof");
+        let Ok(Checked::Fact { present: found, snapshot: under, log: Some((at, _)), .. }) = check(&proof) else {
+            panic!("it holds: {}", got.text);
+        };
+        assert_eq!((found, under.to_string()), (present, snapshot(sealed)));
+        assert_eq!(
+            (at.to_string(), &got.json()["kind"]),
+            (sealed["position"].as_str().expect("one").to_owned(), &json!("world_fact"))
+        );
+        assert_eq!(world.get(&path).await.problem(), (403, "role_missing".to_owned()));
+    }
     // The cut of the first one, written out, is the same side.
     let cut: Vec<&str> = first["cut"].as_array().expect("a cut").iter().filter_map(Json::as_str).collect();
     let path = format!("/v1/diff?from=world@{}&to={}", cut.join(","), snapshot(&second));

@@ -1,7 +1,7 @@
 //! A real server over a real log and real views, with a clock that the test moves and sources answered by hand.
 
 use mirano::core::command::*;
-use mirano::core::vault::MemoryVault;
+use mirano::core::vault::{MemoryVault, PersonKeys, Vault, VaultError};
 use mirano::engine::{Clock, Engine, Options};
 use mirano::http::{AppState, Auth, router, serve};
 use mirano::sequencer::embedded::{self, EmbeddedLog};
@@ -11,8 +11,9 @@ use mirano_schemas::canonical::fact_id;
 use mirano_schemas::*;
 use reqwest::Client;
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -34,8 +35,34 @@ impl Clock for TestClock {
     }
 }
 
+/// Keys in memory, which can be destroyed.
+pub struct Keys {
+    keys: MemoryVault,
+    erased: Mutex<BTreeSet<Subject>>,
+}
+
+impl Keys {
+    pub fn erase(&self, subject: &Subject) {
+        self.erased.lock().expect("nobody panicked").insert(subject.clone());
+    }
+}
+
+impl Vault for Keys {
+    fn person(&self, identity: &str) -> Result<PersonKeys, VaultError> {
+        self.keys.person(identity)
+    }
+
+    fn find(&self, subject: &Subject) -> Result<Option<PersonKeys>, VaultError> {
+        match self.erased.lock().expect("nobody panicked").contains(subject) {
+            true => Ok(None),
+            false => self.keys.find(subject),
+        }
+    }
+}
+
 pub struct World {
     pub engine: Engine,
+    pub vault: Arc<Keys>,
     pub evidence: EvidenceStore,
     pub url: String,
     pub client: Client,
@@ -94,10 +121,11 @@ impl World {
         let options = embedded::Options { partitions, ..embedded::Options::default() };
         let log = EmbeddedLog::open(folder.path().join("log"), options).expect("a new log");
         let clock = TestClock(Arc::new(AtomicI64::new(START)));
+        let vault = Arc::new(Keys { keys: MemoryVault::seeded(7), erased: Mutex::default() });
         let engine = Engine::open(Options {
             log: Arc::new(log),
             views: Arc::new(Views::open(&folder.path().join("views")).expect("new views")),
-            vault: Arc::new(MemoryVault::seeded(7)),
+            vault: Arc::<Keys>::clone(&vault),
             clock: Arc::new(clock.clone()),
         })
         .await
@@ -119,7 +147,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         tokio::spawn(serve(listener, router(state.clone()), state, stop.clone().cancelled_owned()));
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { engine, evidence, url, client, clock, tokens: AtomicU64::new(0), stop, _folder: folder }
+        Self { engine, vault, evidence, url, client, clock, tokens: AtomicU64::new(0), stop, _folder: folder }
     }
 
     pub fn pass(&self, ms: i64) {
@@ -191,16 +219,18 @@ impl World {
     }
 
     pub async fn answer(&self, task: &LeasedTask, facts: Vec<Fact>) {
+        let facts = facts.into_iter().map(|fact| AnsweredFact {
+            kind: fact.kind.clone(),
+            volatile: None,
+            fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
+        });
+        self.answer_with(task, facts.collect()).await;
+    }
+
+    /// Answers with facts that are sealed already, or are not to be.
+    pub async fn answer_with(&self, task: &LeasedTask, facts: Vec<AnsweredFact>) {
         let raw = serde_json::to_vec(&facts.len()).expect("json");
         let evidence = self.evidence.put(raw.into(), "application/json", None).await.expect("kept");
-        let facts: Vec<AnsweredFact> = facts
-            .into_iter()
-            .map(|fact| AnsweredFact {
-                kind: fact.kind.clone(),
-                volatile: None,
-                fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
-            })
-            .collect();
         let answer = self.engine.submit(Command::Complete(Complete {
             source: task.source.clone(),
             task: task.task,

@@ -4,7 +4,7 @@ use super::commits::{Anchor, leaf, root_by_extension, root_by_path};
 use super::member::Member;
 use mirano_schemas::codec::{self, CommitBody};
 use mirano_schemas::envelope::{Envelope, HEADER_LEN};
-use mirano_schemas::{Event, FactId, Position, Root, SnapshotBody, SnapshotId};
+use mirano_schemas::{Event, FactId, Position, Root, SnapshotBody, SnapshotId, Subject, Timestamp, WorldBody};
 
 /// A proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,71 @@ pub enum Proof {
     Extension(ExtensionProof),
 }
 
+/// What a snapshot is of. A proof says it, so that no content is read as one of the other kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A job.
+    Job,
+    /// The whole base.
+    World,
+}
+
+/// The content of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Of a job.
+    Job(Box<SnapshotBody>),
+    /// Of the whole base.
+    World(Box<WorldBody>),
+}
+
+impl Content {
+    fn decode(scope: Scope, bytes: &[u8]) -> Result<Self, ProofError> {
+        let content = match scope {
+            Scope::Job => codec::decode_exact(bytes).map(|body| Self::Job(Box::new(body))),
+            Scope::World => codec::decode_exact(bytes).map(|body| Self::World(Box::new(body))),
+        };
+        content.map_err(|error| ProofError::Snapshot(error.to_string()))
+    }
+
+    /// The root over its facts.
+    pub fn facts_root(&self) -> Root {
+        match self {
+            Self::Job(body) => body.facts_root,
+            Self::World(body) => body.facts_root,
+        }
+    }
+
+    /// How many facts.
+    pub fn facts(&self) -> u64 {
+        match self {
+            Self::Job(body) => body.facts.into(),
+            Self::World(body) => body.facts,
+        }
+    }
+
+    /// When it was sealed.
+    pub fn sealed_at(&self) -> Timestamp {
+        match self {
+            Self::Job(body) => body.sealed_at,
+            Self::World(body) => body.sealed_at,
+        }
+    }
+
+    /// The object; none of the whole base.
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Job(body) => Some(&body.subject),
+            Self::World(_) => None,
+        }
+    }
+}
+
 /// That a fact is, or is not, in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactProof {
+    /// What the snapshot is of.
+    pub scope: Scope,
     /// The fact.
     pub fact: FactId,
     /// The way through the snapshot's tree.
@@ -62,7 +124,7 @@ pub enum Checked {
         /// The snapshot.
         snapshot: SnapshotId,
         /// The snapshot's content.
-        body: Box<SnapshotBody>,
+        content: Content,
         /// Where the commit that sealed it stands, and under which head, if the proof says so.
         log: Option<(Position, Anchor)>,
     },
@@ -133,28 +195,27 @@ pub fn check(proof: &Proof) -> Result<Checked, ProofError> {
 }
 
 fn fact(proof: &FactProof) -> Result<Checked, ProofError> {
-    let body: SnapshotBody =
-        codec::decode_exact(&proof.snapshot).map_err(|error| ProofError::Snapshot(error.to_string()))?;
+    let content = Content::decode(proof.scope, &proof.snapshot)?;
     let snapshot = SnapshotId::of(&[&proof.snapshot]);
-    if proof.member.count != u64::from(body.facts) {
-        return Err(ProofError::Count { found: proof.member.count, want: body.facts.into() });
+    if proof.member.count != content.facts() {
+        return Err(ProofError::Count { found: proof.member.count, want: content.facts() });
     }
     match proof.member.root(&proof.fact.0) {
-        Some(root) if root == body.facts_root => {}
+        Some(root) if root == content.facts_root() => {}
         other => {
             let found = other.map_or("no root".to_owned(), |root| root.to_string());
-            return Err(ProofError::Root { found, want: body.facts_root });
+            return Err(ProofError::Root { found, want: content.facts_root() });
         }
     }
     let log = match &proof.log {
         None => None,
-        Some(part) => Some((sealed(part, snapshot, &proof.snapshot)?, part.anchor)),
+        Some(part) => Some((sealed(part, proof.scope, snapshot, &proof.snapshot)?, part.anchor)),
     };
-    Ok(Checked::Fact { fact: proof.fact, present: proof.member.present(), snapshot, body: Box::new(body), log })
+    Ok(Checked::Fact { fact: proof.fact, present: proof.member.present(), snapshot, content, log })
 }
 
 /// Where the record stands that seals the snapshot.
-fn sealed(part: &LogPart, snapshot: SnapshotId, content: &[u8]) -> Result<Position, ProofError> {
+fn sealed(part: &LogPart, scope: Scope, snapshot: SnapshotId, content: &[u8]) -> Result<Position, ProofError> {
     let envelope = Envelope::parse(&part.record).map_err(|_| ProofError::Record("it has no envelope"))?;
     let body = part.record.get(HEADER_LEN..).unwrap_or_default();
     if body.len() != envelope.body_len as usize || *blake3::hash(body).as_bytes() != envelope.body_hash {
@@ -165,8 +226,11 @@ fn sealed(part: &LogPart, snapshot: SnapshotId, content: &[u8]) -> Result<Positi
         return Err(ProofError::Record("it is of another partition than the head"));
     }
     let body = CommitBody::decode(body).map_err(|_| ProofError::Record("its body does not decode"))?;
-    let seals = body.events.iter().any(|event| match event {
-        Event::SnapshotSealed(sealed) => {
+    let seals = body.events.iter().any(|event| match (scope, event) {
+        (Scope::Job, Event::SnapshotSealed(sealed)) => {
+            sealed.snapshot == snapshot && codec::encode(&sealed.body).is_ok_and(|bytes| bytes == content)
+        }
+        (Scope::World, Event::WorldSealed(sealed)) => {
             sealed.snapshot == snapshot && codec::encode(&sealed.body).is_ok_and(|bytes| bytes == content)
         }
         _ => false,

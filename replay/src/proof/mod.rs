@@ -14,7 +14,7 @@ mod member;
 mod wire;
 
 pub use commits::{Anchor, BLOCK, ParseAnchorError, Subtrees, block_root, leaf, root_by_extension, root_by_path};
-pub use document::{Checked, ExtensionProof, FactProof, LogPart, Proof, ProofError, check};
+pub use document::{Checked, Content, ExtensionProof, FactProof, LogPart, Proof, ProofError, Scope, check};
 pub use member::{Ends, Member, Step};
 
 #[cfg(test)]

@@ -116,7 +116,9 @@ proptest! {
     #[test]
     fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Proof::from_bytes(&bytes);
-        let _ = Proof::from_bytes(&[b"MRNPRF01\x01".as_slice(), &bytes].concat()).map(|proof| check(&proof));
+        for kind in 0..4u8 {
+            let _ = Proof::from_bytes(&[b"MRNPRF01".as_slice(), &[kind], &bytes].concat()).map(|proof| check(&proof));
+        }
     }
 }
 
@@ -154,13 +156,36 @@ fn snapshot(ids: &BTreeSet<[u8; 32]>) -> SnapshotBody {
     }
 }
 
+fn world(ids: &BTreeSet<[u8; 32]>) -> WorldBody {
+    WorldBody {
+        cut: vec![Position { partition: 0, seq: 5 }],
+        facts_root: crate::tree::root(ids.iter().copied()),
+        facts: ids.len() as u64,
+        queries: 3,
+        policy_version: 0,
+        schema_version: codec::SCHEMA_VERSION,
+        sealed_at: Timestamp(5),
+    }
+}
+
 /// A fact, a snapshot, the commit that sealed it, and a head over 300 commits.
-fn whole(fact: u8) -> FactProof {
+fn whole(scope: Scope, fact: u8) -> FactProof {
     let ids: BTreeSet<[u8; 32]> = (0..100u8).map(|n| *blake3::hash(&[n]).as_bytes()).collect();
-    let body = snapshot(&ids);
-    let content = codec::encode(&body).expect("encodes");
-    let sealed = SnapshotSealed { snapshot: SnapshotId::of(&[&content]), body };
-    let commit = codec::CommitBody { events: vec![sealed.into()], ..Default::default() }.encode().expect("encodes");
+    let (content, sealed): (Vec<u8>, Event) = match scope {
+        Scope::Job => {
+            let body = snapshot(&ids);
+            let content = codec::encode(&body).expect("encodes");
+            let snapshot = SnapshotId::of(&[&content]);
+            (content, SnapshotSealed { snapshot, body }.into())
+        }
+        Scope::World => {
+            let body = world(&ids);
+            let content = codec::encode(&body).expect("encodes");
+            let snapshot = SnapshotId::of(&[&content]);
+            (content, WorldSealed { snapshot, body }.into())
+        }
+    };
+    let commit = codec::CommitBody { events: vec![sealed], ..Default::default() }.encode().expect("encodes");
     let at = Position { partition: 0, seq: 123 };
     let envelope = envelope::Envelope::seal(at, CommitHash([9; 32]), &commit).expect("small");
     let mut all = leaves(300);
@@ -175,6 +200,7 @@ fn whole(fact: u8) -> FactProof {
     let anchor = Anchor { log_id: LogId([7; 16]), partition: 0, size: 300, hash: CommitHash([8; 32]), root };
     let key = *blake3::hash(&[fact]).as_bytes();
     FactProof {
+        scope,
         fact: FactId(key),
         member: Member::of(&Tree::of_set(ids), &key),
         snapshot: content,
@@ -184,8 +210,10 @@ fn whole(fact: u8) -> FactProof {
 
 #[test]
 fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
-    for (fact, present) in [(5, true), (200, false)] {
-        let proof = Proof::Fact(whole(fact));
+    for (scope, fact, present) in
+        [(Scope::Job, 5, true), (Scope::Job, 200, false), (Scope::World, 5, true), (Scope::World, 200, false)]
+    {
+        let proof = Proof::Fact(whole(scope, fact));
         let bytes = proof.to_bytes();
         assert_eq!(Proof::from_bytes(&bytes), Ok(proof.clone()));
         let Ok(Checked::Fact { present: found, log: Some((at, anchor)), .. }) = check(&proof) else {
@@ -206,16 +234,29 @@ fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
     }
 }
 
+/// The content of one kind of snapshot is not read as the other, nor sealed by its event.
+#[test]
+fn a_snapshot_of_one_kind_is_none_of_the_other() {
+    for (scope, other) in [(Scope::Job, Scope::World), (Scope::World, Scope::Job)] {
+        let proof = whole(scope, 5);
+        let read = check(&Proof::Fact(FactProof { scope: other, ..proof.clone() }));
+        assert!(matches!(read, Err(ProofError::Snapshot(_))), "{read:?}");
+        let log = whole(other, 5).log;
+        let read = check(&Proof::Fact(FactProof { log, ..proof }));
+        assert!(matches!(read, Err(ProofError::NotSealed(_))), "{read:?}");
+    }
+}
+
 #[test]
 fn a_proof_about_a_fact_is_small() {
-    let FactProof { fact, member, .. } = whole(5);
-    let alone = Proof::Fact(FactProof { fact, member, snapshot: Vec::new(), log: None }).to_bytes().len();
+    let proof = FactProof { snapshot: Vec::new(), log: None, ..whole(Scope::Job, 5) };
+    let alone = Proof::Fact(proof).to_bytes().len();
     assert!(alone < 500, "{alone} bytes for one of 100 facts");
 }
 
 #[test]
 fn anchors_are_one_line() {
-    let anchor = whole(5).log.expect("there").anchor;
+    let anchor = whole(Scope::Job, 5).log.expect("there").anchor;
     assert_eq!(anchor.to_string().parse(), Ok(anchor));
     assert!("mirano-head-1:x".parse::<Anchor>().is_err());
     assert!(format!("{anchor}:1").parse::<Anchor>().is_err());

@@ -1,7 +1,7 @@
 //! Proofs as bytes: `MRNPRF01`, the kind, then its fields. Integers are little-endian. Laid out in `docs/FORMATS.md`.
 
 use super::commits::Anchor;
-use super::document::{ExtensionProof, FactProof, LogPart, Proof, ProofError};
+use super::document::{ExtensionProof, FactProof, LogPart, Proof, ProofError, Scope};
 use super::member::{Ends, Member, Step};
 use crate::tree::{Node, NodeHash};
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
@@ -20,7 +20,10 @@ impl Proof {
         let mut out = [MAGIC.as_slice(), VERSION].concat();
         match self {
             Self::Fact(proof) => {
-                out.push(1);
+                out.push(match proof.scope {
+                    Scope::Job => 1,
+                    Scope::World => 3,
+                });
                 write_fact(&mut out, proof);
             }
             Self::Extension(proof) => {
@@ -45,7 +48,8 @@ impl Proof {
         }
         let [kind] = rest.array()?;
         let proof = match kind {
-            1 => Self::Fact(rest.fact()?),
+            1 => Self::Fact(rest.fact(Scope::Job)?),
+            3 => Self::Fact(rest.fact(Scope::World)?),
             2 => Self::Extension(ExtensionProof { from: rest.anchor()?, to: rest.anchor()?, hashes: rest.hashes()? }),
             other => return Err(ProofError::Newer(format!("01 with kind {other}"))),
         };
@@ -151,7 +155,7 @@ impl Rest<'_> {
         })
     }
 
-    fn fact(&mut self) -> Result<FactProof, ProofError> {
+    fn fact(&mut self, scope: Scope) -> Result<FactProof, ProofError> {
         let fact = FactId(self.array()?);
         let count = u64::from_le_bytes(self.array()?);
         let mut steps = Vec::new();
@@ -177,6 +181,6 @@ impl Rest<'_> {
             [1] => Some(LogPart { anchor: self.anchor()?, record: self.bytes()?, path: self.hashes()? }),
             _ => return Err(ProofError::Malformed("neither with nor without a log part".to_owned())),
         };
-        Ok(FactProof { fact, member: Member { count, steps, ends }, snapshot, log })
+        Ok(FactProof { scope, fact, member: Member { count, steps, ends }, snapshot, log })
     }
 }

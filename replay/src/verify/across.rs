@@ -3,6 +3,7 @@
 use super::finding::{Finding, Kind};
 use super::partition::{Collected, EvidenceUse, Seal};
 use super::sets::Sets;
+use super::worlds::{Base, World};
 use crate::tree;
 use mirano_schemas::{EvidenceId, FactId, Position, Root};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub struct Totals {
 pub struct Across {
     sets: Sets,
     seals: Vec<Seal>,
+    worlds: Vec<World>,
+    bases: BTreeMap<u32, Base>,
     whole: bool,
     /// Findings so far, in order.
     pub findings: Vec<Finding>,
@@ -43,6 +46,8 @@ impl Collected {
         let mut all = Across {
             sets: Sets::default(),
             seals: Vec::new(),
+            worlds: Vec::new(),
+            bases: BTreeMap::new(),
             whole: heads.values().all(Option::is_some),
             findings: Vec::new(),
             evidence: BTreeMap::new(),
@@ -57,6 +62,8 @@ impl Collected {
             all.findings.extend(part.findings);
             all.sets.extend(part.sets);
             all.seals.extend(part.seals);
+            all.worlds.extend(part.worlds);
+            all.bases.extend(part.bases);
             for (id, used) in part.evidence {
                 all.evidence.entry(id).or_insert(used);
             }
@@ -127,6 +134,13 @@ impl Across {
             }
         }
         out
+    }
+
+    /// Recomputes the snapshots of the whole base, each at its cut. What rests on a partition that could not be read to its
+    /// end is not judged.
+    pub fn worlds(&self) -> Vec<Finding> {
+        let judged = self.worlds.iter().filter(|_| self.whole);
+        judged.flat_map(|world| world.check(&self.bases, |roots| self.union(roots))).collect()
     }
 
     fn union(&self, roots: &[Root]) -> Option<(Root, usize)> {

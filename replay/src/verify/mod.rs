@@ -2,8 +2,8 @@
 //!
 //! [`facts`] looks at one commit alone: every fact has the id that its content gives. [`PartitionAudit`] takes the
 //! commits of one partition in order and recomputes every observation's facts, root and counts, and every snapshot's
-//! id, receipts and cut. [`Collected::across`] puts the partitions together: every snapshot's facts, and every place
-//! that one partition names in another.
+//! id, receipts and cut. [`Collected::across`] puts the partitions together: every snapshot's facts, also those of the
+//! whole base at their cuts, and every place that one partition names in another.
 //!
 //! Promises: no panic on any commit that decodes; the same log gives the same findings, in the same order, however it
 //! is spread over threads. Not recomputed here: what was *decided* (reuse, risk, status); the events say what it rested
@@ -13,6 +13,7 @@ mod across;
 mod finding;
 mod partition;
 mod sets;
+mod worlds;
 
 pub use across::{Across, Heads, Totals};
 pub use finding::{Finding, Kind};

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, Kind};
 use super::sets::{Sets, changed};
+use super::worlds::{Base, World};
 use crate::tree::{self, value_hash};
 use mirano_schemas::codec::{self, CommitBody};
 use mirano_schemas::*;
@@ -81,6 +82,9 @@ pub struct Collected {
     pub(super) sets: Sets,
     pub(super) observations: BTreeMap<ObservationId, Seen>,
     pub(super) seals: Vec<Seal>,
+    pub(super) worlds: Vec<World>,
+    /// By partition: what snapshots of the whole base rest on.
+    pub(super) bases: BTreeMap<u32, Base>,
     pub(super) told: BTreeMap<ObservationId, (Position, Seen)>,
     /// The highest place that is named in each other partition, and by which commit.
     pub(super) named: BTreeMap<u32, (u64, Position)>,
@@ -167,6 +171,9 @@ impl PartitionAudit {
         self.recorded_at = self.recorded_at.max(body.head.recorded_at);
         if let Some(cause) = body.head.cause {
             self.name(at, cause);
+            if cause.partition != at.partition {
+                self.out.bases.entry(at.partition).or_default().caused(at.seq, cause);
+            }
         }
         let mut open: Option<Open> = None;
         for event in &body.events {
@@ -213,6 +220,7 @@ impl PartitionAudit {
                 self.receipt(at, *job, receipt);
             }
             Event::SnapshotSealed(event) => self.sealed(at, event),
+            Event::WorldSealed(event) => self.world(at, event),
             _ => {}
         }
     }
@@ -282,6 +290,7 @@ impl PartitionAudit {
                 format!("{} has the root {told}; its facts give {root}", event.observation),
             );
         }
+        self.out.bases.entry(at.partition).or_default().answered(at.seq, event.query, event.facts_root);
         self.out.sets.note(event.facts_root, &facts, before.as_ref().map(|shown| shown.root), &added, &gone);
         let seen = Seen {
             at,
@@ -318,13 +327,26 @@ impl PartitionAudit {
         }
     }
 
-    fn sealed(&mut self, at: Position, event: &SnapshotSealed) {
+    /// A snapshot's id is the hash of its content.
+    fn named(&mut self, at: Position, snapshot: SnapshotId, body: &impl serde::Serialize) {
         self.out.snapshots += 1;
-        let (snapshot, body) = (event.snapshot, &event.body);
         let id = codec::encode(body).map(|bytes| SnapshotId::of(&[&bytes]));
         if id.as_ref().ok() != Some(&snapshot) {
             self.find(Kind::SnapshotId, at, format!("it is named {snapshot}, which is not the hash of its content"));
         }
+    }
+
+    fn world(&mut self, at: Position, event: &WorldSealed) {
+        self.named(at, event.snapshot, &event.body);
+        for place in &event.body.cut {
+            self.name(at, *place);
+        }
+        self.out.worlds.push(World { at, body: event.body.clone() });
+    }
+
+    fn sealed(&mut self, at: Position, event: &SnapshotSealed) {
+        let (snapshot, body) = (event.snapshot, &event.body);
+        self.named(at, snapshot, body);
         let mut cut: BTreeMap<u32, u64> = BTreeMap::new();
         if let Some(before) = at.seq.checked_sub(1) {
             cut.insert(at.partition, before);

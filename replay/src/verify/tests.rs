@@ -59,21 +59,81 @@ fn observation(n: u8, base: Option<u8>, shows: &[u8], came: &[u8], gone: &[u8]) 
 }
 
 fn audit(commits: &[Vec<Event>]) -> Vec<Kind> {
-    let mut audit = PartitionAudit::new();
-    let mut looked = Looked::default();
-    for (seq, events) in (0u64..).zip(commits) {
-        let at = Position { partition: 0, seq };
-        let recorded_at = Timestamp(i64::try_from(seq).expect("small"));
-        let body = CommitBody { head: CommitHead { recorded_at, ..CommitHead::default() }, events: events.clone() };
-        facts(at, &body, &NoKeys, &mut looked);
-        audit.commit(at, &body, Trust::Nothing);
+    let commits = commits.iter().map(|events| (None, events.clone())).collect();
+    audit_of(&[commits])
+}
+
+/// Commits by partition: what caused each, and its events.
+fn audit_of(partitions: &[Vec<(Option<Position>, Vec<Event>)>]) -> Vec<Kind> {
+    let (mut looked, mut parts, mut heads) = (Looked::default(), Vec::new(), Heads::new());
+    for (partition, commits) in (0u32..).zip(partitions) {
+        let mut audit = PartitionAudit::new();
+        for (seq, (cause, events)) in (0u64..).zip(commits) {
+            let at = Position { partition, seq };
+            let recorded_at = Timestamp(i64::try_from(seq).expect("small"));
+            let head = CommitHead { recorded_at, cause: *cause, ..CommitHead::default() };
+            let body = CommitBody { head, events: events.clone() };
+            facts(at, &body, &NoKeys, &mut looked);
+            audit.commit(at, &body, Trust::Nothing);
+        }
+        heads.insert(partition, Some(commits.len() as u64));
+        parts.push(audit.finish());
     }
-    let heads: Heads = [(0, Some(commits.len() as u64))].into();
-    let all = Collected::across([audit.finish()], &heads);
+    let all = Collected::across(parts, &heads);
     let mut found = looked.findings;
     found.extend(all.findings.iter().cloned());
     found.extend(all.snapshots(0..all.seals()));
+    found.extend(all.worlds());
     found.iter().map(|finding| finding.kind).collect()
+}
+
+/// A snapshot of the whole base, of which `change` may make a wrong one.
+fn world(shows: &[u8], queries: u64, cut: &[(u32, u64)], change: impl FnOnce(&mut WorldBody)) -> Vec<Event> {
+    let mut body = WorldBody {
+        cut: cut.iter().map(|(partition, seq)| Position { partition: *partition, seq: *seq }).collect(),
+        facts_root: tree::root(shows.iter().map(|n| fact(*n).fact_id.0)),
+        facts: shows.len() as u64,
+        queries,
+        policy_version: 0,
+        schema_version: 1,
+        sealed_at: Timestamp(9),
+    };
+    change(&mut body);
+    let snapshot = SnapshotId::of(&[&codec::encode(&body).expect("encodes")]);
+    vec![WorldSealed { snapshot, body }.into()]
+}
+
+#[test]
+fn snapshots_of_the_whole_base_are_recomputed_at_their_cut() {
+    let cause = Some(Position { partition: 1, seq: 1 });
+    // Partition 1 answers twice; a commit of partition 0 rests on the second answer; then the base is sealed.
+    let history = |sealed: Vec<Event>| {
+        let first = observation(1, None, &[1, 2], &[1, 2], &[]);
+        let second = observation(2, Some(1), &[2, 3], &[3], &[1]);
+        audit_of(&[
+            vec![(None, Vec::new()), (cause, Vec::new()), (None, sealed)],
+            vec![(None, first), (None, second), (None, Vec::new())],
+        ])
+    };
+    assert_eq!(history(world(&[2, 3], 1, &[(0, 1), (1, 1)], |_| {})), []);
+    assert_eq!(history(world(&[1, 2], 1, &[(0, 0), (1, 0)], |_| {})), [], "an earlier cut shows what was shown then");
+    assert_eq!(history(world(&[], 0, &[(0, 0)], |_| {})), [], "before any answer");
+    let cut = [(0, 1), (1, 1)];
+    for (what, sealed, kinds) in [
+        ("other facts", world(&[1, 2], 1, &cut, |_| {}), vec![Kind::SnapshotFactsRoot]),
+        ("another number of facts", world(&[2, 3], 1, &cut, |body| body.facts = 3), vec![Kind::SnapshotFactsRoot]),
+        ("another number of queries", world(&[2, 3], 2, &cut, |_| {}), vec![Kind::SnapshotFactsRoot]),
+        ("a cut without a cause", world(&[1, 2], 1, &[(0, 1), (1, 0)], |_| {}), vec![Kind::SnapshotCut]),
+        ("a place twice", world(&[2, 3], 1, &[(0, 1), (1, 1), (1, 1)], |_| {}), vec![Kind::SnapshotCut]),
+        ("a place that is not there", world(&[2, 3], 1, &[(0, 1), (1, 7)], |_| {}), vec![Kind::Reference]),
+        ("a place after it", world(&[2, 3], 1, &[(0, 7), (1, 1)], |_| {}), vec![Kind::Reference]),
+    ] {
+        assert_eq!(history(sealed), kinds, "{what}");
+    }
+    let mut renamed = world(&[2, 3], 1, &cut, |_| {});
+    let Some(Event::WorldSealed(sealed)) = renamed.last_mut() else { panic!("a seal") };
+    sealed.snapshot = SnapshotId([7; SnapshotId::LEN]);
+    assert_eq!(history(renamed), [Kind::SnapshotId]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The report as a page that can be printed: no scripts, nothing loaded from elsewhere.
 
-use super::report::Report;
+use super::report::{Report, ViewsReport};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}\
@@ -54,9 +54,7 @@ fn page(out: &mut String, report: &Report, at: &str) -> std::fmt::Result {
         )
     });
     row(out, "Evidence", &evidence)?;
-    let views = report.views.as_ref().map_or("not compared".to_owned(), |views| {
-        format!("{} rows compared, as of {}", views.rows, views.positions.join(", "))
-    });
+    let views = report.views.as_ref().map_or("not compared".to_owned(), ViewsReport::words);
     row(out, "Views", &views)?;
     out.push_str("</table><h2>Findings</h2>");
     if report.findings.is_empty() {

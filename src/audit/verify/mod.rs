@@ -159,6 +159,7 @@ pub async fn run(
     let across = Collected::across(collected, &heads);
     found.extend(across.findings.iter().cloned());
     found.extend(snapshots(&across, options.threads.max(1)));
+    found.extend(across.worlds());
     report.count(&across.totals, &progress);
     let mut checkpoint = Checkpoint::of(log_id, &report, &found);
     save(&checkpoint);

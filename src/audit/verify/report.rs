@@ -82,8 +82,26 @@ pub struct EvidenceReport {
 pub struct ViewsReport {
     /// Rows that were compared.
     pub rows: u64,
-    /// The positions up to which they were folded.
+    /// For each partition the next commit to be folded into them: they are compared with the log up to there.
     pub positions: Vec<String>,
+    /// For each partition the next commit of the log.
+    pub log: Vec<String>,
+    /// Commits that the log has and the views on disk do not show yet: a server folds them when it starts.
+    pub behind: u64,
+}
+
+impl ViewsReport {
+    /// In one line.
+    pub fn words(&self) -> String {
+        let rows = format!("{} rows compared, as of {}", self.rows, self.positions.join(", "));
+        match self.behind {
+            0 => rows,
+            behind => format!(
+                "{rows}; the log stands at {}, {behind} commits on: the views on disk do not show these yet, the next start folds them",
+                self.log.join(", ")
+            ),
+        }
+    }
 }
 
 /// A finding in words.

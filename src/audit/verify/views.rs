@@ -41,9 +41,25 @@ pub fn open(path: &Path) -> Result<Rows, Finding> {
 /// Compares the views with what the commits gave. `stores`: of each partition that could be folded; if one is missing,
 /// nothing can be said, and what hindered it is found already.
 pub fn compare(rows: &Rows, stores: &[MemoryStore], heads: &Heads) -> (ViewsReport, Vec<Finding>) {
-    let positions = rows.anchors.values().map(|head| Position { partition: head.partition, seq: head.next_seq });
-    let mut report = ViewsReport { rows: 0, positions: positions.map(|at| at.to_string()).collect() };
+    let mut report = ViewsReport::default();
     let mut findings = Findings { place: rows.path.clone(), list: Vec::new(), more: 0 };
+    for (partition, log) in heads {
+        let partition = *partition;
+        let stand = rows.anchors.get(&partition).map_or(0, |head| head.next_seq);
+        report.positions.push(Position { partition, seq: stand }.to_string());
+        // Of a log that can't be read to its end it is not known how far it goes.
+        if let Some(seq) = *log {
+            report.log.push(Position { partition, seq }.to_string());
+            report.behind += seq.saturating_sub(stand);
+        }
+    }
+    // Where nothing was flushed yet there is no mark either.
+    if !rows.anchors.is_empty() && !rows.views.of_this_form().unwrap_or(false) {
+        let detail = "their mark is not that of this version: they are of another one, or it is damaged; `mirano rebuild` makes \
+                      the views anew";
+        findings.list.push(Finding::beside(Kind::ViewsOther, rows.path.clone(), detail));
+        return (report, findings.done());
+    }
     for partition in rows.anchors.keys().filter(|partition| !heads.contains_key(partition)) {
         findings.add(Kind::ViewsOther, Table::Anchor, &key::anchor(*partition), "the log has no such partition");
     }

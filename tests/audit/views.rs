@@ -1,0 +1,182 @@
+//! Views on disk: behind the log after a crash, and damaged in RocksDB's own files and in pages of the fact tree.
+
+use crate::damage::{Draw, flips};
+use crate::history::{Besides, copy, folder, verify};
+use mirano::engine::catch_up_in;
+use mirano::sequencer::Sequencer;
+use mirano::sequencer::embedded::EmbeddedLog;
+use mirano::views::Views;
+use mirano_replay::facts;
+use mirano_replay::proof::Member;
+use mirano_replay::store::{MemoryStore, Read, Table, Write};
+use mirano_replay::tree::diff::Diff;
+use mirano_replay::tree::union::UnionDiff;
+use mirano_replay::tree::{Node, stored};
+use mirano_schemas::{FactId, Root};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Views of the first commits of each partition, as a crash before a flush leaves them.
+fn behind(work: &Path, commits: usize) -> u64 {
+    let path = work.join("views");
+    std::fs::remove_dir_all(&path).expect("removes");
+    let log = EmbeddedLog::open_read_only(work).expect("opens");
+    let views = Views::open(&path).expect("opens");
+    let mut left = 0;
+    for partition in 0..log.partitions() {
+        let mut batches = 0;
+        let done = catch_up_in(&log, &views, partition, 1, |_, _| {
+            batches += 1;
+            if batches == commits { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        left += log.head(partition).next_seq - done.expect("folds").commits;
+    }
+    views.flush().expect("durable");
+    left
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_behind_the_log_are_compared_as_far_as_they_are_and_that_is_said() {
+    let work = copy(folder());
+    let report = verify(work.path(), Besides::Views, &[], 1).await;
+    let whole = report.views.expect("compared");
+    assert_eq!((whole.behind, &whole.positions), (0, &whole.log));
+    assert!(!whole.words().contains("next start"));
+    let left = behind(work.path(), 9);
+    assert!(left > 10, "{left}");
+    let report = verify(work.path(), Besides::Views, &[], 2).await;
+    assert_eq!(report.findings, [], "being behind is no damage");
+    let views = report.views.expect("compared");
+    assert_eq!((views.behind, &views.log), (left, &whole.log));
+    assert_eq!(views.positions, ["0:9", "1:9"]);
+    assert!(views.rows > 10 && views.rows < whole.rows, "{views:?}");
+    assert!(views.words().contains(&format!("{left} commits on")), "{}", views.words());
+    // What was folded is compared all the same.
+    let open = Views::open(&work.path().join("views")).expect("opens");
+    let (key, value) = first(&open, Table::Policy);
+    let mut changes = mirano_replay::overlay::Changes::new();
+    changes.insert(Table::Policy, key, Some(mirano_replay::store::Put::Bytes([&value[..], b"x"].concat().into())));
+    open.write(&changes, 1).expect("writes");
+    open.flush().expect("durable");
+    drop(open);
+    let report = verify(work.path(), Besides::Views, &[], 1).await;
+    assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
+    assert_eq!(report.findings[0].kind, "view_differs");
+    // Nothing was ever flushed: nothing can be compared, and that is said as well.
+    std::fs::remove_dir_all(work.path().join("views")).expect("removes");
+    drop(Views::open(&work.path().join("views")).expect("opens"));
+    let report = verify(work.path(), Besides::Views, &[], 1).await;
+    let views = report.views.expect("looked at");
+    assert_eq!((report.findings.len(), views.rows), (0, 0));
+    assert_eq!(views.positions, ["0:0", "1:0"]);
+    assert!(views.behind > left && views.words().contains("the next start folds them"), "{}", views.words());
+}
+
+fn first(views: &Views, table: Table) -> (Vec<u8>, Vec<u8>) {
+    let mut found = None;
+    let scanned = views.scan(table, &[], &[], &mut |key, value| {
+        found = Some((key.to_vec(), value.to_vec()));
+        false
+    });
+    scanned.expect("scans");
+    found.expect("a row")
+}
+
+/// Files in which RocksDB keeps rows, and which of them count. Its options and its own notes are neither.
+fn kept(views: &Path) -> Vec<PathBuf> {
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(views).expect("reads").flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| name(path).ends_with(".sst") || name(path).starts_with("MANIFEST") || name(path) == "CURRENT");
+    files.retain(|path| std::fs::metadata(path).expect("there").len() > 0);
+    files.sort();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flipped_bits_in_the_files_of_the_views_are_found() {
+    let work = copy(folder());
+    let files = kept(&work.path().join("views"));
+    assert!(files.len() >= 3, "{files:?}");
+    let (mut draw, mut missed) = (Draw(5), Vec::new());
+    let mut by_kind: BTreeMap<String, usize> = BTreeMap::new();
+    for n in 0..flips() / 20 {
+        let path = &files[n % files.len()];
+        let good = std::fs::read(path).expect("reads");
+        let bit = draw.below(good.len() * 8);
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(path, &bad).expect("writes");
+        let report = verify(work.path(), Besides::Views, &[], 1).await;
+        std::fs::write(path, &good).expect("writes");
+        match report.findings.first() {
+            Some(_) if report.findings.iter().all(|found| found.kind.starts_with("view")) => {
+                *by_kind.entry(report.findings[0].kind.clone()).or_default() += 1;
+            }
+            _ => missed.push((path.clone(), bit / 8, good.len(), report.findings)),
+        }
+    }
+    println!("{} bits flipped in {} files: {by_kind:?}", flips() / 20, files.len());
+    assert!(missed.is_empty(), "{} missed: {:#?}", missed.len(), &missed[..missed.len().min(5)]);
+    assert_eq!(verify(work.path(), Besides::Views, &[], 1).await.findings, [], "all is as it was");
+}
+
+/// Pages of the tree, damaged: whoever reads them gets an error or another set, and no proof that holds.
+#[test]
+fn flipped_bits_in_pages_of_the_tree_prove_nothing_and_panic_nowhere() {
+    let id = |n: u32| FactId(*blake3::hash(&n.to_le_bytes()).as_bytes());
+    let mut store = MemoryStore::default();
+    let mut put = |range: std::ops::Range<u32>| -> Root {
+        let ids: Vec<FactId> = range.map(id).collect();
+        let set = stored::changed(&store, None, &ids, &[]).expect("readable");
+        set.store(&mut store).expect("writable");
+        set.root
+    };
+    let (one, two, small) = (put(0..3_000), put(100..3_100), put(0..90));
+    let rows: Vec<(Table, Vec<u8>, Vec<u8>)> =
+        store.iter().map(|(table, key, row)| (table, key.to_vec(), row.to_vec())).collect();
+    assert!(rows.iter().any(|(table, ..)| *table == Table::TreePage));
+    let truth: BTreeMap<Root, Vec<FactId>> =
+        [one, two, small].map(|root| (root, facts::set(&store, root).expect("readable"))).into();
+    let (mut draw, mut changed, mut refused, mut held) = (Draw(6), 0, 0, 0);
+    for n in 0..flips() / 5 {
+        let (table, key, good) = &rows[n % rows.len()];
+        let mut bad = good.clone();
+        match n % 7 {
+            5 => bad.truncate(draw.below(good.len())),
+            6 => bad.push(0),
+            _ => {
+                let bit = draw.below(good.len() * 8);
+                bad[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
+        store.put(*table, key, bad);
+        for (root, set) in &truth {
+            match facts::set(&store, *root) {
+                Ok(found) => changed += usize::from(found != *set),
+                Err(_) => refused += 1,
+            }
+            for other in truth.keys() {
+                drop(Diff::new(&store, *root, *other).map(|diff| diff.take(10_000).count()));
+                let mut union = UnionDiff::new(&store, &[*root, small], &[*other, small]).ok();
+                if let Some(diff) = &mut union {
+                    diff.by_ref().take(10_000).for_each(drop);
+                    drop(diff.count_crossing());
+                }
+            }
+            let asked = id(u32::try_from(draw.below(3_200)).expect("small"));
+            if let Ok(Some((count, nodes))) = stored::path(&store, *root, &asked) {
+                let by_hash = |hash| nodes.iter().find(|node| node.hash() == hash).copied();
+                let member = Member::walk(count, nodes.first().map(Node::hash), &asked.0, by_hash);
+                if let Some(member) = member.filter(|member| member.root(&asked.0) == Some(*root)) {
+                    assert_eq!(member.present(), set.contains(&asked), "a proof that holds is true");
+                    held += 1;
+                }
+            }
+        }
+        store.put(*table, key, good.clone());
+    }
+    println!("sets read wrongly: {changed}, refused: {refused}; proofs that held all the same: {held}");
+    assert!(changed > 100 && refused > 100 && held > 100, "the damage was met: {changed}, {refused}, {held}");
+}
