@@ -6,7 +6,7 @@
 use super::verify::Keys;
 use mirano_replay::rows::{FactRow, IntervalRow, LabelRow};
 use mirano_replay::store::{MemoryStore, ReadExt, Table, decode_row};
-use mirano_schemas::{Attrs, Fact, FactId, Level, Match, Sealable, Subject, Timestamp, Value, codec};
+use mirano_schemas::{Attrs, Fact, FactId, Level, Match, Sealable, Subject, Timestamp, Value, base32, codec};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -122,6 +122,25 @@ pub fn csv(store: &MemoryStore, keys: &Keys, out: impl Write) -> io::Result<Coun
     Ok(counted)
 }
 
+/// The name of a subject as an entity's id: the model takes letters, digits, dots and hyphens.
+fn entity_id(subject: &Subject) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let id: String = subject.0.chars().map(plain).collect();
+    // What was replaced may have told two apart, and an id begins and ends with a letter or digit.
+    match id.replacen('-', ":", 1) == subject.0 && !id.ends_with(['-', '.']) {
+        true => id,
+        false => format!(
+            "subject-{}",
+            base32(blake3::hash(subject.0.as_bytes()).as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]))
+        ),
+    }
+}
+
+/// A time as the model has it: without a zone, UTC.
+fn moment(text: &str) -> String {
+    text.trim_end_matches('Z').to_owned()
+}
+
 /// Entities of FollowTheMoney: each subject once, then each fact as a `Note` about it, court cases as `CourtCase` with the
 /// subject as a party. Attributes that the model has no place for stand in `summary`, as JSON.
 pub fn follow_the_money(store: &MemoryStore, keys: &Keys, mut out: impl Write) -> io::Result<Counted> {
@@ -132,7 +151,7 @@ pub fn follow_the_money(store: &MemoryStore, keys: &Keys, mut out: impl Write) -
         }
         let (first, gone) = span(intervals);
         let mut properties = json!({
-            "name": [fact.kind], "publisher": [fact.source], "retrievedAt": [first],
+            "name": [fact.kind], "publisher": [fact.source], "retrievedAt": [moment(&first)],
             "summary": [object(&fact.attrs).to_string()],
         });
         let attr = |name: &str| fact.identity.get(name).or(fact.attrs.get(name)).map(plain);
@@ -141,24 +160,26 @@ pub fn follow_the_money(store: &MemoryStore, keys: &Keys, mut out: impl Write) -
                 map.insert(name.to_owned(), json!([value]));
             }
         };
-        put("modifiedAt", Some(gone));
+        put("modifiedAt", Some(moment(&gone)));
+        let about = entity_id(&fact.subject);
         if fact.kind == "court.case" {
             put("caseNumber", attr("number"));
-            put("fileDate", attr("filed"));
+            put("fileDate", attr("filed").filter(|date| date.parse::<chrono::NaiveDate>().is_ok()));
             put("court", attr("court"));
             put("status", attr("status"));
             put("category", attr("category"));
             writeln!(out, "{}", json!({"id": id.to_string(), "schema": "CourtCase", "properties": properties}))?;
-            let party = json!({
-                "party": [fact.subject.0], "case": [id.to_string()], "role": [attr("role").unwrap_or_default()],
-            });
+            let mut party = json!({ "party": [about], "case": [id.to_string()] });
+            if let (Some(role), Some(map)) = (attr("role").filter(|role| !role.is_empty()), party.as_object_mut()) {
+                map.insert("role".to_owned(), json!([role]));
+            }
             return writeln!(
                 out,
                 "{}",
                 json!({"id": format!("{id}-party"), "schema": "CourtCaseParty", "properties": party})
             );
         }
-        put("entity", Some(fact.subject.0.clone()));
+        put("entity", Some(about));
         put("description", Some(object(&fact.identity).to_string()));
         writeln!(out, "{}", json!({"id": id.to_string(), "schema": "Note", "properties": properties}))
     })
@@ -173,7 +194,8 @@ fn subject(store: &MemoryStore, subject: &Subject) -> Json {
         Level::Developer if name.len() == 13 => ("Company", json!({"name": [label], "ogrnCode": [name]})),
         Level::Developer => ("Company", json!({"name": [label], "innCode": [name]})),
         Level::Person => ("Person", json!({"name": [label]})),
-        Level::Source => ("Thing", json!({"name": [label]})),
+        // A register or list that a source keeps stands for who keeps it.
+        Level::Source => ("Organization", json!({"name": [label]})),
     };
-    json!({"id": subject.0, "schema": schema, "properties": properties})
+    json!({"id": entity_id(subject), "schema": schema, "properties": properties})
 }

@@ -1,22 +1,26 @@
-//! The independent program of `docs/verify` comes to the same, from the formats alone, as the code that wrote.
+//! Programs of others: that of `docs/verify` comes to the same, from the formats alone, as the code that wrote; the package of
+//! the field reads what is exported for it.
 
 use crate::history::{Besides, export, folder, heads, verify};
 use mirano::audit::heads::CommitTrees;
 use mirano::audit::proofs;
-use mirano::audit::replay::replay;
-use mirano::audit::source;
+use mirano::audit::replay::{Replayed, replay};
 use mirano::audit::text::ProofText;
+use mirano::audit::verify::Keys;
+use mirano::audit::{facts, source};
+use mirano_replay::history::WorldRow;
 use mirano_replay::proof::Proof;
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::{ReadExt, Table};
 use mirano_replay::verify::NoKeys;
 use mirano_schemas::{FactId, base32};
 use serde_json::Value as Json;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// The Python that has the two packages: made by `.ci/setup test`. Says loudly what is left out where it is not.
+/// The Python that has their packages: made by `.ci/setup test`. Says loudly what is left out where it is not.
 fn python() -> Option<PathBuf> {
     let beside = || {
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -31,12 +35,54 @@ fn python() -> Option<PathBuf> {
     None
 }
 
+fn replayed(log: &Path) -> Replayed {
+    let log = source::open(log).expect("opens");
+    replay(&*log, None, &NoKeys, |_| ControlFlow::Continue(())).expect("replays")
+}
+
 fn run(python: &Path, arguments: &[&str]) -> (Option<i32>, Json) {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify/verify.py");
     let output = Command::new(python).arg(program).args(arguments).output().expect("runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     (output.status.code(), serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{errors}")))
+}
+
+/// The real package of the field reads what is exported, and takes every value as it stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn followthemoney_reads_the_entities() {
+    let Some(python) = python() else { return };
+    let data = folder();
+    let state = replayed(data);
+    let keys = Keys::in_folder(&data.join("keys")).expect("opens");
+    let mut text = Vec::new();
+    let counted = facts::follow_the_money(&state.store, &keys, &mut text).expect("writes");
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/ftm.py");
+    let read = |entities: &[u8]| -> (Option<i32>, Json) {
+        let mut child = Command::new(&python)
+            .arg(&program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("runs");
+        child.stdin.take().expect("piped").write_all(entities).expect("takes them");
+        let output = child.wait_with_output().expect("ends");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"));
+        println!("{errors}");
+        (output.status.code(), told)
+    };
+    let (code, told) = read(&text);
+    assert_eq!((code, &told["wrong"]), (Some(0), &Json::from(0)), "{told}");
+    assert!(told["entities"].as_u64().expect("a number") > counted.written);
+    // And it can fail: an id as the log has it, a property that is none, an edge to nothing.
+    let text = String::from_utf8(text).expect("text");
+    for (from, to) in [("company-", "company:"), ("\"publisher\"", "\"publishers\""), ("\"case\":[\"", "\"case\":[\"x")]
+    {
+        assert!(text.contains(from), "{from}");
+        assert_eq!(read(text.replace(from, to).as_bytes()).0, Some(1), "{from}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +106,7 @@ async fn another_language_comes_to_the_same() {
     );
 
     let log = source::open(&file).expect("opens");
-    let state = replay(&*log, None, &NoKeys, |_| ControlFlow::Continue(())).expect("replays");
+    let state = replayed(&file);
     let keys = |table| state.store.iter().filter(move |(found, ..)| *found == table).map(|(_, key, _)| key.to_vec());
     let snapshots: Vec<Vec<u8>> = keys(Table::Snapshot).collect();
     let told_ids: Vec<&str> =
@@ -81,6 +127,25 @@ async fn another_language_comes_to_the_same() {
         std::fs::write(&written, wrong).expect("writes");
         assert_eq!(run(&python, &["proof", place]).0, Some(1));
     }
+    let world = keys(Table::World).next().expect("the base was sealed");
+    assert!(told_ids.contains(&base32(&world).as_str()));
+    let world: WorldRow = state.store.row(&world).expect("reads").expect("there");
+    let mut proven = std::collections::BTreeSet::new();
+    for (n, fact) in keys(Table::Fact).chain([vec![9; 32]]).enumerate().filter(|(n, _)| n % 20 == 0) {
+        let made = proofs::world_fact(&state.store, &*log, &world, FactId(fact.try_into().expect("an id")));
+        let mut proof = made.expect("proves");
+        proof.log = Some(proofs::log_part(&*log, &CommitTrees::new(), world.position, None).expect("in the log"));
+        let json = serde_json::to_string(&ProofText::of(&Proof::Fact(proof)).expect("holds")).expect("json");
+        let written = held.path().join(format!("world{n}.json"));
+        let place = written.to_str().expect("text");
+        std::fs::write(&written, &json).expect("writes");
+        let (code, told) = run(&python, &["proof", place]);
+        assert_eq!((code, told["kind"].as_str()), (Some(0), Some("world_fact")), "{told}");
+        proven.insert(told["present"].as_bool());
+        std::fs::write(&written, json.replacen("\"world_fact\"", "\"fact\"", 1)).expect("writes");
+        assert_eq!(run(&python, &["proof", place]).0, Some(1), "it is no snapshot of a job");
+    }
+    assert!(proven.contains(&Some(true)), "{proven:?}");
     let grown = {
         let trees = CommitTrees::new();
         let early = trees.anchor(&*log, 0, Some(7)).expect("reads").expect("there");
