@@ -4,13 +4,16 @@ use super::until::{Until, ends};
 use super::verify::read_finding;
 use crate::sequencer::{Committed, ReadError, Sequencer};
 use mirano_replay::apply;
+use mirano_replay::overlay::Overlay;
 use mirano_replay::store::MemoryStore;
 use mirano_replay::verify::{Finding, Kind, Looked, PartitionAudit, Persons, Trust, facts};
 use mirano_schemas::codec::{CommitBody, DecodeError};
 use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -58,8 +61,8 @@ struct Part {
 }
 
 /// Folds the commits up to a moment, or all, recomputing facts and observations on the way; several partitions at once,
-/// since each row is written by the events of one. `progress` is told after each few megabytes, and may break off. A commit
-/// that can't be had, decoded or folded ends its partition with a finding.
+/// since each row is written by the events of one, and each read and decoded ahead of its fold. `progress` is told after each
+/// few megabytes, and may break off. A commit that can't be had, decoded or folded ends its partition with a finding.
 pub fn replay(
     log: &dyn Sequencer,
     until: Option<&Until>,
@@ -80,21 +83,24 @@ pub fn replay(
         *broken_off = *broken_off || progress(step).is_break();
         !*broken_off
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Each partition has a thread that folds and one that reads; what is left of the cores decodes.
+    let workers = (cores / ends.len().max(1)).saturating_sub(1).max(1);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut parts = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some((end, partition)) = ends.get(number).zip(u32::try_from(number).ok()) else { return parts };
-            parts.push(one(log, partition, *end, persons, &tell));
+            parts.push(one(log, partition, *end, persons, workers, &tell));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(ends.len());
+    let threads = cores.min(ends.len());
     let mut parts: Vec<Part> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let done = workers.into_iter().flat_map(|worker| match worker.join() {
             Ok(parts) => parts,
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(panic) => resume_unwind(panic),
         });
         done.collect()
     });
@@ -111,76 +117,150 @@ pub fn replay(
     Ok(out)
 }
 
-/// Folds one partition up to `end`.
+/// Commits that were read and decoded, and the ids of whose facts were recomputed.
+struct Batch {
+    commits: Vec<(Committed, Result<CommitBody, DecodeError>)>,
+    looked: Looked,
+}
+
+/// Reads a partition up to `end` and hands over its commits, until an error or until nobody takes them.
+fn read(
+    log: &dyn Sequencer,
+    partition: u32,
+    end: u64,
+    persons: &dyn Persons,
+    workers: usize,
+    out: &SyncSender<Result<Batch, Finding>>,
+) {
+    let mut next = 0;
+    while next < end {
+        let mut commits = match log.read(partition, next, READ_BYTES) {
+            Ok(commits) => commits,
+            Err(error) => {
+                // Nobody listens any more only if the fold has ended.
+                let _ = out.send(Err(read_finding(partition, next, &error)));
+                return;
+            }
+        };
+        commits.retain(|commit| commit.position.seq < end);
+        let Some(last) = commits.last() else { return };
+        next = last.position.seq + 1;
+        if out.send(Ok(decoded(commits, persons, workers))).is_err() {
+            return;
+        }
+    }
+}
+
+fn decoded(commits: Vec<Committed>, persons: &dyn Persons, workers: usize) -> Batch {
+    let look = |part: &[Committed]| -> (Vec<Result<CommitBody, DecodeError>>, Looked) {
+        let mut looked = Looked::default();
+        let bodies = part.iter().map(|commit| {
+            let body = CommitBody::decode(commit.body())?;
+            facts(commit.position, &body, persons, &mut looked);
+            Ok(body)
+        });
+        (bodies.collect(), looked)
+    };
+    let each = commits.len().div_ceil(workers).max(1);
+    let parts: Vec<_> = if workers == 1 {
+        vec![look(&commits)]
+    } else {
+        std::thread::scope(|scope| {
+            let look = &look;
+            let workers: Vec<_> = commits.chunks(each).map(|part| scope.spawn(move || look(part))).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    };
+    let (mut bodies, mut looked) = (Vec::with_capacity(commits.len()), Looked::default());
+    for (part, found) in parts {
+        bodies.extend(part);
+        looked.facts += found.facts;
+        looked.sealed += found.sealed;
+        looked.findings.extend(found.findings);
+    }
+    Batch { commits: commits.into_iter().zip(bodies).collect(), looked }
+}
+
+/// Folds one partition up to `end`, while another thread reads and decodes what follows, with so many workers.
 fn one(
     log: &dyn Sequencer,
     partition: u32,
     end: u64,
     persons: &dyn Persons,
+    workers: usize,
     tell: &(dyn Fn(Step) -> bool + Sync),
 ) -> Part {
     let head = Head::genesis(log.log_id(), partition);
     let mut part =
         Part { store: MemoryStore::default(), head, recorded_at: Timestamp::default(), findings: Vec::new() };
     let mut audit = PartitionAudit::new();
-    let mut go_on = true;
-    while part.head.next_seq < end && go_on {
-        let commits = match log.read(partition, part.head.next_seq, READ_BYTES) {
-            Ok(commits) => commits,
-            Err(error) => {
-                part.findings.push(read_finding(partition, part.head.next_seq, &error));
+    std::thread::scope(|scope| {
+        let (send, batches) = sync_channel(1);
+        scope.spawn(move || read(log, partition, end, persons, workers, &send));
+        for batch in batches {
+            let before = (part.findings.len() + audit.findings().len()) as u64;
+            let mut step = Step::default();
+            let mut go_on = true;
+            match batch {
+                Err(finding) => part.findings.push(finding),
+                Ok(batch) => {
+                    step.facts = batch.looked.facts;
+                    part.findings.extend(batch.looked.findings);
+                    if let Err(finding) = fold(&mut part, &mut audit, batch.commits, &mut step) {
+                        part.findings.push(finding);
+                        go_on = false;
+                    }
+                }
+            }
+            step.findings = (part.findings.len() + audit.findings().len()) as u64 - before;
+            if !(tell(step) && go_on) {
                 break;
             }
-        };
-        let before = (part.findings.len() + audit.findings().len()) as u64;
-        let (mut step, mut looked) = (Step::default(), Looked::default());
-        go_on = !commits.is_empty();
-        for commit in commits.iter().take_while(|commit| commit.position.seq < end) {
-            match fold(&mut part, &mut audit, commit, persons, &mut looked) {
-                Ok(events) => {
-                    step.commits += 1;
-                    step.bytes += commit.record.len() as u64;
-                    step.events += events;
-                }
-                Err(finding) => {
-                    part.findings.push(finding);
-                    go_on = false;
-                    break;
-                }
-            }
         }
-        part.findings.extend(looked.findings);
-        step.facts = looked.facts;
-        step.findings = (part.findings.len() + audit.findings().len()) as u64 - before;
-        go_on = tell(step) && go_on;
-    }
+    });
     part.findings.extend(audit.findings().iter().cloned());
     part
 }
 
-/// Folds a commit; how many events it has, or why it can't be folded.
+/// Folds commits; a finding why one can't be folded, those before it are. A row that several of them change becomes bytes once.
 fn fold(
     part: &mut Part,
     audit: &mut PartitionAudit,
-    commit: &Committed,
-    persons: &dyn Persons,
-    looked: &mut Looked,
-) -> Result<u64, Finding> {
-    let at = commit.position;
-    if commit.envelope.prev != part.head.hash {
-        return Err(Finding::at(Kind::Chain, at, "it is not decided upon the commit before it"));
+    commits: Vec<(Committed, Result<CommitBody, DecodeError>)>,
+    step: &mut Step,
+) -> Result<(), Finding> {
+    let mut failed = None;
+    let mut overlay = Overlay::new(&part.store);
+    let mut last = Position { partition: part.head.partition, seq: part.head.next_seq };
+    for (commit, body) in commits {
+        last = commit.position;
+        let at = commit.position;
+        if commit.envelope.prev != part.head.hash {
+            failed = Some(Finding::at(Kind::Chain, at, "it is not decided upon the commit before it"));
+            break;
+        }
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                let kind = if matches!(error, DecodeError::NeedsVersion(..)) { Kind::Newer } else { Kind::Malformed };
+                failed = Some(Finding::at(kind, at, error.to_string()));
+                break;
+            }
+        };
+        audit.commit(at, &body, Trust::Nothing);
+        if let Err(error) = apply::commit(&mut overlay, at, commit.hash, &body) {
+            failed = Some(Finding::at(Kind::Fold, at, error.to_string()));
+            break;
+        }
+        part.head = commit.head();
+        part.recorded_at = part.recorded_at.max(body.head.recorded_at);
+        step.commits += 1;
+        step.bytes += commit.record.len() as u64;
+        step.events += body.events.len() as u64;
     }
-    let body = CommitBody::decode(commit.body()).map_err(|error| {
-        let kind = if matches!(error, DecodeError::NeedsVersion(..)) { Kind::Newer } else { Kind::Malformed };
-        Finding::at(kind, at, error.to_string())
-    })?;
-    facts(at, &body, persons, looked);
-    audit.commit(at, &body, Trust::Nothing);
-    apply::commit(&mut part.store, at, commit.hash, &body)
-        .map_err(|error| Finding::at(Kind::Fold, at, error.to_string()))?;
-    part.head = commit.head();
-    part.recorded_at = part.recorded_at.max(body.head.recorded_at);
-    Ok(body.events.len() as u64)
+    let written = overlay.into_changes().and_then(|changes| changes.write_to(&mut part.store));
+    written.map_err(|error| Finding::at(Kind::Fold, last, error.to_string()))?;
+    failed.map_or(Ok(()), Err)
 }
 
 impl Replayed {

@@ -5,7 +5,7 @@
 use mirano::audit::replay::replay;
 use mirano::audit::verify::{Options, Progress, run};
 use mirano::sequencer::embedded::{self, AuditedFolder, EmbeddedLog};
-use mirano::sequencer::{AppendError, Outcome as Appended, Sequencer};
+use mirano::sequencer::{AppendError, Committed, Outcome as Appended, Sequencer};
 use mirano_replay::tree;
 use mirano_replay::verify::{Looked, NoKeys, facts};
 use mirano_schemas::canonical::fact_id;
@@ -14,10 +14,9 @@ use mirano_schemas::envelope::{Envelope, Head};
 use mirano_schemas::*;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-const PARTITIONS: u32 = 2;
 const FACTS: u64 = 100;
 
 fn fact(query: u64, n: u64) -> LoggedFact {
@@ -92,13 +91,13 @@ async fn counted(handed: impl IntoIterator<Item = futures::future::BoxFuture<'st
     }
 }
 
-async fn make(folder: &Path, wanted: u64) {
-    let options = embedded::Options { partitions: PARTITIONS, ..embedded::Options::default() };
+async fn make(folder: &Path, wanted: u64, partitions: u32) {
+    let options = embedded::Options { partitions, ..embedded::Options::default() };
     let log = EmbeddedLog::open(folder, options).expect("opens");
-    let mut heads: Vec<Head> = (0..PARTITIONS).map(|partition| log.head(partition)).collect();
+    let mut heads: Vec<Head> = (0..partitions).map(|partition| log.head(partition)).collect();
     let mut handed = Vec::new();
     for query in 0..wanted.div_ceil(FACTS) {
-        let head = &mut heads[usize::try_from(query % u64::from(PARTITIONS)).expect("small")];
+        let head = &mut heads[usize::try_from(query % u64::from(partitions)).expect("small")];
         for body in bodies(query) {
             let body = body.encode().expect("encodes");
             let at = Position { partition: head.partition, seq: head.next_seq };
@@ -113,67 +112,75 @@ async fn make(folder: &Path, wanted: u64) {
     counted(handed).await;
 }
 
-/// Every byte, the chain, decoding, and the id of every fact: one thread a partition.
-fn raw(folder: &Path) -> u64 {
+/// Every byte, the chain, decoding, and the id of every fact: a thread a partition reads, all cores decode and hash.
+fn raw(folder: &Path, partitions: u32, cores: usize) -> u64 {
     let folder = AuditedFolder::open(folder).expect("opens");
+    let (send, batches) = std::sync::mpsc::sync_channel::<Vec<Committed>>(cores);
+    let batches = Mutex::new(batches);
     std::thread::scope(|scope| {
-        let look = |partition| {
-            let folder = &folder;
-            move || {
-                let mut looked = Looked::default();
-                folder.walk(partition, |batch| {
-                    for commit in batch {
-                        let body = CommitBody::decode(commit.body()).expect("decodes");
-                        facts(commit.position, &body, &NoKeys, &mut looked);
-                    }
-                });
-                looked.facts
+        for partition in 0..partitions {
+            let (folder, send) = (&folder, send.clone());
+            scope.spawn(move || folder.walk(partition, |batch| send.send(batch).expect("somebody takes it")));
+        }
+        drop(send);
+        let look = || {
+            let mut looked = Looked::default();
+            loop {
+                let next = batches.lock().expect("nobody panicked").recv();
+                let Ok(batch) = next else { return looked.facts };
+                for commit in batch {
+                    let body = CommitBody::decode(commit.body()).expect("decodes");
+                    facts(commit.position, &body, &NoKeys, &mut looked);
+                }
             }
         };
-        let threads: Vec<_> = (0..PARTITIONS).map(|partition| scope.spawn(look(partition))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(look)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("no panic")).sum()
     })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verifying_and_replaying_against_reading_alone() {
     let wanted: u64 = std::env::var("MIRANO_FACTS").map_or(20_000, |text| text.parse().expect("a number"));
-    let folder = tempfile::tempdir().expect("temp");
-    make(folder.path(), wanted).await;
-    let rate = |began: Instant| wanted as f64 / began.elapsed().as_secs_f64();
-    let (mut raws, mut verifies, mut replays) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..5 {
-        let began = Instant::now();
-        assert_eq!(raw(folder.path()), wanted);
-        raws.push(rate(began));
-        let began = Instant::now();
-        let options = Options {
-            log: folder.path(),
-            evidence: None,
-            views: None,
-            keys: None,
-            heads: Vec::new(),
-            resume: None,
-            threads: 2,
+    let cores = std::thread::available_parallelism().expect("known").get();
+    println!("{wanted} facts, {cores} cores, middle of 5 runs in turn; raw: every byte, the chain, decoding, fact ids");
+    for partitions in [1, 2] {
+        let folder = tempfile::tempdir().expect("temp");
+        make(folder.path(), wanted, partitions).await;
+        let rate = |began: Instant| wanted as f64 / began.elapsed().as_secs_f64();
+        let (mut raws, mut verifies, mut replays) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..5 {
+            let began = Instant::now();
+            assert_eq!(raw(folder.path(), partitions, cores), wanted);
+            raws.push(rate(began));
+            let began = Instant::now();
+            let options = Options {
+                log: folder.path(),
+                evidence: None,
+                views: None,
+                keys: None,
+                heads: Vec::new(),
+                resume: None,
+                threads: cores,
+            };
+            let report = run(options, Arc::new(Progress::default()), |_| {}).await.expect("looks");
+            verifies.push(rate(began));
+            assert_eq!((report.facts, report.findings.len()), (wanted, 0));
+            let began = Instant::now();
+            let log = EmbeddedLog::open_read_only(folder.path()).expect("opens");
+            let replayed = replay(&log, None, &NoKeys, |_| ControlFlow::Continue(())).expect("replays");
+            replays.push(rate(began));
+            assert_eq!((replayed.step.facts, replayed.findings.len()), (wanted, 0));
+        }
+        let middle = |rates: &mut Vec<f64>| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
         };
-        let report = run(options, Arc::new(Progress::default()), |_| {}).await.expect("looks");
-        verifies.push(rate(began));
-        assert_eq!((report.facts, report.findings.len()), (wanted, 0));
-        let began = Instant::now();
-        let log = EmbeddedLog::open_read_only(folder.path()).expect("opens");
-        let replayed = replay(&log, None, &NoKeys, |_| ControlFlow::Continue(())).expect("replays");
-        replays.push(rate(began));
-        assert_eq!((replayed.step.facts, replayed.findings.len()), (wanted, 0));
+        let (raw, verify, replay) = (middle(&mut raws), middle(&mut verifies), middle(&mut replays));
+        println!(
+            "{partitions} partitions: raw {raw:.0} facts/s; verify {verify:.0}: {:.2} of raw; replay {replay:.0}: {:.2} of raw",
+            verify / raw,
+            replay / raw
+        );
     }
-    let middle = |rates: &mut Vec<f64>| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    };
-    let (raw, verify, replay) = (middle(&mut raws), middle(&mut verifies), middle(&mut replays));
-    println!("{wanted} facts, middle of 5: raw scan, decode and hash {raw:.0} facts/s");
-    println!(
-        "verify {verify:.0} facts/s: {:.2} of raw; replay {replay:.0} facts/s: {:.2} of raw",
-        verify / raw,
-        replay / raw
-    );
 }
