@@ -110,8 +110,36 @@ pub struct Record {
     pub record: Bytes,
 }
 
+/// The head of a partition; one that the log does not have answers with its genesis.
+pub(crate) fn head_or_genesis(head: Option<Head>, log: LogId, partition: u32) -> Head {
+    head.unwrap_or_else(|| Head::genesis(log, partition))
+}
+
+/// The records of a log that keeps counting ones only.
+pub(crate) fn counting_records(
+    log: &dyn Sequencer,
+    partition: u32,
+    from_seq: u64,
+    max: usize,
+) -> Result<Vec<Record>, ReadError> {
+    let mut out: Vec<Record> = Vec::new();
+    let mut from = from_seq;
+    while out.len() < max {
+        let commits = log.read(partition, from, 256 * 1024)?;
+        let Some(last) = commits.last() else { break };
+        from = last.position.seq + 1;
+        out.extend(commits.into_iter().map(|commit| Record {
+            upon: commit.position.seq,
+            counts: Some(commit.hash),
+            record: commit.record,
+        }));
+    }
+    out.truncate(max);
+    Ok(out)
+}
+
 /// Compares an anchor with a log: `head` is the durable head, `hash_at(seq)` the hash of a counting commit.
-fn compare_anchor(
+pub(crate) fn compare_anchor(
     log: LogId,
     head: Head,
     anchor: &Head,

@@ -3,10 +3,11 @@
 use super::frame::{BLOCK_LEN, BadHeader, Block, END_MAGIC, FileError, FileHeader, HEADER_LEN, end_bytes, parse_end};
 use crate::sequencer::{
     AnchorError, AppendError, Committed, Corruption, CorruptionKind, Outcome, ReadError, Record, Sequencer,
+    compare_anchor, counting_records, head_or_genesis,
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use mirano_schemas::envelope::{Envelope, HEADER_LEN as ENVELOPE_LEN, Head, Verdict, genesis};
+use mirano_schemas::envelope::{Envelope, HEADER_LEN as ENVELOPE_LEN, Head, Verdict};
 use mirano_schemas::{LogId, Position};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -187,8 +188,7 @@ impl Sequencer for LogFile {
     }
 
     fn head(&self, partition: u32) -> Head {
-        let head = self.heads.get(partition as usize).copied();
-        head.unwrap_or_else(|| Head::genesis(self.header.log_id, partition))
+        head_or_genesis(self.heads.get(partition as usize).copied(), self.header.log_id, partition)
     }
 
     fn watch(&self, partition: u32) -> watch::Receiver<Head> {
@@ -218,34 +218,17 @@ impl Sequencer for LogFile {
     }
 
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
-        let mut out: Vec<Record> = Vec::new();
-        let mut from = from_seq;
-        while out.len() < max {
-            let commits = self.read(partition, from, 256 * 1024)?;
-            let Some(last) = commits.last() else { break };
-            from = last.position.seq + 1;
-            out.extend(commits.into_iter().map(|commit| Record {
-                upon: commit.position.seq,
-                counts: Some(commit.hash),
-                record: commit.record,
-            }));
-        }
-        out.truncate(max);
-        Ok(out)
+        counting_records(self, partition, from_seq, max)
     }
 
     fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
         self.known(anchor.partition)?;
         let head = self.head(anchor.partition);
-        if anchor.next_seq > head.next_seq {
-            return Err(AnchorError::TailCut { anchor: *anchor, head });
-        }
-        let found = match anchor.next_seq.checked_sub(1) {
-            _ if anchor.next_seq == head.next_seq => head.hash,
-            None => genesis(self.header.log_id, anchor.partition),
-            Some(last) => self.read(anchor.partition, last, 0)?.first().map_or(head.hash, |commit| commit.hash),
-        };
-        if found == anchor.hash { Ok(()) } else { Err(AnchorError::OtherHistory { anchor: *anchor, found }) }
+        compare_anchor(self.header.log_id, head, anchor, |seq| {
+            let commits = self.read(anchor.partition, seq, 0)?;
+            // Below the head there always is one.
+            Ok(commits.first().map_or(head.hash, |commit| commit.hash))
+        })
     }
 }
 

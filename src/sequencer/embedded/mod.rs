@@ -269,14 +269,14 @@ impl Sequencer for EmbeddedLog {
     }
 
     fn head(&self, partition: u32) -> Head {
-        self.partition(partition)
-            .map_or_else(|_| Head::genesis(self.log_id(), partition), |partition| *partition.head.borrow())
+        let head = self.partition(partition).ok().map(|partition| *partition.head.borrow());
+        head_or_genesis(head, self.log_id(), partition)
     }
 
     fn watch(&self, partition: u32) -> watch::Receiver<Head> {
         match self.partition(partition) {
             Ok(partition) => partition.head.subscribe(),
-            Err(_) => watch::Sender::new(Head::genesis(self.log_id(), partition)).subscribe(),
+            Err(_) => watch::Sender::new(self.head(partition)).subscribe(),
         }
     }
 
@@ -291,21 +291,7 @@ impl Sequencer for EmbeddedLog {
     }
 
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
-        let mut out: Vec<Record> = Vec::new();
-        let mut from = from_seq;
-        while out.len() < max {
-            let commits = self.read(partition, from, 256 * 1024)?;
-            let Some(last) = commits.last() else { break };
-            from = last.position.seq + 1;
-            let record = |commit: Committed| Record {
-                upon: commit.position.seq,
-                counts: Some(commit.hash),
-                record: commit.record,
-            };
-            out.extend(commits.into_iter().map(record));
-        }
-        out.truncate(max);
-        Ok(out)
+        counting_records(self, partition, from_seq, max)
     }
 
     fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
