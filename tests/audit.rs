@@ -11,6 +11,8 @@ mod figures;
 mod golden;
 #[path = "audit/history.rs"]
 mod history;
+#[path = "audit/parts.rs"]
+mod parts;
 #[path = "audit/python.rs"]
 mod python;
 mod support;

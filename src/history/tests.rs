@@ -1,6 +1,4 @@
-//! References, and differences however they are gone through.
-
-mod parts;
+//! References and risk.
 
 use super::Reference;
 use mirano_schemas::Subject;

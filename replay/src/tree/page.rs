@@ -80,7 +80,8 @@ pub fn shared(a: &[u8; 32], b: &[u8; 32]) -> u16 {
 
 /// How many keys some pieces hold.
 pub fn count(pieces: &[Piece]) -> u32 {
-    pieces.iter().map(Piece::count).sum()
+    // A damaged page may claim any number.
+    pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.count()))
 }
 
 /// Two halves, by the first bit in which the keys of at least two pieces differ.
@@ -139,8 +140,17 @@ pub fn encode(pieces: &[Piece]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a page.
+/// Reads a page. Its pieces are in order and apart from each other, as whoever walks them takes for granted.
 pub fn decode(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
+    let pieces = pieces(table, bytes)?;
+    let apart = |a: &Piece, b: &Piece| a.key() < b.key() && shared(a.key(), b.key()) < a.span().min(b.span());
+    match pieces.windows(2).all(|pair| matches!(pair, [a, b] if apart(a, b))) {
+        true => Ok(pieces),
+        false => Err(StoreError::Row { table, detail: "a page whose pieces are not in order".to_owned() }),
+    }
+}
+
+fn pieces(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
     let bad = |detail: &str| StoreError::Row { table, detail: detail.to_owned() };
     let (form, rest) = bytes.split_first().ok_or_else(|| bad("an empty page"))?;
     match *form {

@@ -262,3 +262,68 @@ fn a_lost_page_is_an_error_and_not_a_smaller_set() {
     assert!(diff.by_ref().any(|change| change.is_err()));
     assert!(diff.next().is_none(), "it ends after the error");
 }
+
+/// Pages of the tree, damaged: whoever reads them gets an error or another set, and no proof that holds.
+#[test]
+fn flipped_bits_in_pages_of_the_tree_prove_nothing_and_panic_nowhere() {
+    let id = |n: u32| FactId(*blake3::hash(&n.to_le_bytes()).as_bytes());
+    let mut store = MemoryStore::default();
+    let mut put = |range: std::ops::Range<u32>| -> Root {
+        let ids: Vec<FactId> = range.map(id).collect();
+        let set = stored::changed(&store, None, &ids, &[]).expect("readable");
+        set.store(&mut store).expect("writable");
+        set.root
+    };
+    let (one, two, small) = (put(0..3_000), put(100..3_100), put(0..90));
+    let rows: Vec<(crate::store::Table, Vec<u8>, Vec<u8>)> =
+        store.iter().map(|(table, key, row)| (table, key.to_vec(), row.to_vec())).collect();
+    assert!(rows.iter().any(|(table, ..)| *table == crate::store::Table::TreePage));
+    let truth: std::collections::BTreeMap<Root, Vec<FactId>> =
+        [one, two, small].map(|root| (root, crate::facts::set(&store, root).expect("readable"))).into();
+    let mut drawn = 0u64;
+    let mut below = |most: usize| {
+        drawn += 1;
+        let hash = blake3::hash(&drawn.to_le_bytes());
+        usize::from_le_bytes(*hash.as_bytes().first_chunk().expect("long enough")) % most
+    };
+    let (mut changed, mut refused, mut held) = (0, 0, 0);
+    for n in 0..2_000 {
+        let (table, key, good) = &rows[n % rows.len()];
+        let mut bad = good.clone();
+        match n % 7 {
+            5 => bad.truncate(below(good.len())),
+            6 => bad.push(0),
+            _ => {
+                let bit = below(good.len() * 8);
+                bad[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
+        crate::store::Write::put(&mut store, *table, key, bad);
+        for (root, set) in &truth {
+            match crate::facts::set(&store, *root) {
+                Ok(found) => changed += usize::from(found != *set),
+                Err(_) => refused += 1,
+            }
+            for other in truth.keys() {
+                drop(Diff::new(&store, *root, *other).map(|diff| diff.take(10_000).count()));
+                let mut union = UnionDiff::new(&store, &[*root, small], &[*other, small]).ok();
+                if let Some(diff) = &mut union {
+                    diff.by_ref().take(10_000).for_each(drop);
+                    drop(diff.count_crossing());
+                }
+            }
+            let asked = id(u32::try_from(below(3_200)).expect("small"));
+            if let Ok(Some((count, nodes))) = stored::path(&store, *root, &asked) {
+                let by_hash = |hash| nodes.iter().find(|node| node.hash() == hash).copied();
+                let member = crate::proof::Member::walk(count, nodes.first().map(Node::hash), &asked.0, by_hash);
+                if let Some(member) = member.filter(|member| member.root(&asked.0) == Some(*root)) {
+                    assert_eq!(member.present(), set.contains(&asked), "a proof that holds is true");
+                    held += 1;
+                }
+            }
+        }
+        crate::store::Write::put(&mut store, *table, key, good.clone());
+    }
+    println!("sets read wrongly: {changed}, refused: {refused}; proofs that held all the same: {held}");
+    assert!(changed > 100 && refused > 100 && held > 100, "the damage was met: {changed}, {refused}, {held}");
+}

@@ -1,11 +1,11 @@
 //! Differences held all at once, in parts, of one answer and of several: the same.
 
-use crate::core::policy::Policy;
-use crate::core::vault::MemoryVault;
-use crate::history::compare::Item;
-use crate::history::model::{Counts, SideKind, SideView};
-use crate::history::side::{Asked, Shown, Side};
-use crate::history::{Asker, Book, Comparison, HistoryError, Times, compare, survey};
+use mirano::core::policy::Policy;
+use mirano::core::vault::MemoryVault;
+use mirano::history::compare::Item;
+use mirano::history::model::{Counts, SideKind, SideView};
+use mirano::history::side::{Asked, Shown, Side};
+use mirano::history::{Asker, Book, Comparison, HistoryError, Times, compare, survey};
 use mirano_replay::history::Moment;
 use mirano_replay::rows::FactRow;
 use mirano_replay::store::{MemoryStore, StoreError, WriteExt};
