@@ -50,7 +50,7 @@ pub async fn seal_every(engine: Engine, every: Duration) {
 
 /// How long it is until the next seal.
 fn wait(last: Option<Timestamp>, now: Timestamp, every: Duration) -> Duration {
-    let age = last.map_or(every, |last| Duration::from_millis(u64::try_from(now.since_ms(last)).unwrap_or(0)));
+    let age = last.map_or(every, |last| Duration::from_millis(now.since_ms(last)));
     every.saturating_sub(age)
 }
 

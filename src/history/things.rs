@@ -96,6 +96,9 @@ enum Told {
     Fact(Box<Fact>),
 }
 
+/// A fact that went: which, the pair that showed it, and what it said, where that is held.
+type Vanished = (FactId, usize, Option<Box<Fact>>);
+
 impl<'b> Group<'b> {
     /// Hands over what the two sides differ in, and tells what they have in common.
     pub fn each(&self, sink: Sink<'_>) -> Result<Same<'b>, HistoryError> {
@@ -190,7 +193,7 @@ impl<'b> Group<'b> {
             to_pair: pair,
         };
         let whole = found.len() <= HELD_WHOLE;
-        let mut before: BTreeMap<[u8; 32], Vec<(FactId, usize, Option<Box<Fact>>)>> = BTreeMap::new();
+        let mut before: BTreeMap<[u8; 32], Vec<Vanished>> = BTreeMap::new();
         for one in found {
             let Change::Gone(id) = one.change else { continue };
             match self.told(&id)? {
