@@ -113,7 +113,11 @@ impl Case {
             let survey = survey(book, from, to, held).expect("compares");
             assert!(survey.items.is_empty());
             let mut items = Vec::new();
-            survey.each(book, &mut |item| Ok(items.push(item))).expect("goes through");
+            let each = survey.each(book, &mut |item| {
+                items.push(item);
+                Ok(())
+            });
+            each.expect("goes through");
             items.sort_by(|a: &Item, b| (a.op, &a.thing, a.from, a.to).cmp(&(b.op, &b.thing, b.from, b.to)));
             (survey.counts, items)
         })
