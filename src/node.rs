@@ -6,6 +6,7 @@ use crate::core::policy::digest::canonical_json;
 use crate::engine::{Clock, Engine, EngineError, Options, SystemClock};
 use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self, EmbeddedLog};
+use crate::sequencer::kafka::KAFKA_FOLDER;
 use crate::sources::config::ProxySecrets;
 use crate::vault::FileVault;
 use crate::views::Views;
@@ -68,20 +69,31 @@ impl Node {
 
     /// The same under another clock.
     pub async fn open_with_clock(options: NodeOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        // What this process alone decided would stand in the mirror and not in the topic.
+        if options.data.join(KAFKA_FOLDER).exists() {
+            let data = options.data.display();
+            bail!(
+                "{data} mirrors a topic of Apache Kafka: start it with --log kafka. `mirano export` and `mirano import` make an independent log of it"
+            );
+        }
         let opened = embedded::Options { partitions: options.partitions, ..embedded::Options::default() };
         let log = EmbeddedLog::open(&options.data, opened).context("the log can't be opened")?;
         for cut in log.cut_tails() {
             tracing::warn!(?cut, "a torn tail was cut: nothing in it was ever acknowledged");
         }
+        Self::open_on(options, clock, Arc::new(log)).await
+    }
+
+    /// The same on a log that was opened already, the files of which lie in the data folder.
+    pub async fn open_on(options: NodeOptions, clock: Arc<dyn Clock>, log: Arc<dyn Sequencer>) -> Result<Self> {
         let vault = FileVault::open(options.data.join(KEYS)).context("the key store can't be opened")?;
         let evidence = match &options.evidence {
             Some(place) => EvidenceStore::open(place),
             None => EvidenceStore::open_folder(&options.data.join(EVIDENCE)),
         }
         .context("the evidence store can't be opened")?;
-        let views = fitting_views(&options.data.join(VIEWS), &log)?;
-        let engine =
-            Engine::open(Options { log: Arc::new(log), views: Arc::new(views), vault: Arc::new(vault), clock }).await?;
+        let views = fitting_views(&options.data.join(VIEWS), &*log)?;
+        let engine = Engine::open(Options { log, views: Arc::new(views), vault: Arc::new(vault), clock }).await?;
         Ok(Self { engine, evidence, options })
     }
 

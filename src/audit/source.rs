@@ -2,7 +2,8 @@
 
 use super::file::{FileError, LogFile};
 use crate::sequencer::Sequencer;
-use crate::sequencer::embedded::{EmbeddedLog, OpenError};
+use crate::sequencer::embedded::OpenError;
+use crate::sequencer::kafka;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,5 +33,5 @@ pub fn open(path: &Path) -> Result<Arc<dyn Sequencer>, SourceError> {
     if path.is_file() {
         return Ok(Arc::new(LogFile::open(path)?));
     }
-    Ok(Arc::new(EmbeddedLog::open_read_only(path)?))
+    Ok(kafka::open_read_only(path)?)
 }

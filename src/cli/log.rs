@@ -4,9 +4,11 @@ use super::verify::misused;
 use super::{DataFolder, Misused};
 use crate::audit::json::{readable, stream};
 use crate::audit::source;
+use crate::sequencer::{Committed, Record, kafka};
 use anyhow::{Context, Result};
 use mirano_schemas::codec::CommitBody;
-use mirano_schemas::{Position, Timestamp};
+use mirano_schemas::envelope::Envelope;
+use mirano_schemas::{CommitHash, Position, Timestamp};
 use std::io::Write;
 
 /// Show the commits of a log
@@ -36,36 +38,68 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let mut out = std::io::stdout().lock();
     let (mut next, mut shown) = (from.seq, 0);
-    'all: loop {
-        let commits = log.read(from.partition, next, 1024 * 1024)?;
-        if commits.is_empty() {
-            return Ok(());
-        }
-        for commit in commits {
-            next = commit.position.seq + 1;
-            let body = CommitBody::decode(commit.body()).with_context(|| format!("commit {}", commit.position))?;
-            if args.kind.as_ref().is_some_and(|kind| !body.events.iter().any(|event| event.name() == kind)) {
-                continue;
-            }
+    loop {
+        let records = log.records(from.partition, next, PAGE)?;
+        let Some(last) = records.last() else { return Ok(()) };
+        next = last.upon + 1;
+        for record in records {
+            let printed = match record.counts {
+                Some(hash) => {
+                    let commit = committed(from.partition, hash, record.record)?;
+                    let body =
+                        CommitBody::decode(commit.body()).with_context(|| format!("commit {}", commit.position))?;
+                    if args.kind.as_ref().is_some_and(|kind| !body.events.iter().any(|event| event.name() == kind)) {
+                        continue;
+                    }
+                    print(&mut out, args.json, &commit, &body)
+                }
+                // What a void record says never happened, so it has no type.
+                None if args.kind.is_some() => continue,
+                None => print_void(&mut out, args.json, from.partition, &record),
+            };
             // A reader that went away, such as `head`, ends the listing.
-            if print(&mut out, args.json, &commit, &body).is_err() {
+            if printed.is_err() {
                 return Ok(());
             }
             shown += 1;
             if shown >= args.limit {
-                break 'all;
+                return Ok(());
             }
         }
     }
-    Ok(())
 }
 
-fn print(
-    out: &mut impl Write,
-    json: bool,
-    commit: &crate::sequencer::Committed,
-    body: &CommitBody,
-) -> std::io::Result<()> {
+/// Records that are read at once.
+const PAGE: usize = 256;
+
+fn committed(partition: u32, hash: CommitHash, record: bytes::Bytes) -> Result<Committed> {
+    let envelope = Envelope::parse(&record).with_context(|| format!("partition {partition}"))?;
+    Ok(Committed { position: envelope.position, hash, envelope, record })
+}
+
+/// A record that never counts: at which commit it came too late, and whose decision it was, as far as it says.
+fn print_void(out: &mut impl Write, json: bool, partition: u32, record: &Record) -> std::io::Result<()> {
+    let position = Position { partition, seq: record.upon };
+    let envelope = Envelope::parse(&record.record).ok();
+    if json {
+        let line = serde_json::json!({
+            "position": position.to_string(),
+            "void": true,
+            "decided_upon": envelope.map(|envelope| envelope.position.to_string()),
+            "prev": envelope.map(|envelope| envelope.prev.to_string()),
+            "bytes": record.record.len(),
+        });
+        return writeln!(out, "{line}");
+    }
+    let why = match envelope {
+        Some(envelope) => format!("decided for {}", envelope.position),
+        None if kafka::is_birth(&record.record) => "the birth of the log".to_owned(),
+        None => "not a commit".to_owned(),
+    };
+    writeln!(out, "{position}  void: {why}, {} bytes", record.record.len())
+}
+
+fn print(out: &mut impl Write, json: bool, commit: &Committed, body: &CommitBody) -> std::io::Result<()> {
     let at = time(body.head.recorded_at);
     if json {
         let line = json_line(commit, body);
@@ -87,7 +121,7 @@ pub(super) fn time(at: Timestamp) -> String {
 }
 
 /// A commit as one JSON object.
-pub(super) fn json_line(commit: &crate::sequencer::Committed, body: &CommitBody) -> serde_json::Value {
+pub(super) fn json_line(commit: &Committed, body: &CommitBody) -> serde_json::Value {
     let events = body.events.iter().map(|event| {
         let said = serde_json::to_value(event).ok().and_then(|value| match value {
             serde_json::Value::Object(map) => map.into_iter().next().map(|(_, body)| readable(body)),

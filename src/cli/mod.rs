@@ -21,6 +21,7 @@ mod check;
 mod demo;
 mod diff;
 mod export;
+mod kafka;
 mod log;
 mod policy;
 mod rebuild;

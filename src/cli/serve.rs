@@ -1,12 +1,14 @@
 //! `mirano serve`
 
-use super::{DataFolder, Misused};
+use super::{DataFolder, Misused, kafka};
 use crate::core::policy::DurationMs;
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
+use crate::engine::SystemClock;
 use crate::history::schedule;
 use crate::http;
 use crate::node::{Node, NodeOptions};
+use crate::sequencer::kafka::KafkaLog;
 use crate::sources::config::{self, LoadedConfig};
 use crate::ui;
 use anyhow::{Context, Result};
@@ -30,12 +32,14 @@ pub(super) struct Args {
     #[arg(long, default_value = "127.0.0.1:8700", env = "MIRANO_LISTEN")]
     listen: SocketAddr,
     /// Which log
-    #[arg(long, default_value = "embedded", value_parser = ["embedded"])]
+    #[arg(long, default_value = "embedded", value_parser = ["embedded", "kafka"])]
     log: String,
+    #[command(flatten)]
+    kafka: kafka::KafkaArgs,
     /// Partitions of a new log
     #[arg(long, default_value_t = 1)]
     partitions: u32,
-    /// What this node is called
+    /// What this node is called; on Kafka no two running nodes may have one name
     #[arg(long, default_value = "local")]
     node: String,
     /// Where evidence is kept: a folder or an s3:// address; else in the data folder
@@ -85,13 +89,20 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let (loaded, demo) = configuration(&args).await?;
     // Taken before anything is opened: a port in use is told at once, and nothing is left half started.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
-    let node = Node::open(NodeOptions {
+    let options = NodeOptions {
         data: args.folder.data.clone(),
         partitions: args.partitions,
         evidence: args.evidence.clone(),
         name: args.node.clone(),
-    })
-    .await?;
+    };
+    let node = match args.log.as_str() {
+        "kafka" => {
+            let settings = args.kafka.settings(args.config.as_deref(), &args.node, args.partitions)?;
+            let log = KafkaLog::open(&options.data, settings).await.context("the log can't be opened")?;
+            Node::open_on(options, Arc::new(SystemClock), Arc::new(log)).await?
+        }
+        _ => Node::open(options).await?,
+    };
     let version = node.adopt(&loaded.document, args.replace_policy).await?;
     tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));

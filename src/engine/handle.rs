@@ -18,6 +18,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+/// How long a caller is kept waiting for a log that does not answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the engine stands on.
 pub struct Options {
     /// The log.
@@ -143,8 +146,13 @@ impl Engine {
         let sender = self.0.commands.get(partition as usize).ok_or_else(stopped)?;
         let (answer, waits) = oneshot::channel();
         let request = Request { command, answer, span: tracing::Span::current() };
-        sender.send(request).await.map_err(|_| stopped())?;
-        waits.await.map_err(|_| stopped())?
+        let answered = async {
+            sender.send(request).await.map_err(|_| stopped())?;
+            waits.await.map_err(|_| stopped())?
+        };
+        // Whether it counts is settled when the log answers again; asked once more, it is the same command.
+        let late = |_| Err(EngineError::LogUnavailable(format!("it did not answer within {PATIENCE:?}")));
+        tokio::time::timeout(PATIENCE, answered).await.unwrap_or_else(late)
     }
 
     fn partition_of(&self, command: &Command) -> u32 {

@@ -1,8 +1,8 @@
 //! The log: what order commits have, and which of them count.
 //!
 //! One interface, [`Sequencer`], over several logs that all obey the one rule of
-//! [`mirano_schemas::envelope::Head::judge`]: [`memory::MemoryLog`] for tests and the simulation, and
-//! [`embedded::EmbeddedLog`] for one process with append-only files. Correctness rests on the order of records alone:
+//! [`mirano_schemas::envelope::Head::judge`]: [`memory::MemoryLog`] for tests and the simulation,
+//! [`embedded::EmbeddedLog`] for one process with append-only files, and [`kafka::KafkaLog`] for many nodes on a cluster. Correctness rests on the order of records alone:
 //! nothing here knows who usually decides for a partition, and nothing here looks into a body.
 //!
 //! A log promises: what [`Sequencer::append`] reported as counted is durable and is read back by everyone at that
@@ -12,6 +12,7 @@
 mod conformance;
 pub mod embedded;
 mod error;
+pub mod kafka;
 pub mod memory;
 
 pub use error::{AnchorError, AppendError, Corruption, CorruptionKind, ReadError};

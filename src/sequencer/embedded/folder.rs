@@ -179,13 +179,14 @@ pub fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()>
     }
 }
 
-/// Refuses a folder that has no format file and holds anything but what an interrupted creation leaves.
-pub fn check_unused(folder: &Path) -> Result<(), OpenError> {
+/// Refuses a folder that has no format file and holds anything but what an interrupted creation leaves, and what may lie
+/// `beside` the log already.
+pub fn check_unused(folder: &Path, beside: &[&str]) -> Result<(), OpenError> {
     for entry in std::fs::read_dir(folder).map_err(at(folder))? {
         let name = entry.map_err(at(folder))?.file_name();
         let name = name.to_string_lossy();
         let ours = [LOCK_FILE, LOG_FOLDER, "mirano.json.tmp", "lost+found"].contains(&name.as_ref());
-        if !ours {
+        if !ours && !beside.contains(&name.as_ref()) {
             return Err(OpenError::Foreign { folder: folder.to_owned(), found: name.into_owned() });
         }
     }

@@ -92,7 +92,7 @@ impl EmbeddedLog {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         // Before the lock leaves a file in a folder that is not ours.
         if Format::read(folder)?.is_none() {
-            folder::check_unused(folder)?;
+            folder::check_unused(folder, &[])?;
         }
         let lock = folder::lock(folder)?;
         let format = match Format::read(folder)? {
@@ -116,7 +116,7 @@ impl EmbeddedLog {
         match Format::read(folder)? {
             Some(format) => Self::open_all(None, folder, format),
             None if folder.is_dir() => {
-                folder::check_unused(folder)?;
+                folder::check_unused(folder, &[])?;
                 Err(OpenError::Missing(folder.to_owned()))
             }
             None => Err(OpenError::Missing(folder.to_owned())),
@@ -125,13 +125,18 @@ impl EmbeddedLog {
 
     /// Makes a log with a given id in a folder that is empty or not there: for an import. Refuses one that is in use.
     pub fn create_as(folder: impl AsRef<Path>, options: Options, log_id: LogId) -> Result<Self, OpenError> {
-        let folder = folder.as_ref();
+        Self::create_beside(folder.as_ref(), options, log_id, &[])
+    }
+
+    /// The same in a folder that may hold what does not come from the log already, such as keys from a backup: for a
+    /// mirror, which gets all else from elsewhere.
+    pub fn create_beside(folder: &Path, options: Options, log_id: LogId, beside: &[&str]) -> Result<Self, OpenError> {
         folder::check_partitions(options.partitions)?;
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         if Format::read(folder)?.is_some() {
             return Err(OpenError::Occupied(folder.to_owned()));
         }
-        folder::check_unused(folder)?;
+        folder::check_unused(folder, beside)?;
         let lock = folder::lock(folder)?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let format = Self::create(disk.as_ref(), folder, Format { log_id, partitions: options.partitions })?;

@@ -1,0 +1,384 @@
+//! The reader of one partition: a thread that takes what the brokers have, applies the one rule, mirrors what counts, and
+//! only then tells anybody.
+//!
+//! It starts at the last record that was mirrored, not behind it: if that record has other bytes now, or is not there, the
+//! topic is not the one that was mirrored. Whenever the brokers say something unexpected it goes back there and looks again.
+
+use super::super::{AppendError, Corruption, CorruptionKind, Outcome, ReadError, Record, Sequencer};
+use super::outbox::{Answer, Outbox};
+use super::place::{Place, Seen};
+use super::settings::Consumer;
+use super::voids::{VoidRecord, Voids};
+use super::{Problem, ear::Ear};
+use crate::sequencer::embedded::EmbeddedLog;
+use bytes::Bytes;
+use futures::executor::block_on;
+use metrics::{counter, gauge};
+use mirano_schemas::envelope::{Head, Verdict};
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
+
+/// How long a reader waits for a record before it looks whether it is to end.
+const POLL: Duration = Duration::from_millis(100);
+/// About this much is judged and mirrored at once.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// How often the place is written.
+const KEEP_PLACE: Duration = Duration::from_secs(2);
+/// How long the brokers may take to say where the partition begins and ends.
+const ASK: Duration = Duration::from_secs(5);
+
+/// How far a partition was read, for whoever waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The offset that is read next.
+    pub next_offset: i64,
+    /// The end of the partition was reached at least once.
+    pub reached_end: bool,
+    /// Why it is read no further.
+    pub stopped: Option<Arc<str>>,
+}
+
+/// One partition, as the log and its reader share it.
+pub struct Lane {
+    /// Its number.
+    pub partition: u32,
+    /// The topic.
+    pub topic: String,
+    /// Where the counting commits go.
+    pub mirror: Arc<EmbeddedLog>,
+    /// What this process waits for.
+    pub outbox: Arc<Outbox>,
+    /// The void records.
+    pub voids: Mutex<Voids>,
+    /// How far it was read.
+    pub progress: watch::Sender<Progress>,
+    /// The file that says where the mirror stands.
+    pub place_file: PathBuf,
+    /// All readers are to end.
+    pub ended: Arc<AtomicBool>,
+    /// When the end of the partition was last reached.
+    pub current: Mutex<Option<Instant>>,
+}
+
+/// A record, copied out of the client.
+struct Taken {
+    offset: i64,
+    key: Bytes,
+    value: Bytes,
+}
+
+/// What a reader owns.
+pub struct Reader {
+    /// What it shares.
+    pub lane: Arc<Lane>,
+    /// Where it stands.
+    pub place: Place,
+    /// Whom it asks.
+    pub consumer: Arc<Consumer>,
+    /// Where its records come from.
+    pub queue: PartitionQueue<Ear>,
+    /// The next record must be the one at `place`.
+    pub unsure: bool,
+}
+
+impl Lane {
+    /// Reads no further, and takes nothing more.
+    pub fn stop(&self, problem: &Problem) {
+        let cause: Arc<str> = problem.to_string().into();
+        self.stop_with(&cause, AppendError::Poisoned { cause: Arc::clone(&cause) });
+    }
+
+    fn stop_with(&self, cause: &Arc<str>, error: AppendError) {
+        tracing::error!(partition = self.partition, %cause, "this partition is read-only from now on");
+        gauge!("mirano_kafka_partition_read_only", "partition" => self.partition.to_string()).set(1.0);
+        self.outbox.stop(self.partition, error);
+        self.progress.send_modify(|progress| progress.stopped = Some(Arc::clone(cause)));
+    }
+
+    fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {
+        self.voids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    /// Runs until the log is closed or the partition stops.
+    pub fn run(mut self) {
+        let mut kept = (self.place, Instant::now());
+        let mut until_look = None;
+        while !self.lane.ended.load(Ordering::Relaxed) {
+            let step = self.take().and_then(|(records, end)| {
+                let end_of_all = end && !self.unsure;
+                self.digest(records)?;
+                if end_of_all { self.at_end() } else { Ok(()) }
+            });
+            match step {
+                Ok(()) => {}
+                Err(Trouble::Stop(problem)) => {
+                    self.lane.stop(&problem);
+                    break;
+                }
+                Err(Trouble::Corrupt(corruption)) => {
+                    let cause: Arc<str> = corruption.to_string().into();
+                    self.lane.stop_with(&cause, corruption.into());
+                    break;
+                }
+                // Asked again after a moment, not at once: the brokers may be away.
+                Err(Trouble::Look(why)) => {
+                    tracing::debug!(target: "mirano::kafka", partition = self.lane.partition, %why, "looking again");
+                    until_look.get_or_insert_with(|| Instant::now() + POLL);
+                }
+            }
+            if until_look.is_some_and(|due| Instant::now() >= due) {
+                until_look = None;
+                if let Err(problem) = self.look_again() {
+                    self.lane.stop(&problem);
+                    break;
+                }
+            }
+            if kept.1.elapsed() > KEEP_PLACE && kept.0 != self.place {
+                self.keep_place();
+                kept = (self.place, Instant::now());
+            }
+        }
+        self.keep_place();
+    }
+
+    /// Waits for records, and takes what is there. Says whether the end of the partition was reached behind them.
+    fn take(&mut self) -> Result<(Vec<Taken>, bool), Trouble> {
+        let mut records = Vec::new();
+        let (mut bytes, mut wait) = (0, POLL);
+        loop {
+            match self.queue.poll(wait) {
+                Some(Ok(message)) => {
+                    let copy = |part: Option<&[u8]>| Bytes::copy_from_slice(part.unwrap_or_default());
+                    let (key, value) = (copy(message.key()), copy(message.payload()));
+                    bytes += value.len() + 1;
+                    records.push(Taken { offset: message.offset(), key, value });
+                    wait = Duration::ZERO;
+                    if bytes >= BATCH_BYTES {
+                        return Ok((records, false));
+                    }
+                }
+                None => return Ok((records, false)),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok((records, true)),
+                // What came before is dealt with first; the trouble is met again.
+                Some(Err(_)) if !records.is_empty() => return Ok((records, false)),
+                Some(Err(error)) => return Err(Trouble::Look(error.to_string())),
+            }
+        }
+    }
+
+    /// Judges records in order, mirrors those that count, and answers who waits for them.
+    fn digest(&mut self, records: Vec<Taken>) -> Result<(), Trouble> {
+        let mut records = records.into_iter();
+        if self.unsure && self.place.last.is_some() {
+            let Some(first) = records.next() else { return Ok(()) };
+            self.compare(&first)?;
+        }
+        self.unsure &= self.place.last.is_none();
+        let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
+        let mut appends = Vec::new();
+        let mut void = 0u64;
+        let mirrored = self.lane.mirror.head(self.lane.partition);
+        let mut result = Ok(());
+        for Taken { offset, key, value } in records {
+            if offset < self.place.next_offset() {
+                continue;
+            }
+            let reply = self.lane.outbox.settle(self.lane.partition, &key);
+            let before = self.place.head;
+            let answer = match self.place.head.judge(&value) {
+                Verdict::Counts(envelope) => {
+                    // What was mirrored already before a crash is judged once more, and not written twice.
+                    if before.next_seq >= mirrored.next_seq {
+                        appends.push((self.place.head, self.lane.mirror.append(self.lane.partition, value.clone())));
+                    }
+                    Ok(Outcome::Counted { position: envelope.position, hash: self.place.head.hash })
+                }
+                Verdict::Void => {
+                    void += 1;
+                    if let Err(error) = self.lane.voids().add(before.next_seq, offset, &value) {
+                        tracing::warn!(partition = self.lane.partition, %error, "a void record could not be kept to show");
+                    }
+                    Ok(Outcome::Void { head: before })
+                }
+                Verdict::Corrupt(_) => {
+                    let (partition, seq) = (self.lane.partition, before.next_seq);
+                    let offset = u64::try_from(offset).unwrap_or_default();
+                    let kind = CorruptionKind::Body;
+                    let corruption = Corruption { partition, seq, file: None, offset, kind };
+                    result = Err(Trouble::Corrupt(corruption.clone()));
+                    Err(corruption.into())
+                }
+            };
+            answers.extend(reply.map(|reply| (reply, answer)));
+            if result.is_err() {
+                break;
+            }
+            self.place.last = Some(Seen { offset, hash: *blake3::hash(&value).as_bytes() });
+            if self.place.head.next_seq == mirrored.next_seq && self.place.head.hash != mirrored.hash {
+                result = Err(Trouble::Stop(self.disagrees(mirrored)));
+                break;
+            }
+        }
+        self.await_mirror(appends)?;
+        counter!("mirano_log_void_total", "partition" => self.lane.partition.to_string()).increment(void);
+        let next_offset = self.place.next_offset();
+        self.lane
+            .progress
+            .send_if_modified(|progress| std::mem::replace(&mut progress.next_offset, next_offset) != next_offset);
+        for (reply, answer) in answers {
+            // The caller may have dropped its future; the record stays.
+            let _ = reply.send(answer);
+        }
+        result
+    }
+
+    /// Waits until the mirror has all of these on disk.
+    fn await_mirror(&self, appends: Vec<(Head, futures::future::BoxFuture<'static, Answer>)>) -> Result<(), Trouble> {
+        for (head, outcome) in appends {
+            match block_on(outcome) {
+                Ok(Outcome::Counted { hash, .. }) if hash == head.hash => {}
+                Ok(other) => {
+                    let said = format!("a commit that counts in the topic is {other:?} in the mirror");
+                    return Err(Trouble::Stop(Problem::Disagrees(said)));
+                }
+                Err(error) => return Err(Trouble::Stop(Problem::Mirror(error.to_string()))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The record at the place must be what it was.
+    fn compare(&self, first: &Taken) -> Result<(), Trouble> {
+        let Some(last) = self.place.last else { return Ok(()) };
+        if first.offset == last.offset && *blake3::hash(&first.value).as_bytes() == last.hash {
+            return Ok(());
+        }
+        Err(Trouble::Stop(Problem::Recreated(format!(
+            "partition {} has another record at offset {} than the one that was mirrored from there (it begins with offset {} now)",
+            self.lane.partition, last.offset, first.offset
+        ))))
+    }
+
+    fn disagrees(&self, mirrored: Head) -> Problem {
+        Problem::Disagrees(format!(
+            "commit {} of partition {} is {} in the topic and {} in the mirror",
+            mirrored.next_seq.saturating_sub(1),
+            self.lane.partition,
+            self.place.head.hash,
+            mirrored.hash
+        ))
+    }
+
+    /// The end was reached: the topic must hold all that the mirror has.
+    fn at_end(&mut self) -> Result<(), Trouble> {
+        let mirrored = self.lane.mirror.head(self.lane.partition);
+        if self.place.head.next_seq < mirrored.next_seq {
+            return Err(Trouble::Stop(Problem::Truncated(format!(
+                "partition {} of the topic ends at seq {}, and the mirror has commits up to seq {}",
+                self.lane.partition, self.place.head.next_seq, mirrored.next_seq
+            ))));
+        }
+        *self.lane.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        gauge!("mirano_kafka_connected").set(1.0);
+        self.lane.progress.send_if_modified(|progress| !std::mem::replace(&mut progress.reached_end, true));
+        Ok(())
+    }
+
+    /// Goes back to the last record that was mirrored, and asks the brokers where the partition begins and ends.
+    fn look_again(&mut self) -> Result<(), Problem> {
+        let (topic, partition) = (self.lane.topic.clone(), i32::try_from(self.lane.partition).unwrap_or(i32::MAX));
+        let from = self.place.last.map_or(0, |last| last.offset);
+        match self.consumer.fetch_watermarks(&topic, partition, ASK) {
+            Ok((low, _)) if low > from => {
+                return Err(Problem::Trimmed(format!(
+                    "partition {partition} begins at offset {low} now, and this node had come to offset {from}"
+                )));
+            }
+            Ok((_, high)) if high < self.place.next_offset() => {
+                return Err(Problem::Truncated(format!(
+                    "partition {partition} ends at offset {high} now, and this node has read up to offset {from}"
+                )));
+            }
+            Ok(_) => {}
+            // Away: asked again when they say something.
+            Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "no answer about the partition"),
+        }
+        match self.consumer.seek(&topic, partition, Offset::Offset(from), ASK) {
+            Ok(()) => self.unsure = true,
+            Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "could not go back"),
+        }
+        Ok(())
+    }
+
+    fn keep_place(&self) {
+        // Behind the mirror, never ahead: all that was judged is mirrored by now.
+        if let Err(error) = self.place.write(&self.lane.place_file, &self.lane.topic) {
+            tracing::warn!(file = %self.lane.place_file.display(), %error, "the place of the mirror could not be kept");
+        }
+    }
+}
+
+/// What ends a step of the reader.
+enum Trouble {
+    /// Look where we are.
+    Look(String),
+    /// The partition is read-only from now on.
+    Stop(Problem),
+    /// The same, for a commit that is damaged.
+    Corrupt(Corruption),
+}
+
+/// Records of a partition in the order of the topic, as [`Sequencer::records`] promises: what counts comes from the mirror,
+/// what is void from beside it.
+pub fn records(
+    mirror: &dyn Sequencer,
+    voids: Option<&Voids>,
+    partition: u32,
+    from_seq: u64,
+    max: usize,
+) -> Result<Vec<Record>, ReadError> {
+    let counting = mirror.records(partition, from_seq, max)?;
+    let Some(voids) = voids else { return Ok(counting) };
+    // Beyond the last counting one only when there is none: then all that was judged at the head.
+    let end = match counting.last() {
+        Some(last) if counting.len() >= max => last.upon + 1,
+        _ => u64::MAX,
+    };
+    let voids = voids
+        .between(from_seq, end)
+        .map_err(|error| ReadError::Io { file: voids.path().to_owned(), error: Arc::new(error) })?;
+    let mut voids = voids.into_iter().peekable();
+    let show = |void: VoidRecord| Record { upon: void.upon, counts: None, record: void.record.into() };
+    let mut out: Vec<Record> = Vec::with_capacity(counting.len());
+    for commit in counting {
+        // Judged at a head means before the commit that moved it.
+        while let Some(void) = voids.next_if(|void| void.upon <= commit.upon) {
+            out.push(show(void));
+        }
+        out.push(commit);
+    }
+    out.extend(voids.map(show));
+    // About as many as were asked for, and none parted from those that were judged at the same head.
+    let mut keep = out.len();
+    for (at, pair) in out.windows(2).enumerate() {
+        if let [one, next] = pair
+            && at + 1 >= max
+            && one.upon != next.upon
+        {
+            keep = at + 1;
+            break;
+        }
+    }
+    out.truncate(keep);
+    Ok(out)
+}

@@ -1,0 +1,335 @@
+//! The log on Apache Kafka: one record per commit, in the order of a topic's partitions, mirrored into the same segment
+//! files that the embedded log writes.
+//!
+//! ```text
+//! DATA/mirano.json, DATA/log/    the mirror: what counts, at the same positions
+//! DATA/kafka/0000.json           where the mirror of partition 0 stands in the topic
+//! DATA/kafka/0000.void           its void records
+//! ```
+//!
+//! Kafka gives order and durability; the one rule gives the rest. An append is settled when its own record was read back:
+//! then every reader sees the same. Nothing that may expire (group offsets, producer ids) is needed. The topic is never
+//! followed in silence: what does not fit the mirror makes a partition read-only, see [`Problem`].
+
+mod birth;
+mod ear;
+mod error;
+mod folder;
+mod lane;
+mod outbox;
+mod place;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod topic;
+mod voids;
+
+pub use error::{OpenError, Problem};
+pub use folder::{MirrorFolder, open_read_only};
+pub use lane::Progress;
+pub use place::KAFKA_FOLDER;
+pub use settings::Settings;
+
+use super::*;
+use crate::sequencer::embedded::{self, EmbeddedLog};
+use birth::{Birth, Found};
+use ear::Ear;
+use lane::{Lane, Reader};
+use metrics::gauge;
+use mirano_schemas::envelope::MAX_COMMIT_LEN;
+use outbox::{Outbox, Sender};
+use place::Place;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset, TopicPartitionList};
+use settings::{Consumer, make};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use voids::Voids;
+
+/// How long the end may take to deliver what was handed over.
+const FLUSH: Duration = Duration::from_secs(2);
+/// What may lie in the folder of a new mirror: it does not come from the topic.
+const BESIDE: &[&str] = &["evidence", "keys"];
+/// An append is refused as overloaded when this much waits in its partition already.
+const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
+
+/// Whether a record is one that gave a topic its log's id.
+pub fn is_birth(record: &[u8]) -> bool {
+    Birth::parse(record).is_some()
+}
+
+/// The log; see the module.
+pub struct KafkaLog {
+    mirror: Arc<EmbeddedLog>,
+    lanes: Vec<Arc<Lane>>,
+    sender: Arc<Sender>,
+    outbox: Arc<Outbox>,
+    ended: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl KafkaLog {
+    /// Connects, makes the topic if it is missing, opens the mirror in `folder` or makes it, and reads to the end of the
+    /// topic. A partition whose topic does not fit its mirror is read-only; see [`Self::progress`].
+    pub async fn open(folder: impl AsRef<Path>, settings: Settings) -> Result<Self, OpenError> {
+        settings.check()?;
+        let ear = Ear::default();
+        let topic = topic::ensure(&settings, &ear).await?;
+        let folder = folder.as_ref().to_owned();
+        let opening = tokio::task::spawn_blocking(move || Self::open_blocking(&folder, settings, &ear, &topic));
+        let this = opening.await.map_err(|error| OpenError::Settings(error.to_string()))??;
+        this.read_to_the_end().await?;
+        Ok(this)
+    }
+
+    fn open_blocking(folder: &Path, settings: Settings, ear: &Ear, topic: &topic::Topic) -> Result<Self, OpenError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| OpenError::Io { path, error }
+        };
+        let (mirror, problem) = Self::open_mirror(folder, &settings, ear, topic)?;
+        let mirror = Arc::new(mirror);
+        let beside = folder.join(KAFKA_FOLDER);
+        std::fs::create_dir_all(&beside).map_err(io(&beside))?;
+        let outbox = Arc::new(Outbox::new(mirror.partitions(), MAX_PENDING_BYTES));
+        let sender = Arc::new(Sender::new(settings.clone(), ear.clone(), Arc::clone(&outbox))?);
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut this = Self { mirror, lanes: Vec::new(), sender, outbox, ended, threads: Vec::new() };
+        let mut places = Vec::new();
+        for partition in 0..this.mirror.partitions() {
+            let voids_file = voids::path(folder, partition);
+            let place_file = place::path(folder, partition);
+            let place = this.place(&place_file, &settings.topic, partition);
+            let progress = Progress { next_offset: place.next_offset(), reached_end: false, stopped: None };
+            let lane = Lane {
+                partition,
+                topic: settings.topic.clone(),
+                mirror: Arc::clone(&this.mirror),
+                outbox: Arc::clone(&this.outbox),
+                voids: Mutex::new(Voids::open(&voids_file, true).map_err(io(&voids_file))?),
+                progress: watch::Sender::new(progress),
+                place_file,
+                ended: Arc::clone(&this.ended),
+                current: Mutex::new(None),
+            };
+            gauge!("mirano_kafka_partition_read_only", "partition" => partition.to_string()).set(0.0);
+            this.lanes.push(Arc::new(lane));
+            places.push(place);
+        }
+        match problem {
+            Some(problem) => this.lanes.iter().for_each(|lane| lane.stop(&problem)),
+            None => this.start(&settings, ear, places)?,
+        }
+        Ok(this)
+    }
+
+    /// Opens the mirror, or makes it under the id that the topic was born with.
+    fn open_mirror(
+        folder: &Path,
+        settings: &Settings,
+        ear: &Ear,
+        topic: &topic::Topic,
+    ) -> Result<(EmbeddedLog, Option<Problem>), OpenError> {
+        let options = embedded::Options { partitions: settings.partitions, ..embedded::Options::default() };
+        let known = folder.join(embedded::FORMAT_FILE).exists();
+        let found = birth::find(settings, ear)?;
+        if known {
+            let mirror = EmbeddedLog::open(folder, options)?;
+            let have = mirror.log_id();
+            let problem = match found {
+                Found::Born(Birth { log_id, .. }) if log_id == have => None,
+                // An empty mirror, or one that never was of this topic, is a folder named by mistake.
+                Found::Born(Birth { log_id, .. }) if !folder.join(KAFKA_FOLDER).exists() => {
+                    let (folder, topic) = (folder.to_owned(), settings.topic.clone());
+                    return Err(OpenError::OtherLog { folder, have, topic, want: log_id });
+                }
+                Found::Born(Birth { log_id, .. }) => Some(Problem::Recreated(format!(
+                    "the topic {} holds the log {log_id} now, and {have} was mirrored from it",
+                    settings.topic
+                ))),
+                Found::Unborn => Some(Problem::Recreated(format!(
+                    "the topic {} is empty or holds no log, and {have} was mirrored from it",
+                    settings.topic
+                ))),
+                // The places say whether what is needed is still there.
+                Found::Trimmed => None,
+            };
+            return Ok((mirror, problem));
+        }
+        let birth = match found {
+            Found::Born(birth) => birth,
+            Found::Unborn => birth::give(settings, ear, LogId(rand::random()))?,
+            Found::Trimmed => return Err(OpenError::Trimmed(settings.topic.clone())),
+        };
+        topic::fits(&birth, topic, settings)?;
+        Ok((EmbeddedLog::create_beside(folder, options, birth.log_id, BESIDE)?, None))
+    }
+
+    /// Where a mirror stands; at the start when that is not known or the mirror lost what it says.
+    fn place(&self, file: &Path, topic: &str, partition: u32) -> Place {
+        let start = Place::start(Head::genesis(self.mirror.log_id(), partition));
+        match Place::read(file, topic, partition) {
+            Some(place) if self.mirror.check_anchor(&place.head).is_ok() => place,
+            Some(_) => {
+                tracing::warn!(
+                    partition,
+                    "the mirror does not hold what its place says; the topic is read from the start"
+                );
+                start
+            }
+            None => start,
+        }
+    }
+
+    /// Starts the readers and the sender.
+    fn start(&mut self, settings: &Settings, ear: &Ear, places: Vec<Place>) -> Result<(), OpenError> {
+        let client = |error| OpenError::client(&error);
+        let thread = |error| OpenError::Io { path: "a thread".into(), error };
+        let consumer: Arc<Consumer> = Arc::new(make(&settings.consumer("mirano-unused"), ear.clone())?);
+        let mut list = TopicPartitionList::new();
+        for place in &places {
+            let partition = i32::try_from(place.head.partition).unwrap_or(i32::MAX);
+            let from = Offset::Offset(place.last.map_or(0, |last| last.offset));
+            list.add_partition_offset(&settings.topic, partition, from).map_err(client)?;
+        }
+        consumer.assign(&list).map_err(client)?;
+        for (place, lane) in places.into_iter().zip(&self.lanes) {
+            let partition = i32::try_from(lane.partition).unwrap_or(i32::MAX);
+            let queue = consumer.split_partition_queue(&settings.topic, partition);
+            let queue = queue.ok_or_else(|| OpenError::Settings("a partition has no queue".into()))?;
+            let (lane, consumer) = (Arc::clone(lane), Arc::clone(&consumer));
+            let name = format!("kafka-{}", lane.partition);
+            let reader = Reader { lane, place, consumer, queue, unsure: place.last.is_some() };
+            let reader = std::thread::Builder::new().name(name).spawn(move || reader.run());
+            self.threads.push(reader.map_err(thread)?);
+        }
+        let ended = Arc::clone(&self.ended);
+        let events = std::thread::Builder::new().name("kafka-events".into()).spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                // Records come through the queues of the partitions; here only errors of the whole client.
+                if let Some(Err(error)) = consumer.poll(Duration::from_millis(100)) {
+                    tracing::debug!(target: "mirano::kafka", %error, "the consumer has a problem");
+                }
+            }
+        });
+        self.threads.push(events.map_err(thread)?);
+        let (sender, mirror, lanes) = (Arc::clone(&self.sender), Arc::clone(&self.mirror), self.lanes.clone());
+        let ended = Arc::clone(&self.ended);
+        let tending = std::thread::Builder::new().name("kafka-sender".into()).spawn(move || {
+            let read_to =
+                |partition: u32| lanes.get(partition as usize).map_or(0, |lane| lane.progress.borrow().next_offset);
+            sender.tend(&mirror, &read_to, &|rest| {
+                std::thread::sleep(rest);
+                ended.load(Ordering::Relaxed)
+            });
+        });
+        self.threads.push(tending.map_err(thread)?);
+        Ok(())
+    }
+
+    /// Waits until every partition was read to where it ended when this began.
+    async fn read_to_the_end(&self) -> Result<(), OpenError> {
+        let started = Instant::now();
+        for lane in &self.lanes {
+            let mut progress = lane.progress.subscribe();
+            let done = progress.wait_for(|progress| progress.reached_end || progress.stopped.is_some());
+            // The lane lives as long as this does.
+            let _ = done.await;
+        }
+        tracing::info!(took = ?started.elapsed(), "read the topic to its end");
+        Ok(())
+    }
+
+    /// How far a partition was read, and why not further.
+    pub fn progress(&self, partition: u32) -> Option<Progress> {
+        Some(self.lanes.get(partition as usize)?.progress.borrow().clone())
+    }
+
+    /// How many void records a partition has.
+    pub fn voids(&self, partition: u32) -> usize {
+        let lane = self.lanes.get(partition as usize);
+        lane.map_or(0, |lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
+    /// The mirror.
+    pub fn mirror(&self) -> &EmbeddedLog {
+        &self.mirror
+    }
+
+    fn hand_over(
+        &self,
+        partition: u32,
+        record: Bytes,
+    ) -> Result<tokio::sync::oneshot::Receiver<outbox::Answer>, AppendError> {
+        if record.len() > MAX_COMMIT_LEN {
+            return Err(AppendError::TooLong { len: record.len() });
+        }
+        // Such a record would stop every reader of the topic.
+        if let Ok(envelope) = mirano_schemas::envelope::Envelope::parse(&record) {
+            let body = record.get(mirano_schemas::envelope::HEADER_LEN..).unwrap_or_default();
+            if body.len() != envelope.body_len as usize || *blake3::hash(body).as_bytes() != envelope.body_hash {
+                return Err(AppendError::BodyMismatch { position: envelope.position });
+            }
+        }
+        self.sender.send(partition, record)
+    }
+}
+
+impl Sequencer for KafkaLog {
+    fn log_id(&self) -> LogId {
+        self.mirror.log_id()
+    }
+
+    fn partitions(&self) -> u32 {
+        self.mirror.partitions()
+    }
+
+    fn append(&self, partition: u32, record: Bytes) -> BoxFuture<'static, Result<Outcome, AppendError>> {
+        match self.hand_over(partition, record) {
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+            Ok(outcome) => Box::pin(async move {
+                outcome.await.unwrap_or_else(|_| Err(AppendError::Unsettled { cause: "the log was closed".into() }))
+            }),
+        }
+    }
+
+    fn head(&self, partition: u32) -> Head {
+        self.mirror.head(partition)
+    }
+
+    fn watch(&self, partition: u32) -> watch::Receiver<Head> {
+        self.mirror.watch(partition)
+    }
+
+    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
+        self.mirror.read(partition, from_seq, max_bytes)
+    }
+
+    fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
+        let lane = self.lanes.get(partition as usize);
+        let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
+        lane::records(&*self.mirror, voids.as_deref(), partition, from_seq, max)
+    }
+
+    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
+        self.mirror.check_anchor(anchor)
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        self.sender.flush(FLUSH);
+        self.ended.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the log on Kafka panicked");
+            }
+        }
+        for lane in &self.lanes {
+            self.outbox.stop(lane.partition, AppendError::Unsettled { cause: "the log was closed".into() });
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The real program on real brokers of Apache Kafka.
+
+#![expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
+
+mod support;
+
+#[path = "support/broker.rs"]
+mod broker;
+#[path = "kafka/one_node.rs"]
+mod one_node;

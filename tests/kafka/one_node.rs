@@ -1,0 +1,101 @@
+//! One node: checks, `kill -9`, a lost disk, and what is refused.
+
+use crate::broker::Brokers;
+use crate::support::client;
+use crate::support::program::Program;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+use tokio::process::Command;
+
+const ADDRESS: &str = "г. Небывалинск, ул. Пробная, д. 7";
+
+async fn mirano(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mirano")).args(arguments).output().await.expect("runs")
+}
+
+/// Asks for a check, and follows it to its end.
+async fn check(server: &str, key: &str) -> Value {
+    let post = client().post(format!("{server}/v1/jobs")).header("Idempotency-Key", key);
+    let job = post.json(&json!({"address": ADDRESS, "profile": "standard"})).send().await.expect("answers");
+    let job: Value = job.error_for_status().expect("taken").json().await.expect("JSON");
+    let url = format!("{server}/v1/jobs/{}", job["job_id"].as_str().expect("an id"));
+    let mut events = client().get(format!("{url}/events")).send().await.expect("answers");
+    let ends = async {
+        loop {
+            let now = client().get(&url).send().await.expect("answers").json::<Value>().await.expect("JSON");
+            if now["final"] == json!(true) {
+                return now;
+            }
+            events.chunk().await.expect("readable");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), ends).await.expect("the check ends")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_on_a_broker_keeps_what_it_acknowledged() {
+    let Some(brokers) = Brokers::start(1) else { return };
+    let folder = tempfile::tempdir().expect("temp");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (data, config, evidence) = (path("data"), path("config"), path("evidence"));
+    let mut sources = Program::start(&[
+        "demo-sources",
+        "--listen",
+        "127.0.0.1:0",
+        "--no-faults",
+        "--speed",
+        "40",
+        "--write-config",
+        &config,
+    ]);
+    sources.says("configuration: ").await;
+    let addresses = brokers.addresses();
+    let serve = |data: &str| -> Vec<String> {
+        let flags = ["serve", "--config", &config, "--listen", "127.0.0.1:0", "--auth=off", "--evidence", &evidence];
+        let kafka = ["--log", "kafka", "--brokers", &addresses, "--dev", "--partitions", "3", "--data", data];
+        flags.iter().chain(&kafka).map(|flag| (*flag).to_owned()).collect()
+    };
+    let start = async |data: &str| {
+        let flags = serve(data);
+        let mut server = Program::start(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+        let address = server.says("Mirano is ready").await;
+        (server, address)
+    };
+
+    let (server, address) = start(&data).await;
+    let first = check(&address, "first").await;
+    server.kill().await;
+    let (server, address) = start(&data).await;
+    let again = check(&address, "first").await;
+    assert_eq!(again["job_id"], first["job_id"], "the acknowledged job is there, and its key still names it");
+    let second = check(&address, "second").await;
+    assert_ne!(second["job_id"], first["job_id"]);
+    server.end().await;
+    let verified = mirano(&["verify", "--data", &data, "--evidence", &evidence]).await;
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let listed = mirano(&["log", "--data", &data]).await;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("0:0  void: the birth of the log"), "{listed}");
+    assert!(listed.contains("PolicyAdopted"), "{listed}");
+
+    // The folder is a mirror: alone it would go on with a history that the topic does not have.
+    let alone = mirano(&["serve", "--config", &config, "--data", &data, "--partitions", "3", "--auth=off"]).await;
+    let said = String::from_utf8_lossy(&alone.stderr).into_owned();
+    assert!(!alone.status.success() && said.contains("--log kafka"), "{said}");
+
+    // A disk is lost: all that counts comes back from the topic, and the views are the same.
+    let before = mirano(&["rebuild", "--data", &data, "--digest-only"]).await.stdout;
+    let keys = Path::new(&data).join("keys");
+    let fresh = path("fresh");
+    std::fs::create_dir(&fresh).expect("made");
+    std::fs::rename(keys, Path::new(&fresh).join("keys")).expect("keys are not in the log");
+    std::fs::remove_dir_all(&data).expect("wiped");
+    let (server, address) = start(&fresh).await;
+    assert_eq!(check(&address, "second").await["job_id"], second["job_id"]);
+    server.end().await;
+    let after = mirano(&["rebuild", "--data", &fresh, "--digest-only"]).await.stdout;
+    assert_eq!(String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
+    sources.end().await;
+}
