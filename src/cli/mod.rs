@@ -20,6 +20,7 @@ macro_rules! print {
 mod check;
 mod demo;
 mod diff;
+mod explain;
 mod export;
 mod kafka;
 mod log;
@@ -66,6 +67,8 @@ enum Command {
     Serve(serve::Args),
     /// Check an address on a running server: progress by source, then the report
     Check(check::Args),
+    /// Say in sentences what a check rests on: what was asked, what was reused, what is missing, and why
+    Explain(explain::Args),
     /// Show the commits of a log (no server needed)
     Log(log::Args),
     /// Check a log and all that can be recomputed from it (no server needed)
@@ -204,6 +207,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Log(args) => log::run(&args),
         Command::Verify(args) => verify::run(args).await,
         Command::VerifyProof(args) => verify_proof::run(&args),

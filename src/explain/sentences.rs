@@ -6,6 +6,7 @@ use super::Context;
 use super::model::*;
 use super::row::{origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
+use super::why;
 use super::words::{Both, NOTHING_FOUND, ago, duration, plural};
 use mirano_replay::rows::JobRow;
 use serde_json::{Value as Json, json};
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 /// What has to be said before anything else.
 pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Both> {
     let mut out = Vec::new();
-    let Progress { total, reused, updating, stale, failed, .. } = view.progress;
+    let Progress { total, reused, stale, failed, .. } = view.progress;
     if matches!(view.address.confidence.as_str(), "low" | "unknown") {
         let understood = &view.address.canonical;
         out.push(Both::new(
@@ -29,14 +30,17 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Both> {
         ));
     }
     if stale > 0 {
-        let (ru, en) = if updating > 0 {
-            ("обновляются", "is being updated")
-        } else {
-            ("не обновляются", "is not being updated")
+        // Of the stale ones only: that something else is being asked makes these no fresher.
+        let past = |row: &&RowView| row.freshness == FreshnessWord::Stale && row.state != RowState::NotApplicable;
+        let asked = view.sources.iter().filter(past).filter(|row| row.updating).count();
+        let (ru, en) = match u32::try_from(asked).unwrap_or(u32::MAX) {
+            0 => ("они сейчас не обновляются".to_owned(), "that data is not being updated now".to_owned()),
+            n if n >= stale => ("они сейчас обновляются".to_owned(), "that data is being updated now".to_owned()),
+            n => (format!("из них сейчас обновляются {n}"), format!("{n} of these are being updated now")),
         };
         out.push(Both::new(
-            format!("Данные частично устарели: у {stale} из {total} срок годности вышел, и они сейчас {ru}."),
-            format!("The data is partly stale: {stale} of {total} are past their TTL, and that data {en} now."),
+            format!("Данные частично устарели: у {stale} из {total} срок годности вышел, {ru}."),
+            format!("The data is partly stale: {stale} of {total} are past their TTL; {en}."),
         ));
     }
     let named = |wanted: &dyn Fn(&RowView) -> bool| titles(ctx, view.sources.iter().filter(|row| wanted(row)));
@@ -83,7 +87,7 @@ fn titles<'r>(ctx: &Context<'_>, rows: impl Iterator<Item = &'r RowView>) -> Bot
     Both::new(join(|both| &both.ru), join(|both| &both.en))
 }
 
-fn title(ctx: &Context<'_>, source: &str) -> Both {
+pub(super) fn title(ctx: &Context<'_>, source: &str) -> Both {
     match ctx.policy.document.sources.get(source) {
         Some(spec) => Both::from(&spec.title),
         None => Both::new(source, source),
@@ -91,8 +95,8 @@ fn title(ctx: &Context<'_>, source: &str) -> Both {
 }
 
 /// Collects sentences and names them.
-struct Sentences<'a> {
-    ctx: &'a Context<'a>,
+pub(super) struct Sentences<'a> {
+    pub ctx: &'a Context<'a>,
     out: Vec<Sentence>,
 }
 
@@ -112,7 +116,7 @@ impl Sentences<'_> {
         });
     }
 
-    fn ids(&self, wanted: impl Fn(&Sentence) -> bool) -> Vec<String> {
+    pub fn ids(&self, wanted: impl Fn(&Sentence) -> bool) -> Vec<String> {
         self.out.iter().filter(|sentence| wanted(sentence)).map(|sentence| sentence.id.clone()).collect()
     }
 }
@@ -139,8 +143,8 @@ pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Explanation {
         about_row(&mut sentences, row);
     }
     about_risk(&mut sentences, view);
-    let why_fast = why_fast(&sentences, view);
-    let why_updating = why_updating(&sentences, view);
+    let why_fast = why::fast(&sentences, view);
+    let why_updating = why::updating(&sentences, view);
     let receipts = job.needs.iter().zip(&view.sources).filter(|(_, row)| row.receipt_id.is_some());
     let receipts =
         receipts.filter_map(|(need, row)| Some(receipt_view(need.receipt.as_ref()?, &row.subject))).collect();
@@ -267,45 +271,4 @@ fn about_risk(sentences: &mut Sentences<'_>, view: &JobView) {
     let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level});
     let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
     sentences.say("risk.score", "risk", &text, args, all);
-}
-
-fn why_fast(sentences: &Sentences<'_>, view: &JobView) -> Why {
-    let Progress { answered, reused, total, .. } = view.progress;
-    let of_reused = sentences.ids(|sentence| sentence.topic == "reused");
-    let (text, ids) = if reused > 0 && reused == answered && view.r#final {
-        let text = Both::new(
-            "Быстро, потому что все показанные ответы взяты из предыдущих проверок; источники заново не опрашивались.",
-            "It was fast because every answer shown comes from earlier checks; no source was asked again.",
-        );
-        (text, of_reused)
-    } else if reused > 0 {
-        let text = Both::new(
-            format!(
-                "Часть пришла быстро: {reused} из {total} взяты из предыдущих проверок, остальное опрашивается или опрошено."
-            ),
-            format!("A part came fast: {reused} of {total} come from earlier checks; the rest was or is being asked."),
-        );
-        (text, of_reused)
-    } else {
-        let text = Both::new(
-            "Быстро не было: из предыдущих проверок ничего не взято, источники опрашиваются для этой проверки.",
-            "It was not fast: nothing comes from earlier checks, the sources are asked for this one.",
-        );
-        (text, sentences.ids(|sentence| sentence.code == "source.fetched"))
-    };
-    Why { text: text.get(sentences.ctx.lang).to_owned(), sentences: ids }
-}
-
-fn why_updating(sentences: &Sentences<'_>, view: &JobView) -> Why {
-    let ids = sentences.ids(|sentence| sentence.topic == "updating");
-    let text = if view.r#final {
-        Both::new("Сейчас ничего не обновляется.", "Nothing is being updated now.")
-    } else {
-        let n = ids.len();
-        Both::new(
-            format!("Обновление идёт: ответа ждут источники, всего {n}."),
-            format!("It is being updated: {n} source(s) have yet to answer."),
-        )
-    };
-    Why { text: text.get(sentences.ctx.lang).to_owned(), sentences: ids }
 }

@@ -85,10 +85,11 @@ pub fn duration(seconds: u64) -> Both {
     Both::new(format!("{n} {}", plural(n, one, few, many)), format!("{n} {en}{ending}"))
 }
 
-/// How old something is: «2 часа назад», "2 hours ago".
+/// How old something is: «2 часа назад», "2 hours ago". Never «только что»: that would be read as "checked just now", and the
+/// answer may have been another check's.
 pub fn ago(seconds: u64) -> Both {
     if seconds < 1 {
-        return Both::new("только что", "a moment ago");
+        return Both::new("меньше секунды назад", "less than a second ago");
     }
     let words = duration(seconds);
     // The accusative of «секунда» and «минута» differs; the other units are the same.
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn numbers_agree_with_their_nouns() {
         for (seconds, ru, en) in [
-            (0, "только что", "a moment ago"),
+            (0, "меньше секунды назад", "less than a second ago"),
             (1, "1 секунду назад", "1 second ago"),
             (60, "1 минуту назад", "1 minute ago"),
             (21 * 60, "21 минуту назад", "21 minutes ago"),

@@ -79,6 +79,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::get))
         .routes(routes!(report::get))
         .routes(routes!(explanation::get))
+        .routes(routes!(explanation::review))
         .routes(routes!(jobs::act::recheck))
         .routes(routes!(jobs::act::seal))
         .routes(routes!(snapshots::of_job))

@@ -32,6 +32,36 @@ async fn a_report_holds_facts_and_what_was_not_checked() {
 }
 
 #[tokio::test]
+async fn a_draft_is_held_against_the_receipts() {
+    let world = World::new().await;
+    let (job, _) = completed(&world).await;
+    world.pass(60_000);
+    let reused = text(&world.create("k2", json!({})).await["job_id"]).to_owned();
+    let path = format!("/v1/jobs/{reused}/review");
+    let draft = "Здравствуйте! Все источники проверены сегодня. All is well, the flat is clean.";
+    let found = world.post(&path, &json!({"text": draft})).await;
+    assert_eq!(found.status, 200, "{}", found.text);
+    let found = found.json();
+    assert_eq!(found["ok"], false);
+    let codes: Vec<&str> =
+        found["claims"].as_array().expect("claims").iter().map(|claim| text(&claim["code"])).collect();
+    assert_eq!(codes, ["time.reused", "absence.clean"]);
+    for claim in found["claims"].as_array().expect("claims") {
+        let place = |name: &str| usize::try_from(claim[name].as_u64().expect("a place")).expect("small");
+        let there: String = draft.chars().skip(place("start")).take(place("end") - place("start")).collect();
+        assert_eq!(there, text(&claim["text"]));
+    }
+    assert_eq!(found["claims"][0]["receipts"].as_array().map(Vec::len), Some(3));
+    let fresh =
+        world.post(&format!("/v1/jobs/{job}/review"), &json!({"text": "Sources were asked for this check."})).await;
+    assert_eq!(fresh.json(), json!({"ok": true, "claims": []}));
+    let long = world.post(&path, &json!({"text": "а".repeat(50_001)})).await;
+    assert_eq!(long.problem(), (413, "too_large".to_owned()));
+    let stranger = world.request("POST", &path, crate::world::KEY_B).json(&json!({"text": draft}));
+    assert_eq!(world.send(stranger).await.problem(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
 async fn an_explanation_names_its_receipts() {
     let world = World::new().await;
     let (job, _) = completed(&world).await;

@@ -1,0 +1,149 @@
+//! `mirano explain`: a check in sentences, each with the receipts that it rests on; a client of a running server.
+
+use super::Server;
+use anyhow::Result;
+use console::Style;
+use reqwest::Method;
+use serde_json::Value;
+
+/// Explain a check
+#[derive(clap::Args)]
+#[command(
+    after_help = "Each sentence ends with the receipts it rests on, [1], and below is what each receipt says: the source, where the\nanswer came from, when the source was asked and for how long that is fresh.\n\n  mirano explain kuofzc57b3kutrigpuhsbx6ixi --lang en"
+)]
+pub(super) struct Args {
+    /// The check's id: `mirano check` and the page show it
+    job: String,
+    /// Print the explanation as the interface gives it
+    #[arg(long)]
+    json: bool,
+    /// Words in `ru` or `en`
+    #[arg(long, default_value_t = super::check::language(), value_parser = ["ru", "en"])]
+    lang: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let id = percent_encoding::utf8_percent_encode(&args.job, percent_encoding::NON_ALPHANUMERIC);
+    let path = format!("/v1/jobs/{id}/explain?lang={}", args.lang);
+    let told = args.server.json(args.server.request(Method::GET, &path)).await?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&told)?);
+    } else {
+        print!("{}", text_of(&told, args.lang == "ru"));
+    }
+    Ok(())
+}
+
+/// Topics in the order in which they are read, with their headings.
+const TOPICS: &[(&str, &str, &str)] = &[
+    ("checked", "Что есть", "What there is"),
+    ("reused", "Из предыдущих проверок", "From earlier checks"),
+    ("freshness", "Что надо знать", "What to know"),
+    ("updating", "Обновляется", "Being updated"),
+    ("missing", "Ответа нет", "Without an answer"),
+    ("risk", "Риск", "Risk"),
+];
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The explanation in lines for a terminal.
+fn text_of(told: &Value, ru: bool) -> String {
+    let say = |russian: &'static str, english: &'static str| if ru { russian } else { english };
+    let (bold, dim) = (Style::new().bold(), Style::new().dim());
+    let receipts: Vec<&Value> = list(told, "receipts").collect();
+    let number = |id: &Value| {
+        let at = receipts.iter().position(|receipt| Some(text(receipt, "receipt_id")) == id.as_str())?;
+        Some(format!("[{}]", at + 1))
+    };
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    for (topic, russian, english) in TOPICS {
+        let mut sentences = list(told, "sentences").filter(|sentence| text(sentence, "topic") == *topic).peekable();
+        if sentences.peek().is_some() {
+            line(bold.apply_to(say(russian, english)).to_string());
+        }
+        for sentence in sentences {
+            let rests: String = list(sentence, "receipts").filter_map(number).collect();
+            line(format!("  {}  {}", text(sentence, "text"), dim.apply_to(rests)));
+        }
+    }
+    for (name, russian, english) in [
+        ("why_fast", "Почему результат пришёл быстро?", "Why did the result come fast?"),
+        ("why_updating", "Почему обновление ещё идёт?", "Why is it still being updated?"),
+    ] {
+        line(bold.apply_to(say(russian, english)).to_string());
+        line(format!("  {}", told.pointer(&format!("/{name}/text")).and_then(Value::as_str).unwrap_or("")));
+    }
+    if !receipts.is_empty() {
+        line(bold.apply_to(say("Квитанции", "Receipts")).to_string());
+    }
+    for (n, receipt) in receipts.iter().enumerate() {
+        let ttl = receipt.get("ttl_s").and_then(Value::as_u64).unwrap_or(0);
+        let ttl = crate::explain::words::duration(ttl);
+        line(format!(
+            "  [{}] {:<20} {:<12} {:<14} {} {}, {} {}",
+            n + 1,
+            text(receipt, "source"),
+            text(receipt, "origin"),
+            text(receipt, "outcome"),
+            say("спрошен", "asked"),
+            text(receipt, "observed_at"),
+            say("срок годности", "TTL"),
+            if ru { ttl.ru } else { ttl.en },
+        ));
+        line(format!("      {}", dim.apply_to(text(receipt, "receipt_id"))));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text_of;
+    use expect_test::expect;
+    use serde_json::json;
+
+    #[test]
+    fn each_sentence_ends_with_its_receipts() {
+        let told = json!({
+            "sentences": [
+                {"id": "s1", "topic": "checked", "text": "Answered: 2 of 3, 1 of them from earlier checks.", "receipts": ["ra", "rb"]},
+                {"id": "s2", "topic": "missing", "text": "Court cases: the source gave no answer.", "receipts": []},
+                {"id": "s3", "topic": "reused", "text": "Reviews: data reused from an earlier check.", "receipts": ["rb"]}],
+            "why_fast": {"text": "A part came fast: 1 of 3 come from earlier checks; the rest was or is being asked.", "sentences": ["s3"]},
+            "why_updating": {"text": "Nothing is being updated now.", "sentences": []},
+            "receipts": [
+                {"receipt_id": "ra", "source": "cadastre", "origin": "fetched", "outcome": "found", "observed_at": "2026-11-24T16:25:48Z", "ttl_s": 604800},
+                {"receipt_id": "rb", "source": "reviews", "origin": "reused", "outcome": "nothing_found", "observed_at": "2026-11-20T16:25:48Z", "ttl_s": 1209600}],
+        });
+        console::set_colors_enabled(false);
+        expect![[r#"
+            What there is
+              Answered: 2 of 3, 1 of them from earlier checks.  [1][2]
+            From earlier checks
+              Reviews: data reused from an earlier check.  [2]
+            Without an answer
+              Court cases: the source gave no answer.
+            Why did the result come fast?
+              A part came fast: 1 of 3 come from earlier checks; the rest was or is being asked.
+            Why is it still being updated?
+              Nothing is being updated now.
+            Receipts
+              [1] cadastre             fetched      found          asked 2026-11-24T16:25:48Z, TTL 7 days
+                  ra
+              [2] reviews              reused       nothing_found  asked 2026-11-20T16:25:48Z, TTL 14 days
+                  rb
+        "#]]
+        .assert_eq(&text_of(&told, false));
+    }
+}

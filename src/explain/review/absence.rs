@@ -1,0 +1,85 @@
+//! Claims that something is not there: "no court cases", «долгов нет», "clean".
+//!
+//! A source's *nothing found* supports one thing: that it was asked, and answered that it has no records. It is never "clean", it is no
+//! conclusion about debts, and it says nothing of a source that did not answer.
+
+use super::claim::{Found, Instead};
+use super::ground::{Ground, answered, asked};
+use super::scope;
+use super::text::{Clause, pattern};
+use crate::explain::model::{FreshnessWord, OutcomeWord, RowView};
+
+pattern!(
+    CLEAN,
+    r"\b(?:clean|spotless|squeaky|all clear|(?:is|are|looks?|seems?) clear|unblemished|flawless|impeccable)\b|^clear\b",
+    r"|\b(?:чист|чиста|чисто|чисты|чистый|чистая|чистое|чистые|безупречн\p{L}*)\b"
+);
+pattern!(
+    PROBLEM,
+    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|not? (?:a single|any))\s+(?:\w+\s+){0,2}(?:problems?|issues?|claims?|red flags?|restrictions?|violations?|concerns?|irregularities|defects?)\b|\bnothing (?:suspicious|wrong|bad|negative|alarming)\b",
+    r"|\b(?:проблем|претензи[йя]|нарушени[йя]|ограничени[йя]|замечани[йя]|нареканий|негатива)\b[^.]{0,30}\b(?:нет|не\s+\p{L}+)\b|\b(?:нет|без|никаких|не\s+(?:выявлено|обнаружено|найдено|имеется))\s+(?:\p{L}+\s+){0,2}(?:проблем|претензий|нарушений|ограничений|замечаний|нареканий|негатива)\b"
+);
+pattern!(
+    ABSENT,
+    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|none|clear of|rid of)\b|\bnever (?:been|had|was|were)\b|\b(?:not|n't) (?:been )?(?:found|detected|revealed|sued|discovered|identified|have|has|owe)\b|\bnothing (?:was |is |has been |were )?(?:found|detected|revealed|owed|discovered)\b|\bowes? nothing\b|\babsence of\b|\b(?:debt|lien|claim|encumbrance|mortgage)s?-free\b|\b(?:is|are|was|were|came back|comes back|returned|remains?) (?:\w+ )?(?:empty|blank)\b|\bnothing (?:has been |was |is |has )?(?:filed|registered|lodged|recorded|listed|reported|came up|come up|turned up|surfaced|known)\b|\bneither\b|\bturned up nothing\b",
+    r"|\b(?:нет|без|отсутству\p{L}*|отсутстви\p{L}*|никак(?:их|ой|ого)|ни одного|ни одной)\b|\bне (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|числ\p{L}*|име\p{L}*|зафиксирован\p{L}*|установлен\p{L}*|значит\p{L}*|суд\p{L}*|должен|должн\p{L}*|был\p{L}*|наш\p{L}*)\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*|числ\p{L}*|значит\p{L}*|извест\p{L}*)\b|\bни с кем не\b|\b(?:пуст|пуста|пусто|пусты|пустые)\b"
+);
+// What is missing is an answer, not a thing: told of itself, and never rosier than the truth.
+pattern!(
+    NO_ANSWER,
+    r"\bno\s+(?:\w+\s+){0,1}(?:answer\w*|reply|replies|response\w*|longer|date|data|information|news|one|doubt|need|way)\b|\bnot (?:been )?(?:asked|checked|received|answered|requested|queried|updated)\b|\bwithout (?:an |any )?(?:answer|re-?check\w*)\b|\b(?:has|have|had|did) ?(?:not|n't) (?:yet )?(?:been (?:asked|received|checked)|answer\w*|respond\w*)\b",
+    r"|\b(?:ответа|ответов|данных|сведений|информации|новостей)\s+(?:пока\s+|ещё\s+|еще\s+)?нет\b|\bнет\s+(?:ответа|ответов|данных|сведений|информации|смысла|необходимости|уверенности)\b|\bне (?:ответил\p{L}*|отвеча\p{L}*|спрашива\p{L}*|запрашива\p{L}*|проверял\p{L}*|провер\p{L}*|опраш\p{L}*|обновля\p{L}*|получен\p{L}*|указан\p{L}*)\b|\bбез ответа\b|\bотсутстви\p{L} ответа\b"
+);
+pattern!(
+    ATTRIBUTED,
+    r"\b(?:answer(?:ed|s)?|responded|replied|returned|source|no records|was asked|were asked)\b|\b(?:ответил\p{L}*|источник\p{L}*|записей не найдено|сообщил\p{L}*|спрошен\p{L}*|по данным)\b"
+);
+
+/// The first claim of absence that does not hold.
+pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+    let scope = scope::of(ground, clause);
+    if CLEAN.is_match(clause.text) {
+        return Found::new("absence.clean", scope.rows, Instead::Rows);
+    }
+    if PROBLEM.is_match(clause.text) {
+        return Found::new("absence.problems", ground.applicable(), Instead::Whole);
+    }
+    if !ABSENT.is_match(clause.text) || NO_ANSWER.is_match(clause.text) {
+        return None;
+    }
+    let own = scope::of_text(ground, clause.text);
+    if !own.named && !NOTHING.is_match(clause.text) {
+        return None;
+    }
+    if scope.nobody || scope.not_asked {
+        return Found::new("absence.not_asked", scope.rows, Instead::NotAsked);
+    }
+    let against = |holds: fn(&RowView) -> bool| ground.among(&scope.rows, holds);
+    for (code, rows) in [
+        ("absence.found", against(|row| answered(row) && row.facts > 0)),
+        ("absence.no_answer", against(|row| !answered(row))),
+        ("absence.incomplete", against(|row| row.outcome != Some(OutcomeWord::NothingFound) || !row.complete)),
+    ] {
+        if !rows.is_empty() {
+            return Found::new(code, rows, Instead::Rows);
+        }
+    }
+    if ATTRIBUTED.is_match(clause.sentence) && !own.concluded {
+        return None;
+    }
+    let stale = against(|row| row.freshness != FreshnessWord::Fresh);
+    if !stale.is_empty() {
+        return Found::new("absence.stale", stale, Instead::Rows);
+    }
+    let reused = against(|row| !asked(row));
+    if !reused.is_empty() {
+        return Found::new("absence.reused", reused, Instead::Rows);
+    }
+    // "No debts": the source says only that it has no such record.
+    if own.concluded { Found::new("absence.concluded", scope.rows, Instead::Rows) } else { None }
+}
+
+pattern!(
+    NOTHING,
+    r"\bnothing (?:was |is |has been |has |were )?(?:found|detected|revealed|owed|discovered|filed|lodged|registered|recorded|came up|come up|turned up|surfaced)\b|\bno records\b|\bempty\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*)\b|\bзаписей не найдено\b|\bпуст\p{L}{0,2}\b"
+);

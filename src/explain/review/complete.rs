@@ -1,0 +1,100 @@
+//! Claims of completeness: all sources, a full check, finished, nothing pending, nothing reused.
+
+use super::claim::{Found, Instead};
+use super::ground::{Ground, answered, asked};
+use super::scope;
+use super::text::{Clause, pattern};
+use super::time::claims_asking;
+use crate::explain::model::Status;
+
+pattern!(
+    ALL_SOURCES,
+    r"\b(?:all|every|each|everything)\b(?:\s+of)?(?:\s+(?:the|these|our|its|available|existing|possible|known|\w+))?(?:\s+\w+)?\s*(?:sources?|registers?|registr(?:y|ies)|databases?|data|information)\b|\beverything (?:was|has been|is|we)\b|\bacross the board\b",
+    r"|\b(?:все|всех|всем|всеми|всё|каждый|каждого)\b(?:\s+\p{L}+)?(?:\s+\p{L}+)?\s*(?:источник\p{L}*|реестр\p{L}*|баз\p{L}*|данн\p{L}*|сведени\p{L}*)\b|\bвся информация\b|\bвсё проверено\b"
+);
+// "Six of the profile": what is counted is said.
+pattern!(
+    OF_PROFILE,
+    r"\b(?:profile|listed|requested|asked for)\b|\b(?:профил\p{L}*|перечисленн\p{L}*|запрошенн\p{L}*)\b|\b(?:two|three|four|five|six|seven|eight|\d+)\s+(?:of\b|sources?)|\b(?:два|три|четыре|пять|шесть|семь|восемь|\d+)\s+(?:из|источник\p{L}*)"
+);
+pattern!(
+    ANSWERED,
+    r"\b(?:answered|responded|replied|answers?|in|arrived|available|received)\b|\b(?:ответил\p{L}*|ответы?|получен\p{L}*|пришл\p{L}*)\b"
+);
+pattern!(
+    EXCEPT,
+    r"\b(?:except(?: for)?|other than|apart from|besides|excluding|but)\s+(?P<rest>.+)|\b(?:кроме|за исключением|помимо)\s+(?P<rest2>.+)"
+);
+pattern!(NOT, r"\b(?:not|never|no|n't|nothing|hardly)\b|n't\b|\b(?:не|ни|нет|ещё идёт|еще идет|без)\b");
+pattern!(
+    FULL,
+    r"\b(?:full(?:y)?|complete(?:ly)?|exhaustive(?:ly)?|comprehensive(?:ly)?|thorough(?:ly)?|total(?:ly)?|entire(?:ly)?)\b[^.]{0,40}\b(?:check\w*|report|picture|verif\w+|review\w*|search\w*|screen\w*|assessment|information|data|analysis)\b|\b(?:check|report|verification|screening|picture|assessment|data|information|search|analysis)\b[^.]{0,30}\b(?:full|complete|exhaustive|comprehensive|thorough|100 ?%|total)\b|\bcovers everything\b|\bnothing (?:is |was |has been )?(?:left|missing|omitted|overlooked|missed)\b|\b100 ?%",
+    r"|\b(?:полн(?:ая|ый|ое|ую|ость\p{L}*)|исчерпывающ\p{L}*|исчерпан\p{L}*|всесторонн\p{L}*|комплексн\p{L}*|доскональн\p{L}*)\b[^.]{0,40}\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данн\p{L}*|исследован\p{L}*)\b|\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данные)\b[^.]{0,30}\b(?:полн(?:ая|ый|ое|ость\p{L}*|ые)|исчерпывающ\p{L}*|всесторонн\p{L}*|100 ?%)\b|\bничего не (?:упущен\p{L}*|пропущен\p{L}*)\b|\bв полном объ[её]ме\b|\b100 ?%"
+);
+pattern!(
+    FINISHED,
+    r"\b(?:check|update|updating|verification|search|report|everything|work|screening)\b[^.]{0,25}\b(?:finished|done|over|completed|complete|concluded|final)\b|\b(?:final|definitive) (?:result|answer|report|version)\b|\bnothing (?:is |remains )?(?:pending|outstanding|being updated|to wait for)\b|\bno (?:updates?|requests?) (?:are |is )?(?:pending|under way|outstanding)\b",
+    r"|\b(?:провер\p{L}*|обновлени\p{L}*|отч[её]т|сбор)\b[^.]{0,25}\b(?:завершен\p{L}*|завершён\p{L}*|закончен\p{L}*|окончен\p{L}*|готов\p{L}{0,2})\b|\b(?:итогов|окончательн)\p{L}+ (?:результат|отч[её]т|ответ|вариант|итог)\p{L}*\b|\bничего не обновляется\b|\bждать (?:больше )?нечего\b|\bбольше ждать нечего\b"
+);
+pattern!(
+    REUSE_DENIED,
+    r"\bnothing\b[^.]{0,30}\b(?:reused|earlier|previous)\b|\bno(?:ne| data| answers?)\b[^.]{0,30}\breused\b|\bиз предыдущих\b[^.]{0,30}\bничего\b|\bничего\b[^.]{0,30}\bиз предыдущих\b|\bбез переиспользован\p{L}*"
+);
+
+/// The first claim of completeness that does not hold.
+pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+    let text = clause.text;
+    let applicable = ground.applicable();
+    if REUSE_DENIED.is_match(text) {
+        let reused = ground.among(&applicable, |row| answered(row) && !asked(row));
+        return if reused.is_empty() { None } else { Found::new("completeness.reused", reused, Instead::Rows) };
+    }
+    let whole = |code| Found::new(code, ground.among(&applicable, |row| !answered(row)), Instead::Whole);
+    if FINISHED.is_match(text) && !denied(text) && !ground.view.r#final {
+        return whole("completeness.not_final");
+    }
+    if NOT.is_match(text) {
+        return None;
+    }
+    if ALL_SOURCES.is_match(text)
+        && let Some(found) = all_sources(ground, clause)
+    {
+        return Some(found);
+    }
+    if FULL.is_match(text) && (ground.view.status != Status::Completed || ground.left_out) {
+        return whole("completeness.not_full");
+    }
+    None
+}
+
+/// "Not finished"; "nothing is being updated" is no denial.
+fn denied(text: &str) -> bool {
+    let nothing = text.to_lowercase().replace("nothing", "").replace("ничего не обновляется", "");
+    NOT.is_match(&nothing)
+}
+
+fn all_sources(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+    // What is excepted stands behind, also behind a comma: «все, кроме судов».
+    let except = EXCEPT.captures(clause.sentence);
+    let excepted = except.as_ref().and_then(|found| found.name("rest").or_else(|| found.name("rest2")));
+    let excepted = excepted.map(|rest| scope::of_text(ground, rest.as_str()).rows).unwrap_or_default();
+    let mut rows = ground.applicable();
+    rows.retain(|row| !excepted.contains(row));
+    let asking = claims_asking(clause.text);
+    if !asking && !ANSWERED.is_match(clause.text) {
+        return None;
+    }
+    let silent = ground.among(&rows, |row| !answered(row));
+    if !silent.is_empty() {
+        return Found::new("completeness.no_answer", silent, Instead::Whole);
+    }
+    if !asking {
+        return None;
+    }
+    let reused = ground.among(&rows, |row| !asked(row));
+    if !reused.is_empty() {
+        return Found::new("completeness.reused", reused, Instead::Whole);
+    }
+    let unqualified = ground.left_out && !OF_PROFILE.is_match(clause.sentence);
+    if unqualified { Found::new("completeness.left_out", Vec::new(), Instead::Whole) } else { None }
+}

@@ -1,0 +1,91 @@
+//! A draft held against the receipts: which of its claims about time, completeness, absence, numbers or risk they do not support.
+//!
+//! By rule, in Russian and English; `docs/review.md` says what each code means, and how well it works on sentences that it was
+//! not made for. The rules know what kinds of claims there are; which sources a claim is about follows from the policy's titles and fact
+//! kinds, and whether it holds from the job's rows. What the draft does not claim (a question, a condition, a denial) is let pass.
+
+mod absence;
+mod claim;
+mod complete;
+mod counts;
+mod ground;
+mod numbers;
+mod risk;
+mod scope;
+mod text;
+mod time;
+
+use super::Context;
+use super::model::JobView;
+use super::words::Lang;
+use claim::Found;
+use ground::Ground;
+use mirano_replay::rows::JobRow;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use utoipa::ToSchema;
+
+/// What is wrong with a draft.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Review {
+    /// No claim was found that the receipts do not support.
+    pub ok: bool,
+    /// Each such claim, in the order of the draft.
+    pub claims: Vec<Claim>,
+}
+
+/// A claim that the receipts do not support.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Claim {
+    /// Where it begins in the draft, in Unicode code points.
+    pub start: usize,
+    /// Where it ends, exclusive, in Unicode code points.
+    pub end: usize,
+    /// What stands there.
+    pub text: String,
+    /// What kind of claim it is and why it does not hold, for programs: `time.reused`, `absence.no_answer`, …
+    pub code: String,
+    /// The receipts that say otherwise; none where what is claimed was never answered.
+    pub receipts: Vec<String>,
+    /// What the receipts do support, in the language of the claim.
+    pub say_instead: String,
+}
+
+/// Reviews a draft about a job.
+pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> Review {
+    let ground = Ground::new(ctx, job, view);
+    let mut claims = Vec::new();
+    let mut before = "";
+    for sentence in text::sentences(draft) {
+        let lang = if text::is_russian(sentence.text) { Lang::Ru } else { Lang::En };
+        for clause in text::clauses(&sentence, before) {
+            let found = [
+                time::judge(&ground, &clause),
+                absence::judge(&ground, &clause),
+                complete::judge(&ground, &clause),
+                counts::judge(&ground, &clause),
+                risk::judge(&ground, &clause),
+            ];
+            // One claim for a clause: the first that does not hold, in the order above.
+            if let Some(found) = found.into_iter().flatten().next() {
+                let start = draft.get(..clause.at).map_or(0, |before| before.chars().count());
+                claims.push(claim(&ground, clause.text, start, found, lang));
+            }
+        }
+        before = sentence.text;
+    }
+    Review { ok: claims.is_empty(), claims }
+}
+
+fn claim(ground: &Ground<'_>, text: &str, start: usize, found: Found, lang: Lang) -> Claim {
+    let receipts: BTreeSet<String> =
+        found.rows.iter().filter_map(|row| ground.view.sources.get(*row)?.receipt_id.clone()).collect();
+    Claim {
+        start,
+        end: start + text.chars().count(),
+        text: text.to_owned(),
+        code: found.code.to_owned(),
+        receipts: receipts.into_iter().collect(),
+        say_instead: ground.instead(&found, lang),
+    }
+}

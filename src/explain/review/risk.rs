@@ -1,0 +1,115 @@
+//! Claims about the risk that are rosier than the assessment.
+
+use super::claim::{Found, Instead};
+use super::ground::Ground;
+use super::text::{Clause, pattern};
+use crate::explain::model::RiskView;
+use regex::Regex;
+
+pattern!(ABOUT, r"\b(?:risk\w*|score|level)\b|\b(?:риск\p{L}*|уровень|балл\p{L}*|оценк\p{L}*)\b");
+pattern!(
+    SAFE,
+    r"\b(?:safe|safely|risk[- ]free|riskless|negligible|(?:no|zero|without(?: any)?) risks?|minimal risk|risk is minimal|trouble[- ]free|good to go|nothing to (?:worry|fear)(?: about)?|without (?:any )?(?:worry|worries|fear|hesitation)|go ahead|(?:can|may) (?:\w+ )?(?:sign|buy|purchase|proceed)|reliable|trustworthy)\b|\brisks?\b[^.]{0,20}\b(?:minimal|negligible|absent|nil|none)\b",
+    r"|\b(?:безопасн\p{L}*|безрисков\p{L}*|риск(?:а|ов)? (?:\p{L}+ )?(?:нет|отсутству\p{L}*)|нет (?:никак\p{L}+ )?риск\p{L}*|без риск\p{L}*|никаких рисков|рисков не\b|риск\p{L}* минимальн\p{L}*|минимальн\p{L}* риск\p{L}*|над[её]жн\p{L}*|(?:смело|спокойно|уверенно) \p{L}+|можно (?:\p{L}+ )?(?:покупать|брать|подписывать|заключать)|(?:бояться|опасаться|беспокоиться) (?:тут |здесь )?нечего)\b"
+);
+pattern!(
+    OPEN_ROAD,
+    r"\bnothing\b[^.]{0,20}\b(?:stands? in the way|prevents|blocks|hinders)\b|\bno (?:obstacles?|stop(?:ping)? factors?|blockers?|impediments?)\b",
+    r"|\bпрепятстви[йя]\b[^.]{0,30}\bнет\b|\bнет препятстви\p{L}*|\bстоп-факторов\b[^.]{0,20}\bнет\b|\bнет стоп-фактор\p{L}*|\bничто не (?:мешает|препятствует)\b"
+);
+pattern!(
+    AT_LEAST,
+    r"\b(?:at least|no less than|not less than|or more|minimum of|from)\b|≥|\b(?:не (?:меньше|менее|ниже)|как минимум|минимум|от)\b"
+);
+pattern!(
+    NUMBER,
+    r"(?P<n>\d{1,3})\s*(?:/|of|out of|из)\s*100\b|\b(?:score|risk|баллов|балл|риск\p{L}*|оценка)\b[^.\d]{0,25}(?P<n2>\d{1,3})\b"
+);
+pattern!(NOT, r"\b(?:not|never|n't|cannot)\b|n't\b|\b(?:не|нельзя|ни)\b");
+pattern!(
+    FINAL,
+    r"\b(?:final|definitive|conclusive|exact|ultimate)\b|\b(?:окончательн\p{L}*|итогов\p{L}*|точн\p{L}*)\b"
+);
+
+/// The first claim about the risk that does not hold.
+pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+    let risk = ground.view.risk.as_ref();
+    let told = |code| Found::new(code, ground.applicable(), Instead::Risk);
+    if SAFE.is_match(clause.text) && !negated_safety(clause.text) {
+        return told("risk.safe");
+    }
+    let open = risk.is_none_or(|risk| !risk.stops.is_empty() || risk.score_is != "exact");
+    if OPEN_ROAD.is_match(clause.text) && open {
+        return told("risk.stops");
+    }
+    if !ABOUT.is_match(clause.text) {
+        return None;
+    }
+    let Some(risk) = risk else { return level(ground, clause, None).and_then(|_| told("risk.none")) };
+    let hedged = AT_LEAST.is_match(clause.text);
+    if let Some(n) = number(clause.text) {
+        if n < u64::from(risk.score) {
+            return told("risk.rosier");
+        }
+        if risk.score_is == "at_least" && !hedged {
+            return told("risk.at_least");
+        }
+    }
+    if FINAL.is_match(clause.text) && !NOT.is_match(clause.text) && risk.score_is == "at_least" {
+        return told("risk.at_least");
+    }
+    level(ground, clause, Some(risk)).filter(|rosier| *rosier).and_then(|_| told("risk.rosier"))
+}
+
+fn number(text: &str) -> Option<u64> {
+    let found = NUMBER.captures(text)?;
+    found.name("n").or_else(|| found.name("n2"))?.as_str().parse().ok()
+}
+
+/// "Not safe", «небезопасно» is matched by no pattern, «риск не минимальный» by this.
+fn negated_safety(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    [
+        "not safe",
+        "isn't safe",
+        "not risk-free",
+        "не безопас",
+        "не минимал",
+        "not negligible",
+        "not minimal",
+        "не надёжн",
+        "не надежн",
+    ]
+    .iter()
+    .any(|not| lower.contains(not))
+}
+
+/// The level that a clause names: whether it is rosier than the assessment. None where it names none, or denies it.
+fn level(ground: &Ground<'_>, clause: &Clause<'_>, risk: Option<&RiskView>) -> Option<bool> {
+    let mut levels: Vec<_> = ground.policy.document.risk.levels.iter().collect();
+    levels.sort_by_key(|level| level.from);
+    let rank = levels.iter().position(|level| {
+        let titles = level.title.as_ref().map(|title| [title.ru.as_str(), title.en.as_str()]);
+        titles.into_iter().flatten().chain([level.id.as_str()]).any(|title| says(clause.text, title))
+    })?;
+    if NOT.is_match(clause.text) {
+        return None;
+    }
+    let Some(risk) = risk else { return Some(true) };
+    let of_score = levels.iter().rposition(|level| level.from <= i64::from(risk.score)).unwrap_or(0);
+    // What is incomplete may be anything from here on: no level is claimed that could prove too low.
+    let actual = levels.iter().position(|level| level.id == risk.level);
+    Some(match actual {
+        Some(actual) => rank < actual,
+        None => rank <= of_score && !AT_LEAST.is_match(clause.text),
+    })
+}
+
+/// Whether a text says a level's name, in any of its forms: «низкий», «низкого», "low".
+fn says(text: &str, title: &str) -> bool {
+    let chars = title.chars().count();
+    let stem: String = if chars > 4 { title.chars().take(chars - 2).collect() } else { title.to_owned() };
+    let ending = if chars > 4 { r"\p{L}{0,4}" } else { "" };
+    let pattern = format!(r"(?i)\b{}{ending}\b", regex::escape(&stem));
+    Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(text))
+}

@@ -1,0 +1,195 @@
+//! Whatever was reused or stale is never called checked now, nothing missing is called absent, and "nothing found" is said only
+//! where a source answered so: over generated jobs, in both languages, in every text that an explanation holds.
+
+use crate::jobs::{DAY, Made, Row, Waits, made};
+use mirano::explain::model::{
+    Explanation, FreshnessWord, JobView, OriginWord, OutcomeWord, RowState, RowView, Sentence,
+};
+use mirano::explain::words::Lang;
+use mirano_schemas::{NotApplicable, Origin, Outcome};
+use proptest::prelude::*;
+
+const SOURCES: &[&str] = &["cadastre", "listings", "reviews", "courts", "companies", "enforcement"];
+
+fn answer() -> impl Strategy<Value = crate::jobs::Answer> {
+    let origin =
+        prop_oneof![Just(Origin::Fetched), Just(Origin::Coalesced), Just(Origin::Reused), Just(Origin::ServedStale),];
+    // Ages around every TTL of the demo, and the very young.
+    let age = prop_oneof![0..2_000u64, 0..DAY, 0..150 * DAY];
+    (origin, 0..40u32, age, any::<bool>()).prop_map(|(origin, facts, age_ms, complete)| crate::jobs::Answer {
+        origin,
+        outcome: if facts == 0 { Outcome::NothingFound } else { Outcome::Found },
+        facts,
+        age_ms,
+        complete,
+    })
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let waits = prop_oneof![Just(Waits::Queued), Just(Waits::Running), Just(Waits::Retrying)];
+    let shape = prop_oneof![
+        6 => (proptest::option::of(answer()), proptest::option::of(waits), any::<bool>()).prop_map(|(answer, pending, failed)| {
+            // A need that has neither answer nor task has failed.
+            let failed = pending.is_none() && (failed || answer.is_none());
+            Row { answer, pending, failed, ..Row::default() }
+        }),
+        1 => Just(Row { without_subject: true, ..Row::default() }),
+        1 => prop_oneof![
+            Just(NotApplicable::NoneFound),
+            Just(NotApplicable::InputMissing("seller_name".to_owned())),
+            Just(NotApplicable::OverMax(3)),
+        ].prop_map(|why| Row { not_applicable: Some(why), ..Row::default() }),
+    ];
+    (0..SOURCES.len(), shape).prop_map(|(n, shape)| Row { source: SOURCES[n].to_owned(), ..shape })
+}
+
+/// Words that no explanation may use: each would say more than a receipt can.
+fn overstates(text: &str) -> Option<&'static str> {
+    const RU: &[&str] =
+        &["только что", "прямо сейчас", "актуальн", "чисто", "отсутству", "проверено", "проверены", "полностью"];
+    const EN: &[&str] = &[
+        "just now",
+        "right now",
+        "up to date",
+        "up-to-date",
+        "clean",
+        "all clear",
+        "was checked",
+        "were checked",
+        "fully",
+        "verified",
+    ];
+    let lower = text.to_lowercase();
+    // The one place where «проверено» stands is the denial of it.
+    let lower = lower.replace("не значит проверено заново", "");
+    RU.iter().chain(EN).find(|word| lower.contains(**word)).copied()
+}
+
+fn says_nothing_found(text: &str) -> bool {
+    text.contains("записей не найдено") || text.contains("no records found")
+}
+
+fn says_asked_for_this(text: &str) -> bool {
+    text.contains("опрошен для этой проверки") || text.contains("was asked for this check")
+}
+
+fn says_earlier(text: &str) -> bool {
+    text.contains("предыдущей проверки") || text.contains("earlier check")
+}
+
+/// The sentences about one row: each begins with its source's name and rests on its receipt, or on none.
+fn about<'a>(told: &'a Explanation, row: &'a RowView) -> impl Iterator<Item = &'a Sentence> {
+    told.sentences.iter().filter(move |sentence| {
+        sentence.args.get("source").and_then(|source| source.as_str()) == Some(row.source.as_str())
+            && sentence.receipts.iter().eq(row.receipt_id.iter())
+    })
+}
+
+fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<(), TestCaseError> {
+    let notes = view.sources.iter().map(|row| row.note.get(lang).to_owned());
+    let texts = told.sentences.iter().map(|sentence| sentence.text.clone()).chain(view.honesty.clone()).chain(notes);
+    for text in texts.chain([told.why_fast.text.clone(), told.why_updating.text.clone()]) {
+        prop_assert_eq!(overstates(&text), None, "{}", text);
+    }
+    let known: Vec<&str> = view.sources.iter().filter_map(|row| row.receipt_id.as_deref()).collect();
+    for sentence in &told.sentences {
+        for receipt in &sentence.receipts {
+            prop_assert!(known.contains(&receipt.as_str()), "{} rests on a receipt that is not shown", sentence.text);
+        }
+        // What is said of nothing found is said of rows whose source answered so.
+        if says_nothing_found(&sentence.text) {
+            let rows: Vec<_> =
+                view.sources.iter().filter(|row| sentence.receipts.iter().eq(row.receipt_id.iter())).collect();
+            prop_assert!(
+                !rows.is_empty() && rows.iter().all(|row| row.outcome == Some(OutcomeWord::NothingFound)),
+                "{}",
+                sentence.text
+            );
+        }
+    }
+    let past = |row: &&RowView| row.freshness == FreshnessWord::Stale && row.receipt_id.is_some();
+    let moving = view.sources.iter().filter(past).filter(|row| row.updating).count();
+    for text in view.honesty.iter().filter(|text| text.contains("частично устарели") || text.contains("partly stale"))
+    {
+        let still = text.contains("не обновляются") || text.contains("not being updated");
+        prop_assert_eq!(still, moving == 0, "{}", text);
+    }
+    for row in &view.sources {
+        let reused = matches!(row.origin, OriginWord::Reused | OriginWord::ServedStale);
+        let shown = row.receipt_id.is_some();
+        let of_answer =
+            about(told, row).find(|sentence| sentence.text.contains(made.title(&row.source, lang)) && shown);
+        if shown {
+            let text = &of_answer.expect("an answer that is shown is told").text;
+            prop_assert_eq!(says_earlier(text), reused, "{}", text);
+            prop_assert!(!reused || !says_asked_for_this(text), "{}", text);
+            prop_assert_eq!(says_nothing_found(text), row.outcome == Some(OutcomeWord::NothingFound), "{}", text);
+        }
+        let note = row.note.get(lang);
+        prop_assert!(!(reused && says_asked_for_this(note)), "{}", note);
+        prop_assert!(
+            !says_nothing_found(note) || (shown && row.outcome == Some(OutcomeWord::NothingFound)),
+            "{}",
+            note
+        );
+        let codes: Vec<&str> = about(told, row).map(|sentence| sentence.code.as_str()).collect();
+        if row.state == RowState::Stale {
+            prop_assert!(codes.contains(&"source.stale"), "a stale answer is told as such: {codes:?}");
+        }
+        if row.state == RowState::Failed {
+            prop_assert!(codes.contains(&"source.failed"), "what has no answer is told: {codes:?}");
+        }
+        if row.updating {
+            prop_assert!(codes.contains(&"source.updating"), "what is awaited is told: {codes:?}");
+        }
+    }
+    // That nobody was asked again is said only where nothing was tried.
+    let untouched = view.sources.iter().all(|row| {
+        row.attempts == 0 && row.last_failure.is_none() && !row.updating && row.state != RowState::WaitingForSubject
+    });
+    let says_untouched = told.why_fast.text.contains("заново не опрашивались")
+        || told.why_fast.text.contains("no source was asked again");
+    prop_assert!(
+        !says_untouched || (untouched && view.progress.reused == view.progress.answered),
+        "{}",
+        told.why_fast.text
+    );
+    let rest = told.why_updating.text.contains("ничего не обновляется")
+        || told.why_updating.text.contains("Nothing is being updated");
+    prop_assert_eq!(rest, view.r#final, "{}", told.why_updating.text);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_word_is_rosier_than_its_receipt(rows in proptest::collection::vec(row(), 1..8)) {
+        let made = made(&rows, None);
+        for lang in [Lang::Ru, Lang::En] {
+            holds(&made, &made.view(lang), &made.explanation(lang), lang)?;
+        }
+    }
+}
+
+/// The judge of the property bites: an explanation that lies about one row does not pass.
+#[test]
+fn a_lie_does_not_pass() {
+    let made =
+        made(&[Row::answered("courts", Origin::Reused, 0, DAY), Row { failed: true, ..Row::of("reviews") }], None);
+    let (view, told) = (made.view(Lang::En), made.explanation(Lang::En));
+    assert!(holds(&made, &view, &told, Lang::En).is_ok());
+    let with = |from: &str, to: &str| {
+        let mut lied = told.clone();
+        for sentence in &mut lied.sentences {
+            sentence.text = sentence.text.replace(from, to);
+        }
+        lied.why_fast.text = lied.why_fast.text.replace(from, to);
+        assert_ne!(lied, told, "{from} is there to be replaced");
+        holds(&made, &view, &lied, Lang::En)
+    };
+    assert!(with("data reused from an earlier check", "the source was asked for this check").is_err());
+    assert!(with("the source gave no answer", "the source answered: no records found").is_err());
+    assert!(with("1 day ago", "just now").is_err());
+    assert!(with("the rest was or is being asked", "no source was asked again").is_err());
+}
