@@ -8,6 +8,7 @@ pub mod engine;
 pub mod explain;
 pub mod history;
 pub mod http;
+pub mod mcp;
 pub mod node;
 pub mod sequencer;
 #[cfg(test)]

@@ -14,6 +14,8 @@ mod events;
 mod history;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/mcp.rs"]
+mod mcp;
 #[path = "http/rest.rs"]
 mod rest;
 #[path = "http/watches.rs"]

@@ -24,6 +24,7 @@ mod explain;
 mod export;
 mod kafka;
 mod log;
+mod mcp;
 mod policy;
 mod rebuild;
 mod replay;
@@ -93,6 +94,8 @@ enum Command {
     Sources(sources::Args),
     /// Show or change the policy of a running server
     Policy(policy::Args),
+    /// Serve the assistant's tools over stdio (MCP), as a client of a running server
+    Mcp(mcp::Args),
     /// Serve invented sources, or a folder of dated files, over HTTP on this machine
     DemoSources(demo::Args),
     /// Print completions for a shell
@@ -220,6 +223,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Seal(args) => seal::run(args).await,
         Command::Sources(args) => sources::run(args).await,
         Command::Policy(args) => policy::run(args).await,
+        Command::Mcp(args) => mcp::run(args).await,
         Command::DemoSources(args) => demo::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,6 +7,7 @@ use crate::demo;
 use crate::engine::SystemClock;
 use crate::history::schedule;
 use crate::http;
+use crate::mcp;
 use crate::node::{Node, NodeOptions};
 use crate::sequencer::kafka::KafkaLog;
 use crate::sources::config::{self, LoadedConfig};
@@ -48,6 +49,12 @@ pub(super) struct Args {
     /// `keys`: callers need a key of keys.toml; `off`: nobody does, on loopback only
     #[arg(long, value_parser = ["keys", "off"])]
     auth: Option<String>,
+    /// A further name under which /mcp may be reached, `mirano.example`; on loopback this machine's names are known
+    #[arg(long, value_name = "HOST")]
+    mcp_host: Vec<String>,
+    /// A further origin whose pages may call /mcp, `https://assistant.example`
+    #[arg(long, value_name = "ORIGIN")]
+    mcp_origin: Vec<String>,
     /// Let the files win over a policy that PUT /policy set
     #[arg(long)]
     replace_policy: bool,
@@ -116,8 +123,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let api = http::router(state.clone());
     let showcases = demo.is_some().then(showcases);
     let pages = http::Pages::new(state.clone(), api.clone(), showcases);
-    let router = api.merge(ui::router(Arc::new(pages)));
     let address = listener.local_addr()?;
+    let guard = mcp::Guard::new(address, &args.mcp_host, &args.mcp_origin);
+    let assistant = mcp::router(state.clone(), api.clone(), &guard);
+    let router = api.merge(ui::router(Arc::new(pages))).merge(assistant);
     println!("Mirano is ready.  Page: http://{address}/   API: http://{address}/docs");
     if let Some(demo) = &demo {
         println!("Demo sources: {}/   (invented companies, persons and addresses)", demo.base_url());

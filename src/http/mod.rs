@@ -15,6 +15,7 @@ pub mod events;
 mod explanation;
 mod facts;
 mod health;
+mod in_process;
 pub mod jobs;
 mod layers;
 mod log;
@@ -35,6 +36,7 @@ mod world;
 
 pub use auth::Auth;
 pub use body::MAX_JSON;
+pub use in_process::{Ask, InProcess};
 pub use page::Pages;
 pub use serve::serve;
 pub use state::AppState;

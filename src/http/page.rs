@@ -1,34 +1,31 @@
 //! What the web page shows, taken from the interface itself: the page can do what a caller can, and nothing else.
 
 use super::auth::{Caller, Role};
+use super::in_process::{Ask, InProcess};
 use super::state::AppState;
 use crate::core::policy::PolicyDocument;
 use crate::explain::words::Both;
 use crate::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, header};
+use axum::http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tower::ServiceExt;
 
 /// So many of a check's latest moments are offered.
 const CHANGES: usize = 20;
-/// More than any answer that a page asks for.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// The page's way to the interface, in this process.
 pub struct Pages {
     state: AppState,
-    api: Router,
+    api: InProcess,
     demo: Option<Vec<Showcase>>,
 }
 
 impl Pages {
     /// `api` is [`super::router`]; `demo` has the addresses to offer where sources are invented.
     pub fn new(state: AppState, api: Router, demo: Option<Vec<Showcase>>) -> Self {
-        Self { state, api, demo }
+        Self { state, api: InProcess::new(api), demo }
     }
 
     async fn call(
@@ -39,32 +36,15 @@ impl Pages {
         body: Option<Value>,
         key: Option<String>,
     ) -> Result<Value, Problem> {
-        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let mut request = request.body(body).map_err(|error| broken(&error.to_string()))?;
-        request.extensions_mut().insert(Caller {
+        let caller = Caller {
             key: visitor.key_id.clone().unwrap_or_else(|| "page".to_owned()),
             tenant: visitor.tenant.clone(),
             roles: [(true, Role::User), (visitor.auditor, Role::Auditor), (visitor.operator, Role::Operator)]
                 .into_iter()
                 .filter_map(|(has, role)| has.then_some(role))
                 .collect(),
-        });
-        let answer = match self.api.clone().oneshot(request).await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
         };
-        let ok = answer.status().is_success();
-        let bytes = to_bytes(answer.into_body(), MOST_BYTES).await.map_err(|error| broken(&error.to_string()))?;
-        let read = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
-        let value = read.map_err(|error| broken(&error.to_string()))?;
-        if ok { Ok(value) } else { Err(Problem(value)) }
+        self.api.call(caller, Ask { method, path, body, key }).await.map_err(Problem)
     }
 
     async fn read(&self, visitor: &Visitor, path: &str, lang: Lang) -> Result<Value, Problem> {
@@ -75,8 +55,7 @@ impl Pages {
 }
 
 fn broken(detail: &str) -> Problem {
-    Problem(json!({"status": 500, "code": "internal", "title": "Something broke inside", "detail": detail,
-        "fix": "Report it.", "errors": []}))
+    Problem(super::in_process::broken(detail))
 }
 
 /// `None` for what is not there.

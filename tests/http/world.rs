@@ -4,6 +4,7 @@ use mirano::core::command::*;
 use mirano::core::vault::{MemoryVault, PersonKeys, Vault, VaultError};
 use mirano::engine::{Clock, Engine, Options};
 use mirano::http::{AppState, Auth, router, serve};
+use mirano::mcp;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
 use mirano::views::Views;
 use mirano::work::evidence::EvidenceStore;
@@ -145,7 +146,10 @@ impl World {
         let state = AppState::new(engine.clone(), evidence.clone(), auth, None, stop.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        tokio::spawn(serve(listener, router(state.clone()), state, stop.clone().cancelled_owned()));
+        let api = router(state.clone());
+        let guard = mcp::Guard::new(listener.local_addr().expect("bound"), &[], &[]);
+        let app = api.clone().merge(mcp::router(state.clone(), api, &guard));
+        tokio::spawn(serve(listener, app, state, stop.clone().cancelled_owned()));
         let client = Client::builder().no_proxy().build().expect("a client");
         Self { engine, vault, evidence, url, client, clock, tokens: AtomicU64::new(0), stop, _folder: folder }
     }
