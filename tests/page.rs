@@ -62,6 +62,7 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/jobs/job-partial?as_of=0%3A9",
             "/compare",
             "/compare?from=s1&to=s2",
+            "/jobs/job-done/timeline",
             "/sources",
             "/watches",
             "/log",
@@ -145,6 +146,17 @@ async fn the_log_is_shown_latest_first() {
     assert!(html.contains("before=70") && !html.contains(">Newest<"), "{html}");
     let (_, last) = get(&fixtures, "/log?before=20&lang=en").await;
     assert!(last.contains("id=\"c-0:19\"") && last.contains("id=\"c-0:0\"") && !last.contains(">Older<"), "{last}");
+}
+
+#[tokio::test]
+async fn the_way_of_a_check_is_a_picture_with_its_words() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/jobs/job-done/timeline?lang=en").await;
+    assert!(html.contains("aria-label=\"The risk went from 20 to 40; at most it was 40.\""), "{html}");
+    assert!(html.contains("d=\"M366 80 H640 V60\"") && html.contains("at least 40 of 100"), "{html}");
+    assert!(html.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && html.contains("/v1/snapshots/s2"));
+    let (_, check) = get(&fixtures, "/jobs/job-done?lang=en").await;
+    assert!(check.contains("href=\"/jobs/job-done/timeline\""), "the check leads there");
 }
 
 #[tokio::test]
@@ -422,11 +434,14 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
     fixtures.jobs.lock().expect("no test panics with it").remove("job-new");
     let at = page::server::serve(&fixtures).await;
     let folder = browser::pictures();
+    let axe = browser::axe();
     let pages = [
         ("start", "/"),
         ("check", "/jobs/job-partial"),
         ("done", "/jobs/job-done"),
         ("report", "/jobs/job-partial/report"),
+        ("timeline", "/jobs/job-done/timeline"),
+        ("compare", "/compare?from=s1&to=s2"),
         ("sources", "/sources"),
         ("watches", "/watches"),
         ("log", "/log"),
@@ -435,11 +450,22 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
         for lang in ["ru", "en"] {
             for (device, look) in [("desktop", DESKTOP), ("phone", PHONE)] {
                 for (scheme, dark) in [("light", false), ("dark", true)] {
-                    browser.open(&format!("http://{at}{path}?lang={lang}"), Look { dark, ..look }).await;
+                    browser
+                        .open(
+                            &format!("http://{at}{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' }),
+                            Look { dark, ..look },
+                        )
+                        .await;
                     let wide = browser.evaluate("document.documentElement.scrollWidth").await;
                     assert_eq!(wide, look.width, "{name} {device} {lang}: the page is wider than its window");
                     let poor = browser.evaluate(CONTRAST).await;
                     assert_eq!(poor, serde_json::json!([]), "{name} {scheme} {lang}: texts of poor contrast");
+                    // Both languages, both sizes and both schemes are in it once; the tool takes a second for each.
+                    if matches!((device, scheme, lang), ("desktop", "light", "en") | ("phone", "dark", "ru")) {
+                        browser.evaluate(&axe).await;
+                        let found = browser.evaluate(VIOLATIONS).await;
+                        assert_eq!(found, serde_json::json!([]), "{name} {device} {scheme} {lang}: barriers");
+                    }
                     browser.picture(&folder.join(format!("{name}-{device}-{scheme}-{lang}.png"))).await;
                 }
             }
@@ -447,6 +473,10 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
     }
     eprintln!("pictures are in {}", folder.display());
 }
+
+/// What axe-core finds against WCAG 2.2 A and AA: the rule, and where.
+const VIOLATIONS: &str = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}) \
+     .then((found) => found.violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.target).join(', ')))";
 
 /// Texts whose contrast with the ground under them is less than 4.5 to 1 (WCAG 2.2, 1.4.3).
 const CONTRAST: &str = include_str!("page/contrast.js");

@@ -95,7 +95,7 @@ impl Row for RiskRow {
 }
 
 /// [`Table::JobVersion`] and [`Table::JobRisk`]
-pub(crate) fn job_key(job: JobId, at: Timestamp, seq: u64) -> Vec<u8> {
+pub fn job_key(job: JobId, at: Timestamp, seq: u64) -> Vec<u8> {
     Key::new().bytes(job.as_bytes()).time(at).u64(seq).done()
 }
 

@@ -12,8 +12,6 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// So many of a check's latest moments are offered.
-const CHANGES: usize = 20;
 
 /// The page's way to the interface, in this process.
 pub struct Pages {
@@ -110,8 +108,8 @@ impl PageData for Pages {
         there(self.read(visitor, &format!("/v1/jobs/{}/report?as_of={}", path(id), path(as_of)), lang).await)
     }
 
-    async fn changes(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem> {
-        self.read(visitor, &format!("/v1/jobs/{}/changes?limit={CHANGES}", path(id)), lang).await
+    async fn changes(&self, visitor: &Visitor, id: &str, limit: usize, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, &format!("/v1/jobs/{}/changes?limit={limit}", path(id)), lang).await
     }
 
     async fn diff(

@@ -82,7 +82,7 @@ pub trait PageData: Send + Sync + 'static {
     async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
     /// The latest changes of a job in the shape of `GET /v1/jobs/{id}/changes`.
-    async fn changes(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem>;
+    async fn changes(&self, visitor: &Visitor, id: &str, limit: usize, lang: Lang) -> Result<Value, Problem>;
 
     /// A page of what two sides differ in, in the shape of `GET /v1/diff`.
     async fn diff(

@@ -23,6 +23,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("report.html", include_str!("templates/report.html")),
     ("sources.html", include_str!("templates/sources.html")),
     ("watches.html", include_str!("templates/watches.html")),
+    ("timeline.html", include_str!("templates/timeline.html")),
     ("log.html", include_str!("templates/log.html")),
     ("problem.html", include_str!("templates/problem.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),

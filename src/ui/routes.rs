@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// How many recent checks the start page shows.
 const RECENT: usize = 12;
+/// A check's latest moments that its page offers.
+const MOMENTS: usize = 20;
 
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
@@ -33,6 +35,7 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/jobs/{id}/recheck", post(recheck))
         .route("/jobs/{id}/report", get(report))
         .route("/jobs/{id}/watch", post(operate::watch))
+        .route("/jobs/{id}/timeline", get(history::timeline))
         .route("/compare", get(history::compare))
         .route("/sources", get(operate::sources))
         .route("/dead-letters/{id}/{what}", post(operate::see_to))
@@ -296,7 +299,7 @@ async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Val
         None => data.report(&visitor, id, reader.lang).await,
     };
     let report = report.map_err(&refused)?.ok_or_else(|| reader.not_found())?;
-    let changes = data.changes(&visitor, id, reader.lang).await.map_err(&refused)?;
+    let changes = data.changes(&visitor, id, MOMENTS, reader.lang).await.map_err(&refused)?;
     let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
     let context = Context { lang: reader.lang, titles: &titles };
     let mut check = view::check(context, &report, &profiles)?;

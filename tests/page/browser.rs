@@ -136,6 +136,12 @@ pub fn pictures() -> PathBuf {
     folder
 }
 
+/// The script of axe-core, which `.ci/setup test` fetches: `MIRANO_AXE` names it.
+pub fn axe() -> String {
+    let file = std::env::var("MIRANO_AXE").expect("MIRANO_AXE names axe.min.js: run `make test`, or `. .ci/env`");
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}; `.ci/setup test` fetches it"))
+}
+
 /// Reads base64 as RFC 4648 has it.
 fn base64(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

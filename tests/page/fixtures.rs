@@ -239,7 +239,10 @@ pub fn failed() -> Value {
 
 /// Three moments of a job, one of them sealed.
 pub fn changes() -> Value {
-    let change = |position: &str, at: &str, answered: u64, snapshot: Value| json!({"position": position, "at": at, "status": "PARTIAL", "final": true, "answered": answered, "total": 7, "snapshot_id": snapshot});
+    let change = |position: &str, at: &str, answered: u64, snapshot: Value| {
+        json!({"position": position, "at": at, "status": "PARTIAL", "final": true, "answered": answered, "total": 7, "snapshot_id": snapshot,
+        "risk": if answered == 0 { Value::Null } else { json!({"score": answered * 10, "score_is": "at_least", "level": "medium"}) }})
+    };
     json!({"items": [change("0:12", "2026-11-24T10:12:00Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
         change("0:4", "2026-11-24T10:09:40Z", 0, Value::Null)], "next_cursor": null})
 }

@@ -121,7 +121,7 @@ impl PageData for Fixtures {
         Ok(job)
     }
 
-    async fn changes(&self, _: &Visitor, _: &str, _: Lang) -> Result<Value, Problem> {
+    async fn changes(&self, _: &Visitor, _: &str, _: usize, _: Lang) -> Result<Value, Problem> {
         Ok(fixtures::changes())
     }
 

@@ -10,7 +10,9 @@ use crate::http::state::AppState;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use mirano_replay::history;
-use mirano_schemas::Timestamp;
+use mirano_replay::rows::RiskRow;
+use mirano_replay::store::{Read, Table, decode_row};
+use mirano_schemas::{ScoreIs, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +33,19 @@ pub struct ChangeView {
     pub total: usize,
     /// The snapshot that it sealed.
     pub snapshot_id: Option<String>,
+    /// The risk after it; null: nothing was known yet.
+    pub risk: Option<ChangeRisk>,
+}
+
+/// The risk at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangeRisk {
+    /// 0 to 100.
+    pub score: u8,
+    /// `exact` or `at_least`.
+    pub score_is: String,
+    /// By the rules of then.
+    pub level: String,
 }
 
 /// Which page.
@@ -75,11 +90,18 @@ pub async fn get(
             let snapshot = job.snapshots.get((change.snapshots as usize).checked_sub(1)?)?;
             (change.snapshots > before).then(|| snapshot.snapshot.to_string())
         };
-        let items = changes
-            .iter()
-            .take(limit)
-            .enumerate()
-            .map(|(index, change)| ChangeView {
+        let risk = |change: &history::Changed| -> Result<Option<ChangeRisk>> {
+            let place = history::job_key(job.created.job, change.at, change.position.seq);
+            let found = state.engine().views().last(Table::JobRisk, job.created.job.as_bytes(), &place)?;
+            let row: Option<RiskRow> = found.map(|(_, row)| decode_row(Table::JobRisk, &row)).transpose()?;
+            Ok(row.map(|RiskRow { assessment, .. }| ChangeRisk {
+                score: assessment.score,
+                score_is: if assessment.score_is == ScoreIs::Exact { "exact" } else { "at_least" }.to_owned(),
+                level: assessment.level,
+            }))
+        };
+        let items = changes.iter().take(limit).enumerate().map(|(index, change)| {
+            Ok(ChangeView {
                 position: change.position.to_string(),
                 at: time::rfc3339(change.at),
                 status: status_word(change.status),
@@ -87,9 +109,10 @@ pub async fn get(
                 answered: change.answered,
                 total: change.needs,
                 snapshot_id: sealed(index),
+                risk: risk(change)?,
             })
-            .collect();
-        Ok(Page { items, next_cursor })
+        });
+        Ok(Page { items: items.collect::<Result<_>>()?, next_cursor })
     })
     .await
     .map_err(Problem::internal)??;

@@ -2,7 +2,7 @@
 
 use super::{Data, Reader, Stop};
 use crate::ui::view::{self, Context};
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -30,4 +30,21 @@ pub(super) async fn compare(
     }
     let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}});
     reader.page("compare.html", &data, Some(&visitor), page)
+}
+
+/// Moments on the page of a check's way.
+const MOMENTS: usize = 200;
+
+/// `/jobs/{id}/timeline`: how a check went, and how its risk moved.
+pub(super) async fn timeline(
+    State(data): State<Data>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Response, Stop> {
+    let (visitor, check) = super::view_of(&data, &reader, &id).await?;
+    let refused = reader.problem();
+    let changes = data.changes(&visitor, &id, MOMENTS, reader.lang).await.map_err(&refused)?;
+    let titles = data.titles().await.map_err(&refused)?;
+    let line = view::timeline(Context { lang: reader.lang, titles: &titles }, &changes)?;
+    reader.page("timeline.html", &data, Some(&visitor), json!({"check": check, "line": line}))
 }

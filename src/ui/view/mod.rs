@@ -8,11 +8,13 @@ mod operate;
 mod risk;
 mod source;
 mod start;
+mod timeline;
 
 pub(super) use check::check;
 pub(super) use compare::{compare, moments};
 pub(super) use operate::{commits, dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};
+pub(super) use timeline::timeline;
 
 use super::Lang;
 use super::words::{WordError, Words};

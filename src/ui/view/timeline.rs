@@ -1,0 +1,88 @@
+//! How a check went: its moments, and the risk as it moved, as a picture with its words.
+
+use super::check::status_tone;
+use super::{Context, list, number, risk, some_text, text};
+use crate::ui::words::WordError;
+use serde_json::{Value, json};
+
+/// The picture's width and height, in its own units; room for the scale is left of it.
+const WIDE: f64 = 640.0;
+const HIGH: f64 = 100.0;
+
+/// What the page of a check's moments shows. `changes` is as of `GET /v1/jobs/{id}/changes`, latest first.
+pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<Value, WordError> {
+    let moments: Vec<&Value> = list(changes, "items").iter().rev().collect();
+    let at =
+        |moment: &Value| chrono::DateTime::parse_from_rfc3339(text(moment, "at")).map_or(0, |at| at.timestamp_millis());
+    let (first, last) = (moments.first().map_or(0, |it| at(it)), moments.last().map_or(0, |it| at(it)));
+    let long = (last - first).max(1);
+    let scored = |moment: &Value| Some(moment.get("risk").filter(|risk| risk.is_object())?.clone());
+    let mut path = String::new();
+    let mut points = Vec::new();
+    let mut rows = Vec::new();
+    for moment in &moments {
+        #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
+        let x = ((at(moment) - first) as f64 / long as f64 * WIDE).round();
+        let found = scored(moment);
+        let level = found.as_ref().and_then(|risk| some_text(risk, "level"));
+        let tone = risk::level_tone(level.unwrap_or_default());
+        let score = found.as_ref().map(|risk| number(risk, "score"));
+        if let Some(score) = score {
+            #[expect(clippy::cast_precision_loss, reason = "0 to 100")]
+            let y = HIGH - score as f64;
+            path += &if path.is_empty() { format!("M{x} {y}") } else { format!(" H{x} V{y}") };
+            points.push(json!({"x": x, "y": y, "tone": tone, "sealed": some_text(moment, "snapshot_id").is_some()}));
+        }
+        let at_least = found.as_ref().is_some_and(|risk| text(risk, "score_is") == "at_least");
+        let key = if at_least { "risk.score_at_least" } else { "risk.score" };
+        rows.push(json!({
+            "position": text(moment, "position"),
+            "at": some_text(moment, "at"),
+            "tone": status_tone(moment),
+            "said": context.say("moment.answered", &[
+                ("answered", number(moment, "answered").to_string()), ("total", number(moment, "total").to_string())])?,
+            "risk": score.map(|score| context.say(key, &[("score", score.to_string())])).transpose()?,
+            "level": level.map(|level| risk::level(context, level)).transpose()?,
+            "level_tone": tone,
+            "snapshot": some_text(moment, "snapshot_id"),
+        }));
+    }
+    rows.reverse();
+    let scores: Vec<i64> =
+        moments.iter().filter_map(|moment| scored(moment)).map(|risk| number(&risk, "score")).collect();
+    let said = match (scores.first(), scores.last(), scores.iter().max()) {
+        (Some(first), Some(last), Some(most)) => Some(context.say(
+            "timeline.picture",
+            &[("first", first.to_string()), ("last", last.to_string()), ("most", most.to_string())],
+        )?),
+        _ => None,
+    };
+    Ok(json!({"rows": rows, "path": path, "points": points, "said": said,
+        "from": moments.first().and_then(|it| some_text(it, "at")), "to": moments.last().and_then(|it| some_text(it, "at")),
+        "more": some_text(changes, "next_cursor").is_some()}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timeline;
+    use crate::ui::Lang;
+    use crate::ui::view::Context;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_risk_is_drawn_as_it_moved() {
+        let moment = |at: &str, score: Option<u8>| {
+            let risk = score.map_or(Value::Null, |score| json!({"score": score, "score_is": "exact", "level": "low"}));
+            json!({"position": "0:1", "at": at, "status": "PARTIAL", "answered": 1, "total": 2, "risk": risk})
+        };
+        let changes = json!({"items": [moment("2026-01-01T00:00:10Z", Some(5)), moment("2026-01-01T00:00:05Z", Some(60)),
+            moment("2026-01-01T00:00:00Z", None)]});
+        let context = Context { lang: Lang::En, titles: &Value::Null };
+        let shown = timeline(context, &changes).expect("words");
+        assert_eq!(shown["path"], "M320 40 H640 V95");
+        assert_eq!((&shown["rows"][0]["risk"], &shown["rows"][2]["risk"]), (&json!("5 of 100"), &Value::Null));
+        assert_eq!(shown["said"], "The risk went from 60 to 5; at most it was 60.");
+        let none = timeline(context, &json!({"items": []})).expect("words");
+        assert_eq!((&none["rows"], &none["said"]), (&json!([]), &Value::Null));
+    }
+}
