@@ -65,7 +65,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API and the page, decide, and work
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Check an address on a running server: progress by source, then the report
     Check(check::Args),
     /// Say in sentences what a check rests on: what was asked, what was reused, what is missing, and why
@@ -208,7 +208,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(*args).await,
         Command::Check(args) => check::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Log(args) => log::run(&args),

@@ -12,7 +12,6 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-
 /// The page's way to the interface, in this process.
 pub struct Pages {
     state: AppState,

@@ -208,6 +208,7 @@ fn task(
         priority: 3,
         enqueued_at: Timestamp(NOW - 60_000),
         enqueued_seq: 5,
+        turn: 0,
         attempts: if waits == Waits::Queued { Vec::new() } else { vec![attempt] },
         state: match waits {
             Waits::Queued => TaskState::Queued,

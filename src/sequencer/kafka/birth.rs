@@ -137,7 +137,7 @@ mod tests {
         let birth = Birth { log_id: LogId([7; 16]), partitions: 8 };
         let bytes = birth.to_bytes();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        expect_test::expect![[r#"4d524e4c4f47303107070707070707070707070707070707080000002de31ba5f4f1ed26"#]]
+        expect_test::expect![[r#"4d524e4c4f473031070707070707070707070707070707070800000029a278f6901fd9c5"#]]
             .assert_eq(&hex);
         assert_eq!(Birth::parse(&bytes), Some(birth));
         for at in 0..bytes.len() {
