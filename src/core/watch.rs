@@ -16,7 +16,7 @@ const PAGE: usize = 16;
 /// Times are drawn over this part of the interval, so that watches set together do not ring together.
 const JITTER: u64 = 10;
 
-/// Decides `SetWatch`. The same watch set again is changed.
+/// Decides `SetWatch`. The same again gives the watch that there is; another under its id is refused.
 pub fn set(decision: &mut Decision<'_>, command: &SetWatch) -> Result<Reply, DecideError> {
     let row = decision.job(command.job)?.filter(|row| row.created.tenant == command.tenant);
     if row.is_none() {
