@@ -8,9 +8,8 @@ use mirano_replay::history::{self, Moment, WorldRow};
 use mirano_replay::proof::{FactProof, LogPart, Member, Scope};
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::{Read, StoreError};
-use mirano_replay::tree::Tree;
+use mirano_replay::tree::{Node, Tree, stored};
 use mirano_schemas::{FactId, Position, Root, codec};
-use std::collections::BTreeSet;
 
 /// Why no proof can be made.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +28,9 @@ pub enum ProveError {
         /// What was sealed.
         sealed: Root,
     },
+    /// The rows of a set are not those that were stored.
+    #[error("the views do not lead to the root {0}: rebuild them")]
+    Pages(Root),
     /// The snapshot's content can't be encoded.
     #[error("the snapshot does not encode: {0}")]
     Encode(String),
@@ -37,10 +39,21 @@ pub enum ProveError {
     NoCommit(Position),
 }
 
-/// Proves that a fact is, or is not, in a sealed snapshot.
+/// Proves that a fact is, or is not, in a sealed snapshot. Where one answer has all its facts this reads a page for each level;
+/// else it reads all of them.
 pub fn fact(rows: &(impl Read + ?Sized), snapshot: &SnapshotRow, fact: FactId) -> Result<FactProof, ProveError> {
     let body = &snapshot.body;
-    let mut ids = BTreeSet::new();
+    let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
+    let proof = |member| FactProof { scope: Scope::Job, fact, member, snapshot: content, log: None };
+    if body.observation_roots.contains(&body.facts_root)
+        && let Some((count, nodes)) = stored::path(rows, body.facts_root, &fact)?
+    {
+        let by_hash = |hash| nodes.iter().find(|node| node.hash() == hash).copied();
+        let member = Member::walk(count, nodes.first().map(Node::hash), &fact.0, by_hash);
+        let whole = member.filter(|member| member.root(&fact.0) == Some(body.facts_root));
+        return whole.map(proof).ok_or(ProveError::Pages(body.facts_root));
+    }
+    let mut ids = Vec::new();
     for root in &body.observation_roots {
         ids.extend(facts::set(rows, *root)?.into_iter().map(|id| id.0));
     }
@@ -48,8 +61,7 @@ pub fn fact(rows: &(impl Read + ?Sized), snapshot: &SnapshotRow, fact: FactId) -
     if tree.root() != body.facts_root {
         return Err(ProveError::OtherFacts { found: tree.root(), sealed: body.facts_root });
     }
-    let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
-    Ok(FactProof { scope: Scope::Job, fact, member: Member::of(&tree, &fact.0), snapshot: content, log: None })
+    Ok(proof(Member::of(&tree, &fact.0)))
 }
 
 /// Proves that a fact is, or is not, in a snapshot of the whole base: what every query showed at its cut is read from the

@@ -4,7 +4,7 @@
 //! branch's bit. So the search for a key meets every node under which it could stand. It ends at another key, or at a
 //! branch whose prefix the key does not share; in neither case can the key be elsewhere.
 
-use crate::tree::{Node, NodeHash, Tree, before, is_set, root_of};
+use crate::tree::{Node, NodeHash, Tree, before, halves, is_set, root_of, top_of};
 use mirano_schemas::Root;
 
 /// One branch on the way, from the root down. Its prefix and its side follow from the key.
@@ -39,18 +39,28 @@ pub struct Member {
 }
 
 impl Member {
-    /// The proof about `key`, from the tree's leaves. Costs what building the tree costs.
+    /// The proof about `key`, from the tree's leaves. Costs what building the tree costs, and holds no more than they.
     pub fn of(tree: &Tree, key: &[u8; 32]) -> Self {
-        let mut nodes = std::collections::BTreeMap::new();
-        tree.nodes(|hash, node| {
-            nodes.insert(hash, *node);
-        });
         let count = u64::try_from(tree.len()).unwrap_or(u64::MAX);
-        Self::walk(count, tree.top(), key, |hash| nodes.get(&hash).copied()).unwrap_or(Self {
-            count,
-            steps: Vec::new(),
-            ends: Ends::Empty,
-        })
+        let (mut leaves, mut steps) = (tree.leaves(), Vec::new());
+        while let Some((bit, left, right)) = halves(leaves) {
+            let prefix = leaves.first().map_or([0; 32], |first| before(&first.key, bit));
+            // Neither half is empty.
+            let (Some(left_top), Some(right_top)) = (top_of(left), top_of(right)) else { break };
+            if before(key, bit) != prefix {
+                let node = Node::Branch { bit, prefix, left: left_top, right: right_top };
+                return Self { count, steps, ends: Ends::Elsewhere(node) };
+            }
+            let (next, other) = if is_set(key, bit) { (right, left_top) } else { (left, right_top) };
+            steps.push(Step { bit, other });
+            leaves = next;
+        }
+        let ends = match leaves.first() {
+            Some(leaf) if leaf.key == *key => Ends::Here(leaf.value),
+            Some(leaf) => Ends::Elsewhere(Node::Leaf { key: leaf.key, value: leaf.value }),
+            None => Ends::Empty,
+        };
+        Self { count, steps, ends }
     }
 
     /// The proof about `key`, from a store of nodes: reads as many as the proof has steps. `None` if a node is missing.

@@ -109,22 +109,31 @@ impl Tree {
 
 /// The node over sorted leaves with distinct keys. Recursion is as deep as the tree: at most 256.
 fn subtree(hashing: &Hashing, leaves: &[Leaf], visit: &mut impl FnMut(NodeHash, &Node)) -> Option<NodeHash> {
-    let (first, last) = (leaves.first()?, leaves.last()?);
-    let node = match first_difference(&first.key, &last.key) {
+    let first = leaves.first()?;
+    let node = match halves(leaves) {
         None => Node::Leaf { key: first.key, value: first.value },
-        Some(bit) => {
-            let (left, right) = leaves.split_at(leaves.partition_point(|leaf| !is_set(&leaf.key, bit)));
-            Node::Branch {
-                bit,
-                prefix: before(&first.key, bit),
-                left: subtree(hashing, left, visit)?,
-                right: subtree(hashing, right, visit)?,
-            }
-        }
+        Some((bit, left, right)) => Node::Branch {
+            bit,
+            prefix: before(&first.key, bit),
+            left: subtree(hashing, left, visit)?,
+            right: subtree(hashing, right, visit)?,
+        },
     };
     let hash = hashing.node(&node);
     visit(hash, &node);
     Some(hash)
+}
+
+/// The hash of the node over sorted leaves with distinct keys; none over none.
+pub(crate) fn top_of(leaves: &[Leaf]) -> Option<NodeHash> {
+    subtree(&Hashing::new(), leaves, &mut |_, _| {})
+}
+
+/// The bit in which sorted leaves with distinct keys part first, and both halves; none of fewer than two.
+pub(crate) fn halves(leaves: &[Leaf]) -> Option<(u8, &[Leaf], &[Leaf])> {
+    let bit = first_difference(&leaves.first()?.key, &leaves.last()?.key)?;
+    let (left, right) = leaves.split_at(leaves.partition_point(|leaf| !is_set(&leaf.key, bit)));
+    Some((bit, left, right))
 }
 
 /// The first bit in which two keys differ. Of sorted keys, the first and the last share what all of them share.

@@ -146,7 +146,7 @@ impl<'s, S: NodeStore + ?Sized> Side<'s, S> {
     pub(super) fn open_top(&mut self) -> Result<(), StoreError> {
         if let Some(Piece::Sub(child)) = self.stack.last().copied() {
             self.stack.pop();
-            self.stack.extend(self.store.below(child.hash)?.into_iter().rev());
+            self.stack.extend(self.store.below(&child)?.into_iter().rev());
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub mod stored;
 pub mod union;
 
 pub use build::{Leaf, Tree, TreeError};
-pub(crate) use build::{before, is_set};
+pub(crate) use build::{before, halves, is_set, top_of};
 pub use hash::{Node, NodeHash, root_of, value_hash};
 
 use mirano_schemas::{ReceiptId, Root};

@@ -13,8 +13,8 @@ use mirano_schemas::{FactId, Root};
 pub trait NodeStore {
     /// The topmost page of the set with this root; none for a root that was never stored.
     fn top(&self, root: Root) -> Result<Option<Vec<Piece>>, StoreError>;
-    /// The page of a subtree.
-    fn below(&self, node: NodeHash) -> Result<Vec<Piece>, StoreError>;
+    /// The page of a subtree. Its pieces lie within it and are as many, so that a way down ends, whatever the page.
+    fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError>;
 }
 
 impl<S: Read + ?Sized> NodeStore for S {
@@ -22,11 +22,17 @@ impl<S: Read + ?Sized> NodeStore for S {
         read(self, Table::FactSet, root.as_bytes())
     }
 
-    fn below(&self, node: NodeHash) -> Result<Vec<Piece>, StoreError> {
-        read(self, Table::TreePage, &node.0)?.ok_or_else(|| StoreError::Row {
+    fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError> {
+        let bad = |what: &str| StoreError::Row {
             table: Table::TreePage,
-            detail: format!("the page of {node:?} is not there"),
-        })
+            detail: format!("the page of {:?} {what}", child.hash),
+        };
+        let pieces = read(self, Table::TreePage, &child.hash.0)?.ok_or_else(|| bad("is not there"))?;
+        let within = |piece: &Piece| piece.span() > child.span && page::shared(piece.key(), &child.key) >= child.span;
+        if pieces.iter().all(within) && page::count(&pieces) == child.count {
+            return Ok(pieces);
+        }
+        Err(bad("is that of another"))
     }
 }
 
@@ -124,7 +130,7 @@ pub fn keys(store: &(impl NodeStore + ?Sized), pieces: Vec<Piece>, out: &mut Vec
     for piece in pieces {
         match piece {
             Piece::Key(key) => out.push(key),
-            Piece::Sub(child) => keys(store, store.below(child.hash)?, out)?,
+            Piece::Sub(child) => keys(store, store.below(&child)?, out)?,
         }
     }
     Ok(())
@@ -151,7 +157,7 @@ fn apply(
         match piece {
             Piece::Key(_) if !drop.is_empty() && add.is_empty() => {}
             Piece::Sub(child) if !(drop.is_empty() && add.is_empty()) => {
-                apply(store, store.below(child.hash)?, add, drop, out)?;
+                apply(store, store.below(&child)?, add, drop, out)?;
             }
             untouched => out.push(untouched),
         }
@@ -181,7 +187,7 @@ fn cut(
         return Ok(whole.into_iter().map(Piece::Key).collect());
     }
     if let [Piece::Sub(child)] = pieces.as_slice() {
-        pieces = store.below(child.hash)?;
+        pieces = store.below(child)?;
     }
     let mut held = Vec::new();
     descend(store, hashing, &pieces, 0, &mut held, pages)?;
@@ -208,7 +214,7 @@ fn descend(
             held.extend_from_slice(pieces);
             Ok(())
         }
-        [Piece::Sub(child)] => descend(store, hashing, &store.below(child.hash)?, level, held, pages),
+        [Piece::Sub(child)] => descend(store, hashing, &store.below(child)?, level, held, pages),
         [first, ..] if small || level == LEVELS => {
             let below = cut(store, hashing, pieces.to_vec(), pages)?;
             let (Some(hash), Some((bit, ..))) = (page::node(hashing, &below), page::halves(&below)) else {
@@ -233,7 +239,7 @@ pub fn contains(store: &(impl NodeStore + ?Sized), root: Root, id: &FactId) -> R
     loop {
         match pieces.iter().find(|piece| piece.covers(&id.0)) {
             Some(Piece::Key(_)) => return Ok(true),
-            Some(Piece::Sub(child)) => pieces = store.below(child.hash)?,
+            Some(Piece::Sub(child)) => pieces = store.below(child)?,
             None => return Ok(false),
         }
     }
@@ -257,7 +263,7 @@ pub fn path(
                 nodes.push(Node::Leaf { key: *key, value: NO_VALUE });
                 break;
             }
-            [Piece::Sub(child)] => pieces = store.below(child.hash)?,
+            [Piece::Sub(child)] => pieces = store.below(child)?,
             [first, ..] => {
                 let Some((bit, left, right)) = page::halves(&pieces) else { break };
                 let (Some(l), Some(r)) = (page::node(&hashing, left), page::node(&hashing, right)) else { break };
