@@ -7,6 +7,7 @@ use mirano_schemas::envelope::Head;
 use rocksdb::{DB, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::TempDir;
 
 /// Commits between two flushes: at most so many are folded again after a crash.
 const FLUSH_COMMITS: u64 = 20_000;
@@ -21,18 +22,7 @@ pub struct Views {
     since_flush: AtomicU64,
     /// Behind the database: it goes after it is closed.
     #[expect(dead_code, reason = "kept for what happens when it is dropped")]
-    aside: Option<Aside>,
-}
-
-/// A folder that is removed with whoever holds this.
-struct Aside(PathBuf);
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(folder = %self.0.display(), %error, "a temporary folder could not be removed");
-        }
-    }
+    aside: Option<TempDir>,
 }
 
 fn storage(error: rocksdb::Error) -> StoreError {
@@ -84,9 +74,8 @@ impl Views {
     /// Opens views to read what is on disk, also those of a running server, whose last commits may not be flushed. Leaves
     /// them unchanged: what RocksDB itself wants to write goes into a folder of its own.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        static OPENED: AtomicU64 = AtomicU64::new(0);
-        let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let aside = std::env::temp_dir().join(format!("mirano-views-{}-{number}", std::process::id()));
+        let aside = tempfile::Builder::new().prefix("mirano-views-").tempdir();
+        let aside = aside.map_err(|error| StoreError::Storage(error.to_string()))?;
         let mut options = Options::default();
         options.set_max_open_files(-1);
         options.set_paranoid_checks(true);
@@ -94,8 +83,14 @@ impl Views {
         let mut table = rocksdb::BlockBasedOptions::default();
         table.set_bloom_filter(10.0, false);
         options.set_block_based_table_factory(&table);
-        let db = DB::open_as_secondary(&options, path, &aside).map_err(storage)?;
-        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: Some(Aside(aside)) })
+        // On some damage of the list of files (MANIFEST) the reader of an instance that follows a writer never ends; one that
+        // does not follow says what is wrong. It follows because files of a running server come and go.
+        let mut once = options.clone();
+        once.set_max_open_files(16);
+        once.set_db_log_dir(&aside);
+        drop(DB::open_for_read_only(&once, path, false).map_err(storage)?);
+        let db = DB::open_as_secondary(&options, path, aside.path()).map_err(storage)?;
+        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: Some(aside) })
     }
 
     /// Deletes the views; a rebuild follows.

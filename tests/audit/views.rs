@@ -77,13 +77,12 @@ fn first(views: &Views, table: Table) -> (Vec<u8>, Vec<u8>) {
     found.expect("a row")
 }
 
-/// Files in which RocksDB keeps rows, and the name of the list of them. That list itself (MANIFEST) is left out: on some
-/// damage RocksDB's reader of it (`FragmentBufferedReader`, of a secondary instance) never ends.
+/// Files in which RocksDB keeps rows, the list of them, and the name of that list.
 fn kept(views: &Path) -> Vec<PathBuf> {
     let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(views).expect("reads").flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| name(path).ends_with(".sst") || name(path) == "CURRENT");
+    files.retain(|path| name(path).ends_with(".sst") || name(path) == "CURRENT" || name(path).starts_with("MANIFEST"));
     files.retain(|path| std::fs::metadata(path).expect("there").len() > 0);
     files.sort();
     files
