@@ -469,6 +469,9 @@ def check_log(path, kept):
             if size > len(hashes) or head_text(log_id, partition, hashes[:size], genesis) != head:
                 raise Wrong(f"the log does not have the head {head}")
         heads.append(head_text(log_id, partition, hashes, genesis))
+    for head in kept:
+        if un32(head.split(":")[1]) != log_id or int(head.split(":")[2]) >= len(records):
+            raise Wrong(f"the log does not have the head {head}")
     audit.finish()
     counts = dict(commits=sum(map(len, records)), facts=audit.facts, sealed=audit.sealed)
     counts.update(observations=audit.observations, snapshots=len(audit.seals))

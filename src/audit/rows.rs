@@ -42,7 +42,7 @@ pub fn row(table: Table, key: &[u8], bytes: &[u8]) -> Value {
     json!({"table": format!("{table:?}"), "key": base32(key), "row": value})
 }
 
-/// Whether a row belongs to a stream: `job/<id>` (the job, its receipts and snapshots), `source/<id>` (its limits, tasks and
+/// Whether a row belongs to a stream: `job/<id>` (the job, with its receipts, and its snapshots), `source/<id>` (its limits, tasks and
 /// queries) or `policy`.
 pub fn belongs(stream: &str, table: Table, key: &[u8], bytes: &[u8]) -> bool {
     let job = |id: &JobId| stream.strip_prefix("job/").is_some_and(|name| name == id.to_string());

@@ -161,6 +161,7 @@ async fn verifying_and_replaying_against_reading_alone() {
                 keys: None,
                 heads: Vec::new(),
                 resume: None,
+                found: Vec::new(),
                 threads: cores,
             };
             let report = run(options, Arc::new(Progress::default()), |_| {}).await.expect("looks");

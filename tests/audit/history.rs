@@ -117,6 +117,7 @@ pub async fn verify(log: &Path, besides: Besides, heads: &[Anchor], threads: usi
         keys: Some(log.join("keys")),
         heads: heads.to_vec(),
         resume: None,
+        found: Vec::new(),
         threads,
     };
     run(options, Arc::new(Progress::default()), |_| {}).await.expect("something can be looked at")

@@ -5,7 +5,7 @@ use mirano::audit::heads::CommitTrees;
 use mirano::audit::replay::{Replayed, replay};
 use mirano::audit::text::{self, ProofText};
 use mirano::audit::until::Until;
-use mirano::audit::verify::{Checkpoint, Keys, Options, Progress, html, run};
+use mirano::audit::verify::{Checkpoint, Keys, Options, Progress, Report, html, run};
 use mirano::audit::{facts, import, proofs, source};
 use mirano::views::Views;
 use mirano::work::evidence::EvidenceStore;
@@ -15,7 +15,7 @@ use mirano_replay::store::{ReadExt, Table, decode_row};
 use mirano_replay::verify::NoKeys;
 use mirano_schemas::{FactId, SnapshotId};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn replayed(log: &Path, until: Option<&Until>) -> Replayed {
@@ -85,42 +85,120 @@ async fn a_replay_stops_where_it_is_told() {
     let early = replayed(data, Some(&Until::Cut(vec![mirano_schemas::Position { seq: 5, ..cut[0] }])));
     assert_eq!(early.heads[0].next_seq, 6);
     assert!(early.step.commits < all.step.commits && early.recorded_at <= all.recorded_at);
+    // What the log does not have is no moment.
+    let log = source::open(data).expect("opens");
+    for beyond in ["0:999999", "9:0", "0:0,1:999999"] {
+        let until: Until = beyond.parse().expect("reads");
+        let refused = replay(&*log, Some(&until), &NoKeys, |_| std::ops::ControlFlow::Continue(())).err();
+        assert!(refused.is_some_and(|error| error.to_string().starts_with("this log has no commit")), "{beyond}");
+    }
+}
+
+/// A run with a checkpoint in a file, as a nightly one has it.
+async fn nightly(data: &Path, path: &Path) -> Report {
+    let options = Options {
+        log: data,
+        evidence: Some(EvidenceStore::open_folder(&data.join("evidence")).expect("opens")),
+        views: None,
+        keys: None,
+        heads: Vec::new(),
+        resume: Checkpoint::read(path).expect("reads"),
+        found: Vec::new(),
+        threads: 1,
+    };
+    let save = |checkpoint: &Checkpoint| checkpoint.write(path).expect("writes");
+    run(options, Arc::new(Progress::default()), save).await.expect("looks")
+}
+
+fn kinds(report: &Report) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.kind.as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_goes_on_from_its_checkpoint() {
-    let data = folder();
-    let aside = tempfile::tempdir().expect("temp");
+    let work = copy(folder());
+    let (data, aside) = (work.path(), tempfile::tempdir().expect("temp"));
     let path = aside.path().join("checkpoint.json");
-    let go = |resume: Option<Checkpoint>| {
-        let (path, data) = (path.clone(), data.to_owned());
-        async move {
-            let options = Options {
-                log: &data,
-                evidence: Some(EvidenceStore::open_folder(&data.join("evidence")).expect("opens")),
-                views: None,
-                keys: None,
-                heads: Vec::new(),
-                resume,
-                threads: 1,
-            };
-            let save = |checkpoint: &Checkpoint| checkpoint.write(&path).expect("writes");
-            run(options, Arc::new(Progress::default()), save).await.expect("looks")
-        }
-    };
-    let first = go(None).await;
-    let resume = Checkpoint::read(&path).expect("reads");
-    assert!(resume.is_some());
-    let second = go(resume).await;
+    let first = nightly(data, &path).await;
+    let second = nightly(data, &path).await;
     assert_eq!((second.findings.len(), second.facts), (0, 0), "nothing is recomputed");
     let evidence = second.evidence.expect("looked at");
     assert_eq!((evidence.earlier, evidence.checked), (first.evidence.expect("looked at").named, 0));
-    // A log that lost its end since then is seen by what the checkpoint remembers.
+    // A piece that was found wanting is looked at again, until it is there.
+    std::fs::remove_file(&path).expect("removes");
+    let piece = first_piece(data);
+    let good = std::fs::read(&piece).expect("reads");
+    std::fs::remove_file(&piece).expect("removes");
+    for _ in 0..2 {
+        assert_eq!(kinds(&nightly(data, &path).await), ["evidence_missing"]);
+    }
+    std::fs::write(&piece, &good).expect("writes");
+    for _ in 0..2 {
+        assert_eq!(kinds(&nightly(data, &path).await), [] as [&str; 0]);
+    }
+    // A log that lost its end since then is seen by what the checkpoint remembers, every night, and nothing is believed.
     let text = std::fs::read_to_string(&path).expect("reads");
     let more = text.replacen("\"next_seq\": ", "\"next_seq\": 9", 1);
-    std::fs::write(&path, more).expect("writes");
-    let third = go(Checkpoint::read(&path).expect("reads")).await;
-    assert!(third.findings.iter().any(|finding| finding.kind == "tail_cut"), "{:?}", third.findings);
+    std::fs::write(&path, &more).expect("writes");
+    for _ in 0..2 {
+        let report = nightly(data, &path).await;
+        assert_eq!((kinds(&report), report.facts), (vec!["tail_cut"], first.facts));
+        assert_eq!(std::fs::read_to_string(&path).expect("reads"), more, "the checkpoint is left as it was");
+    }
+    // So is one with another commit there.
+    let mut kept: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    kept["partitions"][0]["hash"] = kept["partitions"][1]["hash"].clone();
+    std::fs::write(&path, kept.to_string()).expect("writes");
+    for _ in 0..2 {
+        let report = nightly(data, &path).await;
+        assert_eq!((kinds(&report), report.facts), (vec!["other_history"], first.facts));
+    }
+}
+
+fn first_piece(data: &Path) -> PathBuf {
+    let of = |folder: &Path| -> Vec<PathBuf> {
+        let mut all: Vec<PathBuf> = std::fs::read_dir(folder).expect("reads").flatten().map(|one| one.path()).collect();
+        all.sort();
+        all
+    };
+    of(&data.join("evidence")).iter().find_map(|shard| of(shard).into_iter().next()).expect("a piece")
+}
+
+/// Evidence that came since the checkpoint is read, whatever it is called: names say nothing of when a piece came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evidence_that_came_since_a_checkpoint_is_read() {
+    let (work, aside) = (copy(folder()), tempfile::tempdir().expect("temp"));
+    let (data, path) = (work.path(), aside.path().join("checkpoint.json"));
+    let whole = nightly(data, &path).await.evidence.expect("looked at").named;
+    // As an earlier night left it: half of the log, all evidence of that half.
+    let text = std::fs::read_to_string(&path).expect("reads");
+    let mut kept: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let log = source::open(data).expect("opens");
+    for partition in 0..2u32 {
+        let half = log.head(partition).next_seq / 2;
+        let commits = log.read(partition, half - 1, 0).expect("reads");
+        let at = usize::try_from(partition).expect("small");
+        kept["partitions"][at] = serde_json::json!({"next_seq": half, "hash": commits[0].hash.to_string()});
+        kept["evidence"]["all"][at] = half.into();
+    }
+    std::fs::write(&path, kept.to_string()).expect("writes");
+    let evidence = nightly(data, &path).await.evidence.expect("looked at");
+    assert!(evidence.checked > 0 && evidence.earlier > 0, "{evidence:?}");
+    assert_eq!(evidence.checked + evidence.earlier, whole);
+    // Each piece of the later half is found when it is lost, the one with the smallest name as well.
+    let mut pieces = Vec::new();
+    for shard in std::fs::read_dir(data.join("evidence")).expect("reads").flatten() {
+        pieces.extend(std::fs::read_dir(shard.path()).expect("reads").flatten().map(|entry| entry.path()));
+    }
+    let mut missed = 0;
+    for piece in &pieces {
+        std::fs::write(&path, kept.to_string()).expect("writes");
+        let good = std::fs::read(piece).expect("reads");
+        std::fs::remove_file(piece).expect("removes");
+        missed += u64::from(nightly(data, &path).await.findings.is_empty());
+        std::fs::write(piece, good).expect("writes");
+    }
+    assert_eq!(missed, evidence.earlier, "only what the earlier night has read is not read again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,6 +42,8 @@ kinds! {
     TailCut = "tail_cut",
     /// The log has another commit at a place that someone has seen.
     OtherHistory = "other_history",
+    /// A topic of Apache Kafka can't be followed further.
+    Topic = "topic",
     /// A hint file is damaged: it can be deleted.
     Index = "index",
     /// The system could not read a file.

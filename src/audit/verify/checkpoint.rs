@@ -1,16 +1,20 @@
 //! Where a run stands, so that the next one need not recompute what this one has. Its rows are read again, since later
 //! commits build on them; hashes of facts and roots before it are believed, and evidence that was checked is left out.
+//!
+//! It vouches only for what was judged: it stands before the first commit that does not decode, and nowhere new in a log that
+//! is not the one it saw.
 
-use super::report::{FindingText, Report};
+use super::evidence::Looked;
+use super::report::FindingText;
 use mirano_replay::verify::{Finding, Kind};
+use mirano_schemas::LogId;
 use mirano_schemas::envelope::Head;
-use mirano_schemas::{EvidenceId, LogId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const FORMAT: &str = "mirano audit checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What an earlier run came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +23,7 @@ pub struct Checkpoint {
     version: u32,
     log_id: String,
     partitions: Vec<Stand>,
-    evidence_after: Option<String>,
+    evidence: Looked,
     findings: Vec<FindingText>,
 }
 
@@ -60,23 +64,8 @@ impl Checkpoint {
         std::fs::rename(unfinished, path)
     }
 
-    pub(super) fn of(log_id: LogId, report: &Report, findings: &BTreeSet<Finding>) -> Self {
-        Self {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            log_id: log_id.to_string(),
-            partitions: report
-                .partitions
-                .iter()
-                .map(|part| Stand { next_seq: part.commits, hash: part.hash.clone() })
-                .collect(),
-            evidence_after: None,
-            findings: lasting(findings.iter().cloned()),
-        }
-    }
-
-    /// While the log is walked: a partition that was not reached stands where the earlier run left it.
-    pub(super) fn on_the_way(
+    /// A partition that was not judged further stands where the earlier run left it.
+    pub(super) fn at(
         log_id: LogId,
         partitions: u32,
         before: Option<&Self>,
@@ -95,13 +84,20 @@ impl Checkpoint {
             version: VERSION,
             log_id: log_id.to_string(),
             partitions: (0..partitions).map(stand).collect(),
-            evidence_after: before.and_then(|before| before.evidence_after.clone()),
+            evidence: before.map(|before| before.evidence.clone()).unwrap_or_default(),
             findings: lasting(earlier.chain(findings.iter().cloned())),
         }
     }
 
-    pub(super) fn after_evidence(&self, last: EvidenceId, findings: &BTreeSet<Finding>) -> Self {
-        Self { evidence_after: Some(last.to_string()), findings: lasting(findings.iter().cloned()), ..self.clone() }
+    /// The same after so much evidence. What an earlier run found of evidence is looked at again, so it ends with `done`.
+    pub(super) fn with_evidence(&self, evidence: Looked, done: bool, findings: &BTreeSet<Finding>) -> Self {
+        let earlier = self.findings().filter(|finding| !done || !of_evidence(finding));
+        Self { evidence, findings: lasting(earlier.chain(findings.iter().cloned())), ..self.clone() }
+    }
+
+    /// How many commits of each partition were judged.
+    pub(super) fn stands(&self) -> Vec<u64> {
+        self.partitions.iter().map(|stand| stand.next_seq).collect()
     }
 
     pub(super) fn fits(&self, log_id: LogId, partitions: u32) -> bool {
@@ -117,8 +113,8 @@ impl Checkpoint {
         Some(Head { partition, next_seq: stand.next_seq, hash: stand.hash.parse().ok()? })
     }
 
-    pub(super) fn evidence_after(&self) -> Option<EvidenceId> {
-        self.evidence_after.as_ref()?.parse().ok()
+    pub(super) fn evidence(&self) -> &Looked {
+        &self.evidence
     }
 
     pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
@@ -126,10 +122,14 @@ impl Checkpoint {
     }
 }
 
-/// Findings that the next run would not find again, because it believes this one.
+/// Whether a finding is about a piece of evidence.
+pub(super) fn of_evidence(finding: &Finding) -> bool {
+    finding.place.as_ref().is_some_and(|place| place.starts_with(super::evidence::PLACE))
+}
+
+/// Findings that the next run would not find again, because it believes this one; and evidence that it is to read again.
 fn lasting(findings: impl Iterator<Item = Finding>) -> Vec<FindingText> {
-    use Kind::{EvidenceDamaged, EvidenceMissing, FactId, FactSeal, ObservationRoot};
-    let kept = |kind| matches!(kind, EvidenceDamaged | EvidenceMissing | FactId | FactSeal | ObservationRoot);
-    let sorted: BTreeSet<Finding> = findings.filter(|finding| kept(finding.kind)).collect();
+    let believed = |kind| matches!(kind, Kind::FactId | Kind::FactSeal | Kind::ObservationRoot);
+    let sorted: BTreeSet<Finding> = findings.filter(|finding| believed(finding.kind) || of_evidence(finding)).collect();
     sorted.iter().map(FindingText::of).collect()
 }

@@ -51,6 +51,8 @@ pub struct Options<'a> {
     pub heads: Vec<Anchor>,
     /// Go on from here.
     pub resume: Option<Checkpoint>,
+    /// What whoever brought the log here found on the way.
+    pub found: Vec<Finding>,
     /// Threads to use.
     pub threads: usize,
 }
@@ -84,7 +86,7 @@ pub async fn run(
 ) -> Result<Report, SourceError> {
     let started = Instant::now();
     let mut notes = Vec::new();
-    let mut found: BTreeSet<Finding> = options.resume.iter().flat_map(|resume| resume.findings()).collect();
+    let mut found: BTreeSet<Finding> = options.found.iter().cloned().collect();
     let lies = match open(options.log) {
         Ok(lies) => lies,
         Err(error) => match finding_of(&error) {
@@ -115,6 +117,8 @@ pub async fn run(
         }
         other => other.as_ref(),
     };
+    let (of_evidence, others): (BTreeSet<Finding>, BTreeSet<Finding>) =
+        resume.iter().flat_map(|resume| resume.findings()).partition(checkpoint::of_evidence);
     let keys = options.keys.as_deref().map_or(Ok(Keys(None)), Keys::in_folder).unwrap_or_else(|error| {
         notes.push(format!("the keys of persons can't be read, so what is sealed was not opened: {error}"));
         Keys(None)
@@ -128,12 +132,37 @@ pub async fn run(
             None
         }
     };
-    let stands = Default::default();
-    let shared =
-        Shared { keys: &keys, progress: &progress, heads: &options.heads, resume, views: rows.as_ref(), stands };
-    let parts = walk(&lies, partitions, &shared, options.threads.max(1), live, |stands, so_far| {
-        save(&Checkpoint::on_the_way(log_id, partitions, resume, stands, so_far));
+    let share = |resume| Shared {
+        keys: &keys,
+        progress: &progress,
+        heads: &options.heads,
+        resume,
+        views: rows.as_ref(),
+        stands: Default::default(),
+    };
+    let threads = options.threads.max(1);
+    let mut shared = share(resume);
+    let mut parts = walk(&lies, partitions, &shared, threads, live, |stands, so_far| {
+        save(&Checkpoint::at(log_id, partitions, resume, stands, so_far));
     });
+    // Of a log that is not the one that the earlier run saw nothing is believed, and its checkpoint stays as it is: the
+    // next run says so again.
+    let other = parts.iter().any(|part| part.other_log);
+    if other {
+        notes.push("the log is not the one that the checkpoint saw: everything was recomputed, and the checkpoint is left as it was".to_owned());
+        let seen = parts.into_iter().flat_map(|part| part.findings);
+        found.extend(seen.filter(|finding| matches!(finding.kind, Kind::OtherHistory | Kind::TailCut)));
+        shared = share(None);
+        parts = walk(&lies, partitions, &shared, threads, live, |_, _| {});
+    } else {
+        found.extend(others);
+    }
+    let resume = resume.filter(|_| !other);
+    let mut save = |checkpoint: &Checkpoint| {
+        if !other {
+            save(checkpoint);
+        }
+    };
     if let Lies::File(file) = &lies
         && parts.iter().all(|part| part.findings.is_empty())
         && !file.whole()?
@@ -158,27 +187,32 @@ pub async fn run(
     }
     let across = Collected::across(collected, &heads);
     found.extend(across.findings.iter().cloned());
-    found.extend(snapshots(&across, options.threads.max(1)));
+    found.extend(snapshots(&across, threads));
     found.extend(across.worlds());
     report.count(&across.totals, &progress);
-    let mut checkpoint = Checkpoint::of(log_id, &report, &found);
+    let judged = shared.stands.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+    let checkpoint = Checkpoint::at(log_id, partitions, resume, &judged, &found);
     save(&checkpoint);
     progress.findings.store(found.len() as u64, Ordering::Relaxed);
     match &options.evidence {
         None if across.evidence.is_empty() => {}
-        None => notes.push(format!(
-            "{} pieces of evidence were not looked at: they are not beside the log",
-            across.evidence.len()
-        )),
+        None => {
+            let pieces = across.evidence.len();
+            notes.push(format!("{pieces} pieces of evidence were not looked at: they are not beside the log"));
+            found.extend(of_evidence);
+        }
         Some(store) => {
-            let after = resume.and_then(|resume| resume.evidence_after());
-            let (counts, findings) =
-                evidence::check(store, &keys, &across.evidence, after, &progress, |last, findings| {
-                    let so_far: BTreeSet<Finding> = found.iter().chain(findings).cloned().collect();
-                    checkpoint = checkpoint.after_evidence(last, &so_far);
-                    save(&checkpoint);
-                })
-                .await;
+            let named = evidence::Named {
+                all: &across.evidence,
+                earlier: resume.map(|resume| resume.evidence().clone()).unwrap_or_default(),
+                wanting: of_evidence.into_iter().filter_map(|finding| finding.place).collect(),
+                stands: checkpoint.stands(),
+            };
+            let (counts, findings) = evidence::check(store, &keys, named, &progress, |looked, done, findings| {
+                let so_far: BTreeSet<Finding> = found.iter().chain(findings).cloned().collect();
+                save(&checkpoint.with_evidence(looked, done, &so_far));
+            })
+            .await;
             report.evidence = Some(counts);
             found.extend(findings);
         }
@@ -279,11 +313,7 @@ fn walk(
             }
         });
         let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
-        let parts = workers.into_iter().flat_map(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        let parts = parts.collect();
+        let parts = workers.into_iter().flat_map(joined).collect();
         drop(end);
         parts
     });
@@ -298,6 +328,11 @@ fn snapshots(across: &mirano_replay::verify::Across, threads: usize) -> Vec<Find
         let starts = (0..all).step_by(each);
         let workers: Vec<_> =
             starts.map(|from| scope.spawn(move || across.snapshots(from..(from + each).min(all)))).collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+        workers.into_iter().flat_map(joined).collect()
     })
+}
+
+/// What a thread came to; its panic goes on in this one.
+fn joined<T>(worker: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

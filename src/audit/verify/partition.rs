@@ -4,7 +4,7 @@
 use super::checkpoint::Checkpoint;
 use super::persons::Keys;
 use super::views::Rows;
-use super::{Progress, kind_of, read_finding};
+use super::{Progress, joined, kind_of, read_finding};
 use crate::audit::file::LogFile;
 use crate::sequencer::embedded::{AuditedFolder, Damage};
 use crate::sequencer::{Committed, ReadError, Sequencer};
@@ -51,6 +51,8 @@ pub struct Partition {
     pub counts: (u64, u64),
     /// Facts looked at, and facts sealed with keys that are not here.
     pub facts: (u64, u64),
+    /// Whether it is not what the earlier run saw.
+    pub other_log: bool,
     /// What is wrong with bytes, chain, facts and anchors.
     pub findings: Vec<Finding>,
     /// For what all partitions together show.
@@ -71,6 +73,8 @@ struct Follow<'a> {
     findings: Vec<Finding>,
     /// A body that does not decode ends the judging, not the walk.
     stopped: bool,
+    /// It is not what the earlier run saw.
+    other_log: bool,
     blocks: Vec<[u8; 32]>,
     leaves: Vec<[u8; 32]>,
     fold: Option<(MemoryStore, Head)>,
@@ -136,10 +140,7 @@ fn piped<T: Send>(follow: &mut Follow<'_>, walk: impl FnOnce(&mut dyn FnMut(Vec<
         for batch in receive {
             follow.batch(&batch);
         }
-        match reader.join() {
-            Ok(walked) => walked,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        joined(reader)
     })
 }
 
@@ -159,6 +160,7 @@ impl<'a> Follow<'a> {
             looked: Looked::default(),
             findings: Vec::new(),
             stopped: false,
+            other_log: false,
             blocks: Vec::new(),
             leaves: Vec::new(),
             folding: fold.is_some(),
@@ -189,7 +191,7 @@ impl<'a> Follow<'a> {
             std::thread::scope(|scope| {
                 let look = &look;
                 let workers: Vec<_> = commits.chunks(each).map(|part| scope.spawn(move || look(part))).collect();
-                workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+                workers.into_iter().map(joined).collect()
             })
         };
         let mut bodies = Vec::with_capacity(commits.len());
@@ -204,7 +206,7 @@ impl<'a> Follow<'a> {
             self.commit(commit, body);
         }
         let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.stopped {
+        if !self.stopped && !self.other_log {
             stands.0.insert(self.partition, self.head);
         }
         stands.1.extend(self.findings.iter().chain(self.audit.findings()).cloned());
@@ -241,8 +243,9 @@ impl<'a> Follow<'a> {
             && let Some(kept) = self.shared.resume.and_then(|resume| resume.head(self.partition))
             && kept.hash != commit.hash
         {
-            let detail = format!("an earlier run saw the commit {} here; run without its checkpoint", kept.hash);
+            let detail = format!("an earlier run saw the commit {} here", kept.hash);
             self.findings.push(Finding::at(Kind::OtherHistory, at, detail));
+            self.other_log = true;
         }
         let trust = if at.seq < self.trusted_to { Trust::EarlierRun } else { Trust::Nothing };
         self.audit.commit(at, &body, trust);
@@ -280,6 +283,7 @@ impl<'a> Follow<'a> {
             let detail = format!("the log ends here; {who} saw {size} commits");
             self.findings.push(Finding::at(Kind::TailCut, next, detail));
         }
+        self.other_log |= whole && resume.is_some_and(|head| head.next_seq > next.seq);
         if next.seq < views.map_or(0, |until| until.next_seq) {
             self.folding = false;
         }
@@ -295,6 +299,7 @@ impl<'a> Follow<'a> {
             head: self.head,
             anchor,
             whole: whole && !self.stopped,
+            other_log: self.other_log,
             bytes,
             counts: (collected.commits, collected.events),
             facts: (self.looked.facts, self.looked.sealed),
