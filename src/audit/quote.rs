@@ -1,6 +1,6 @@
 //! What an audit or a replay will cost, said beforehand: commits, bytes, seconds.
 
-use super::until::Until;
+use super::until::{Until, UntilError};
 use crate::sequencer::{ReadError, Sequencer};
 use mirano_replay::verify::{Looked, NoKeys, facts};
 use mirano_schemas::codec::CommitBody;
@@ -27,7 +27,7 @@ pub struct Quote {
 }
 
 /// The quote for all commits, or for those up to a moment.
-pub fn quote(log: &dyn Sequencer, until: Option<&Until>) -> Result<Quote, ReadError> {
+pub fn quote(log: &dyn Sequencer, until: Option<&Until>) -> Result<Quote, UntilError> {
     let ends = super::until::ends(log, until)?;
     let (mut commits, mut bytes) = (0, 0.0);
     for (partition, end) in (0..).zip(&ends) {

@@ -1,8 +1,8 @@
 //! Folding a log up to a moment, verifying on the way.
 
-use super::until::{Until, ends};
+use super::until::{Until, UntilError, ends};
 use super::verify::read_finding;
-use crate::sequencer::{Committed, ReadError, Sequencer};
+use crate::sequencer::{Committed, Sequencer};
 use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::store::MemoryStore;
@@ -68,7 +68,7 @@ pub fn replay(
     until: Option<&Until>,
     persons: &dyn Persons,
     progress: impl FnMut(&Step) -> ControlFlow<()> + Send,
-) -> Result<Replayed, ReadError> {
+) -> Result<Replayed, UntilError> {
     let ends = ends(log, until)?;
     let told = Mutex::new((Step { of: ends.iter().sum(), ..Step::default() }, progress, false));
     // Adds to what was done, and tells; whether to go on.

@@ -37,17 +37,36 @@ impl FromStr for Until {
     }
 }
 
+/// Why a moment can't be gone to.
+#[derive(Debug, thiserror::Error)]
+pub enum UntilError {
+    /// The log does not go so far, or has no such partition.
+    #[error("this log has no commit {0}")]
+    NotThere(Position),
+    /// The log can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
 /// How many commits of each partition belong to it; all of them without a moment.
-pub fn ends(log: &dyn Sequencer, until: Option<&Until>) -> Result<Vec<u64>, ReadError> {
+pub fn ends(log: &dyn Sequencer, until: Option<&Until>) -> Result<Vec<u64>, UntilError> {
     let all = |partition| log.head(partition).next_seq;
-    let by_time = |time: Timestamp| (0..log.partitions()).map(move |partition| before(log, partition, time)).collect();
+    let by_time = |time: Timestamp| -> Result<Vec<u64>, ReadError> {
+        (0..log.partitions()).map(move |partition| before(log, partition, time)).collect()
+    };
+    let there = |at: &Position| at.partition < log.partitions() && at.seq < all(at.partition);
+    if let Some(Until::Cut(cut)) = until
+        && let Some(beyond) = cut.iter().find(|at| !there(at))
+    {
+        return Err(UntilError::NotThere(*beyond));
+    }
     match until {
         None => Ok((0..log.partitions()).map(all).collect()),
-        Some(Until::Time(time)) => by_time(*time),
+        Some(Until::Time(time)) => Ok(by_time(*time)?),
         Some(Until::Cut(cut)) => match cut.as_slice() {
-            [one] if log.partitions() > 1 && one.seq < all(one.partition) => {
-                let Some(time) = recorded_at(log, *one)? else { return by_time(Timestamp(i64::MAX)) };
-                let mut ends: Vec<u64> = by_time(time)?;
+            [one] if log.partitions() > 1 => {
+                let Some(time) = recorded_at(log, *one)? else { return Ok(by_time(Timestamp(i64::MAX))?) };
+                let mut ends = by_time(time)?;
                 if let Some(end) = ends.get_mut(one.partition as usize) {
                     *end = one.seq + 1;
                 }
@@ -56,7 +75,7 @@ pub fn ends(log: &dyn Sequencer, until: Option<&Until>) -> Result<Vec<u64>, Read
             many => Ok((0..log.partitions())
                 .map(|partition| {
                     let named = many.iter().find(|at| at.partition == partition);
-                    named.map_or(0, |at| at.seq.saturating_add(1).min(all(partition)))
+                    named.map_or(0, |at| at.seq + 1)
                 })
                 .collect()),
         },

@@ -48,11 +48,6 @@ pub(super) struct Args {
     server: Server,
 }
 
-/// Items asked of a server at once.
-const PAGE: usize = 500;
-/// The last line of a streamed difference is shorter than this.
-const LAST_LINE: usize = 256;
-
 pub(super) async fn run(args: Args) -> Result<()> {
     if args.ndjson {
         return match &args.data {
@@ -93,61 +88,61 @@ fn lines_of_folder(folder: &Path, from: &str, to: &str) -> Result<()> {
 }
 
 async fn lines_of_server(args: &Args) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut gone = false;
+    each_line(args, |line| {
+        gone = out.write_all(line).and_then(|()| out.write_all(b"\n")).is_err();
+        Ok(!gone)
+    })
+    .await?;
+    out.flush().ok();
+    Ok(())
+}
+
+/// All differences at once: the server finds them once and holds none.
+async fn from_server(args: &Args) -> Result<Value> {
+    let (mut whole, mut items) = (Value::Null, Vec::new());
+    each_line(args, |line| {
+        let line: Value = serde_json::from_slice(line).map_err(|error| Wrong(format!("not JSON: {error}")))?;
+        match line.get("end") {
+            Some(_) => {}
+            None if whole.is_null() => whole = line,
+            None => items.push(line),
+        }
+        Ok(true)
+    })
+    .await?;
+    // In the order in which people read them, as the pages of the interface have it.
+    let order = |item: &Value| ["changed", "added", "gone"].iter().position(|op| *op == text(item, "op"));
+    items.sort_by_cached_key(|item| {
+        let thing = ["source", "kind", "subject"].map(|name| text(item, name).to_owned());
+        (order(item), thing, item.get("identity").map(Value::to_string))
+    });
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("items".to_owned(), Value::Array(items));
+    }
+    Ok(whole)
+}
+
+/// Hands over the lines of an answer, until `take` wants no more; an answer without its end is an error.
+async fn each_line(args: &Args, mut take: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("from", &args.from).append_pair("to", &args.to);
     let path = format!("/v1/diff?{}", query.finish());
     let request = args.server.request(Method::GET, &path).header("accept", "application/x-ndjson");
     let mut pieces = args.server.answer(request).await?.bytes_stream();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut last: Vec<u8> = Vec::new();
+    let (mut rest, mut ended) = (Vec::new(), false);
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| Wrong(format!("the answer was broken off: {error}")))?;
-        if out.write_all(&piece).is_err() {
-            return Ok(());
-        }
-        let keep = last.len().saturating_sub(LAST_LINE);
-        last.drain(..keep);
-        last.extend_from_slice(&piece);
-    }
-    out.flush().ok();
-    let end = last.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    match serde_json::from_slice::<Value>(end).is_ok_and(|end| end.get("end") == Some(&Value::Bool(true))) {
-        true => Ok(()),
-        false => Err(Wrong("the answer has no end: it was broken off".to_owned()).into()),
-    }
-}
-
-async fn from_server(args: &Args) -> Result<Value> {
-    let (mut whole, mut cursor) = (Value::Null, None::<String>);
-    // The moments of the first page, so that `now` stays what it was.
-    let (mut from, mut to) = (args.from.clone(), args.to.clone());
-    loop {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("from", &from).append_pair("to", &to).append_pair("limit", &PAGE.to_string());
-        if let Some(cursor) = &cursor {
-            query.append_pair("cursor", cursor);
-        }
-        let path = format!("/v1/diff?{}", query.finish());
-        let mut page = args.server.json(args.server.request(Method::GET, &path)).await?;
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        for (side, name) in [(&mut from, "from"), (&mut to, "to")] {
-            text(page.get(name).unwrap_or(&Value::Null), "ref").clone_into(side);
-        }
-        match whole.get_mut("items").and_then(Value::as_array_mut) {
-            None => whole = page,
-            Some(items) => {
-                let more = page.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
-                items.extend(more.unwrap_or_default());
+        rest.extend_from_slice(&piece.map_err(|error| Wrong(format!("the answer was broken off: {error}")))?);
+        let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        for line in rest.drain(..whole).as_slice().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            ended = line.starts_with(b"{\"end\":true");
+            if !take(line)? {
+                return Ok(());
             }
         }
-        if cursor.is_none() {
-            break;
-        }
     }
-    if let Some(whole) = whole.as_object_mut() {
-        whole.insert("next_cursor".to_owned(), Value::Null);
-    }
-    Ok(whole)
+    if ended { Ok(()) } else { Err(Wrong("the answer has no end: it was broken off".to_owned()).into()) }
 }
 
 /// Asks the history of a folder.

@@ -88,7 +88,9 @@ impl Comparison {
     /// Hands over all differences, source by source: as many as `counts` says. Walks the trees again.
     pub fn each(&self, book: &Book<'_>, sink: Sink<'_>) -> Result<(), HistoryError> {
         for (members, form) in &self.groups {
-            let group = Group { book, pairs: &self.pairs, members, only: self.from.only.as_ref(), held: self.held };
+            let moments = (self.from.view.kind == SideKind::World).then_some((&self.from.moment, &self.to.moment));
+            let (pairs, only, held) = (&self.pairs, self.from.only.as_ref(), self.held);
+            let group = Group { book, pairs, members, only, moments, held };
             group.differences(&mut |mut item| {
                 form.mark(&mut item);
                 sink(item)
@@ -113,13 +115,18 @@ fn walked(
             (pairs, skipped, 0)
         }
     };
-    let (mut counts, mut persons) = (Counts::default(), BTreeSet::new());
+    let person = |subject: &&Subject| subject.level() == Level::Person;
+    // Whose answers are shown side by side, also where nothing in them differs.
+    let asked = pairs.iter().map(|pair| &pair.subject).filter(|_| from.view.kind != SideKind::World);
+    let mut persons: BTreeSet<Subject> = asked.filter(person).cloned().collect();
+    let mut counts = Counts::default();
     let mut moves = risk::Moves::between(from.risk.as_ref(), to.risk.as_ref());
-    let sealed = sealed(&from, &to, &pairs);
+    let sealed = sealed(&from, &to, &pairs, &skipped);
+    let moments = (from.view.kind == SideKind::World).then_some((&from.moment, &to.moment));
     let (mut came, mut crossing) = (0, false);
     let mut groups = Vec::new();
     for members in together(&pairs, from.view.kind) {
-        let group = Group { book, pairs: &pairs, members: &members, only: from.only.as_ref(), held };
+        let group = Group { book, pairs: &pairs, members: &members, only: from.only.as_ref(), moments, held };
         let mut form = Form::default();
         let before = keep.as_ref().map_or(0, |items| items.len());
         let mut same = group.each(&mut |item| {
@@ -129,8 +136,8 @@ fn walked(
                 Op::Changed => counts.changed += 1,
             }
             came += u64::from(item.to.is_some());
-            let person = item.thing.as_ref().map(|thing| &thing.subject).filter(|about| about.level() == Level::Person);
-            if let Some(person) = person.filter(|person| !persons.contains(*person)) {
+            let about = item.thing.as_ref().map(|thing| &thing.subject).filter(person);
+            if let Some(person) = about.filter(|person| !persons.contains(*person)) {
                 persons.insert(person.clone());
             }
             form.take(&item);
@@ -151,7 +158,8 @@ fn walked(
         }
         groups.push((members, form));
     }
-    counts.unchanged = match sealed.filter(|_| crossing) {
+    // A fact of the whole base that several objects' answers show is one fact.
+    counts.unchanged = match sealed.filter(|_| crossing || moments.is_some()) {
         Some(facts) => facts.saturating_sub(came),
         None => unchanged,
     };
@@ -163,10 +171,14 @@ fn walked(
 }
 
 /// How many facts the later side has in all, where it is sealed and all of them are compared.
-fn sealed(from: &Side, to: &Side, pairs: &[Pair]) -> Option<u64> {
+fn sealed(from: &Side, to: &Side, pairs: &[Pair], skipped: &[Skipped]) -> Option<u64> {
     let shown = to.asked.iter().filter(|asked| asked.shown.is_ok()).count();
-    let both = (from.view.kind, to.view.kind) == (SideKind::Snapshot, SideKind::Snapshot);
-    to.view.facts.map(u64::from).filter(|_| both && shown == pairs.len())
+    let whole = match (from.view.kind, to.view.kind) {
+        (SideKind::Snapshot, SideKind::Snapshot) => shown == pairs.len(),
+        (SideKind::World, SideKind::World) => from.view.facts.is_some() && skipped.is_empty(),
+        _ => false,
+    };
+    to.view.facts.map(u64::from).filter(|_| whole)
 }
 
 /// Both are jobs or snapshots about one object, or one subject, or the whole base.

@@ -4,7 +4,7 @@ use super::things::subject_of;
 use crate::explain::time::rfc3339;
 use crate::explain::{self, Context, FactView};
 use mirano_replay::history::{self, Moment};
-use mirano_replay::rows::{FactRow, ObservationRow};
+use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
 use mirano_replay::store::{Read, ReadExt, StoreError, Table, decode_row};
 use mirano_replay::tree;
 use mirano_replay::tree::diff::{Change, Diff};
@@ -15,13 +15,51 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
+/// The queries that a subject's facts come from, as far as a tenant may know of them: what was asked about a person is for who
+/// asked about that person, also where the answer speaks of a company.
+pub fn queries_about(rows: &dyn Read, tenant: &str, subject: &Subject) -> Result<Vec<QueryKey>, StoreError> {
+    let mut may: BTreeMap<Subject, bool> = [(subject.clone(), true)].into();
+    let mut out = Vec::new();
+    for query in history::queries_about(rows, subject)? {
+        let asked = rows.row::<QueryRow>(query.as_bytes())?.map(|row| row.subject);
+        let Some(person) = asked.filter(|asked| asked.level() == Level::Person) else {
+            out.push(query);
+            continue;
+        };
+        let may = match may.entry(person) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                let asked = explain::asked_about(rows, tenant, unknown.key())?;
+                *unknown.insert(asked)
+            }
+        };
+        if may {
+            out.push(query);
+        }
+    }
+    Ok(out)
+}
+
+/// Whether any answer shows a fact at a moment.
+pub fn is_shown(rows: &dyn Read, fact: &FactRow, moment: &Moment) -> Result<bool, StoreError> {
+    for interval in &fact.intervals {
+        let Some(newest) = history::observation_at(rows, interval.query, Some(moment))? else { continue };
+        let ended = interval.to.as_ref().is_some_and(|to| to.bound.at <= newest.at);
+        if interval.from.at <= newest.at && !ended {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What answered the queries about a subject at a moment, or answers them now; their facts may be about others too.
 pub fn answers_about(
     rows: &dyn Read,
+    tenant: &str,
     subject: &Subject,
     moment: Option<&Moment>,
 ) -> Result<Vec<ObservationRow>, StoreError> {
-    let queries = history::queries_about(rows, subject)?;
+    let queries = queries_about(rows, tenant, subject)?;
     let answers = queries.into_iter().map(|query| history::observation_at(rows, query, moment));
     answers.filter_map(Result::transpose).collect()
 }
@@ -119,11 +157,27 @@ pub struct IntervalView {
     pub gone_position: Option<String>,
 }
 
-/// Every fact about a subject that was ever shown before a moment, each thing's facts together, oldest first. Costs as much
-/// as its queries were answered and changed.
-pub fn history_of(ctx: &Context<'_>, subject: &Subject, kind: Option<&str>) -> Result<Vec<FactHistory>, StoreError> {
+/// Which part of a history.
+pub struct Part<'a> {
+    /// For whom.
+    pub tenant: &'a str,
+    /// Facts of this kind only.
+    pub kind: Option<&'a str>,
+    /// Behind this fact.
+    pub after: Option<FactId>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// Facts about a subject that were ever shown before a moment, each thing's facts together, oldest first; and whether there
+/// are more behind them. Costs as much as its queries were answered and changed.
+pub fn history_of(
+    ctx: &Context<'_>,
+    subject: &Subject,
+    part: &Part<'_>,
+) -> Result<(Vec<FactHistory>, bool), StoreError> {
     let mut ids: BTreeSet<FactId> = BTreeSet::new();
-    for query in history::queries_about(ctx.rows, subject)? {
+    for query in queries_about(ctx.rows, part.tenant, subject)? {
         let mut before = tree::root([]);
         for observation in observations(ctx, query)? {
             let after = observation.recorded.facts_root;
@@ -144,19 +198,36 @@ pub fn history_of(ctx: &Context<'_>, subject: &Subject, kind: Option<&str>) -> R
             continue;
         }
         let Some(observation) = shown_by(ctx.rows, &row, ctx.as_of.as_ref())? else { continue };
-        let Some(observation) = ctx.rows.row::<ObservationRow>(observation.as_bytes())? else { continue };
-        let volatile = explain::volatile_of(ctx, observation.recorded.observation)?;
-        let Some(fact) = explain::fact_in(ctx, id, &observation, &volatile)? else { continue };
-        if kind.is_none_or(|kind| kind == fact.kind) {
-            out.push(FactHistory { fact, intervals: intervals(ctx, &row)? });
+        let Some(answer) = ctx.rows.row::<ObservationRow>(observation.as_bytes())? else { continue };
+        // What is volatile does not move its place.
+        let Some(fact) = explain::fact_in(ctx, id, &answer, &BTreeMap::new())? else { continue };
+        if part.kind.is_none_or(|kind| kind == fact.kind) {
+            let thing = serde_json::to_string(&fact.identity).unwrap_or_default();
+            out.push(((fact.kind, fact.source, thing, fact.first_seen, id), observation));
         }
     }
-    let place = |one: &FactHistory| {
-        let thing = serde_json::to_string(&one.fact.identity).unwrap_or_default();
-        (one.fact.kind.clone(), one.fact.source.clone(), thing, one.fact.first_seen.clone(), one.fact.fact_id.clone())
+    out.sort();
+    // The list only grows, and keeps its order.
+    let skip = match part.after {
+        Some(after) => out.iter().position(|((.., id), _)| *id == after).map_or(out.len(), |at| at + 1),
+        None => 0,
     };
-    out.sort_by_key(place);
-    Ok(out)
+    let more = out.len() > skip.saturating_add(part.limit);
+    let mut volatile: BTreeMap<ObservationId, BTreeMap<FactId, Attrs>> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for ((.., id), observation) in out.into_iter().skip(skip).take(part.limit) {
+        let volatile = match volatile.entry(observation) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(explain::volatile_of(ctx, observation)?),
+        };
+        let row: Option<FactRow> = ctx.rows.row(id.as_bytes())?;
+        let answer: Option<ObservationRow> = ctx.rows.row(observation.as_bytes())?;
+        let Some((row, answer)) = row.zip(answer) else { continue };
+        if let Some(fact) = explain::fact_in(ctx, id, &answer, volatile)? {
+            shown.push(FactHistory { fact, intervals: intervals(ctx, &row)? });
+        }
+    }
+    Ok((shown, more))
 }
 
 /// The observations of a query that were known, oldest first.

@@ -240,6 +240,9 @@ fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side,
     let mut asked = Vec::new();
     for query in queries {
         let Some(row) = book.rows.row::<QueryRow>(query.as_bytes())? else { continue };
+        if !may_see(book, &row.subject)? {
+            continue;
+        }
         let found = history::observation_at(book.rows, query, Some(&moment))?;
         asked.push(Asked {
             source: row.source,

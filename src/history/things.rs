@@ -6,8 +6,9 @@
 use super::compare::{Item, Thing};
 use super::model::Op;
 use super::pairs::Pair;
-use super::{Book, HistoryError};
+use super::{Book, HistoryError, known};
 use crate::core::persons;
+use mirano_replay::history::Moment;
 use mirano_replay::rows::{FactRow, ObservationRow};
 use mirano_replay::store::{Read, ReadExt, StoreError};
 use mirano_replay::tree::diff::{Change, Diff};
@@ -35,6 +36,9 @@ pub struct Group<'b> {
     pub members: &'b [usize],
     /// Only facts about this subject.
     pub only: Option<&'b Subject>,
+    /// Of the whole base, which is compared object by object: both moments. What came or went in one object's answers and is shown
+    /// by another's is no difference.
+    pub moments: Option<(&'b Moment, &'b Moment)>,
     /// So many differences are held at once.
     pub held: usize,
 }
@@ -118,6 +122,9 @@ impl<'b> Group<'b> {
         let (mut found, mut differences) = (Vec::new(), 0usize);
         for change in walk.by_ref() {
             let change = change?;
+            if self.elsewhere(&change.change)? {
+                continue;
+            }
             differences += 1;
             if differences <= self.held {
                 found.push(change);
@@ -133,6 +140,9 @@ impl<'b> Group<'b> {
                 let mut found = Vec::new();
                 for change in self.walk()? {
                     let change = change?;
+                    if self.elsewhere(&change.change)? {
+                        continue;
+                    }
                     if self.part_of(change.change.id(), parts)? == part {
                         found.push(change);
                     }
@@ -141,6 +151,19 @@ impl<'b> Group<'b> {
             }
         }
         Ok((walk, came))
+    }
+
+    /// Whether the side that lacks a fact in these answers shows it in others.
+    fn elsewhere(&self, change: &Change) -> Result<bool, StoreError> {
+        let Some((from, to)) = self.moments else { return Ok(false) };
+        let (id, other) = match change {
+            Change::Added(id) => (id, from),
+            Change::Gone(id) => (id, to),
+        };
+        match self.book.rows.row::<FactRow>(id.as_bytes())? {
+            Some(row) => known::is_shown(self.book.rows, &row, other),
+            None => Ok(false),
+        }
     }
 
     fn pairs(&self) -> impl Iterator<Item = &'b Pair> + use<'b> {

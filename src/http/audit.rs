@@ -5,11 +5,12 @@ use super::auth::{Caller, Role};
 use super::body::Body;
 use super::error::{Code, Problem, Result};
 use super::query::{At, Query};
+use super::slow::Reader;
 use super::state::AppState;
 use crate::audit::quote::{Quote, quote};
 use crate::audit::replay::{Replayed, Step, replay};
 use crate::audit::rows;
-use crate::audit::until::Until;
+use crate::audit::until::{Until, UntilError, ends};
 use crate::audit::verify::{FindingText, Keys};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -20,13 +21,13 @@ use serde_json::Value as Json;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::Duration;
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::channel;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
 /// How often a comment says that the stream lives.
 const ALIVE: Duration = Duration::from_secs(15);
-/// Messages on their way to the listener: one that does not read holds its replay up, nobody else.
+/// Messages on their way to the listener: one that does not read holds its replay up for a while, then it ends.
 const BUFFERED: usize = 16;
 /// So many rows of a stream are shown at most.
 const MOST_ROWS: usize = 10_000;
@@ -97,7 +98,7 @@ pub async fn get_quote(
     caller.need(Role::Auditor)?;
     let until = moment(query.until.as_deref())?;
     let quoted = tokio::task::spawn_blocking(move || quote(&**state.engine().log(), until.as_ref()));
-    let quoted = quoted.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let quoted = quoted.await.map_err(Problem::internal)??;
     Ok(answer::json(&at, &quoted))
 }
 
@@ -122,17 +123,21 @@ pub async fn post_replay(
         return Err(Problem::new(Code::InputInvalid, format!("there is no stream {stream:?}"))
             .at("/stream", "is not `job/<id>`, `source/<id>` or `policy`"));
     }
+    let (log, asked) = (state.engine().log().clone(), until.clone());
+    let found = tokio::task::spawn_blocking(move || ends(&*log, asked.as_ref()));
+    found.await.map_err(Problem::internal)??;
     let Ok(permit) = state.replays().clone().try_acquire_owned() else {
         return Err(Problem::new(Code::TooMany, "a replay is under way; there is one at a time"));
     };
     tracing::info!(target: "access", key = caller.key, tenant = caller.tenant, until = request.until, "the log was replayed");
     let (send, receive) = channel(BUFFERED);
+    let send = Reader::new(send);
     let stop = state.stop().clone();
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let persons = Keys(Some(state.engine().vault().clone()));
         let replayed = replay(&**state.engine().log(), until.as_ref(), &persons, |step| {
-            let gone = send.blocking_send(event("progress", &progress(step))).is_err();
+            let gone = !send.take(event("progress", &progress(step)));
             if gone || stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match replayed {
@@ -149,9 +154,9 @@ pub async fn post_replay(
     Ok(response)
 }
 
-fn tell(send: &Sender<std::result::Result<Event, Infallible>>, replayed: &Replayed, stream: Option<&str>) {
+fn tell(send: &Reader<std::result::Result<Event, Infallible>>, replayed: &Replayed, stream: Option<&str>) {
     for finding in &replayed.findings {
-        if send.blocking_send(event("finding", &FindingText::of(finding))).is_err() {
+        if !send.take(event("finding", &FindingText::of(finding))) {
             return;
         }
     }
@@ -167,7 +172,7 @@ fn tell(send: &Sender<std::result::Result<Event, Infallible>>, replayed: &Replay
         rows: rows.collect(),
     };
     // A listener that went away needs no end.
-    let _ = send.blocking_send(event("done", &done));
+    let _ = send.take(event("done", &done));
 }
 
 fn event(name: &str, data: &impl Serialize) -> std::result::Result<Event, Infallible> {
@@ -187,4 +192,13 @@ fn moment(text: Option<&str>) -> Result<Option<Until>> {
         })
     };
     text.map(read).transpose()
+}
+
+impl From<UntilError> for Problem {
+    fn from(error: UntilError) -> Self {
+        match &error {
+            UntilError::NotThere(_) => Self::new(Code::BadTime, error.to_string()).at("until", "is not in this log"),
+            UntilError::Read(_) => Self::internal(error),
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! `GET /v1/diff`: what two snapshots, or two moments of a job, a subject or the whole base, differ in.
 
 use super::answer;
-use super::auth::{Caller, User};
+use super::auth::{Caller, Role};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Query, cursor, limit, place};
+use super::slow::Reader;
 use super::state::{AppState, log_access};
-use crate::history::model::DiffView;
+use crate::history::model::{DiffView, SideKind};
 use crate::history::side::Side;
 use crate::history::{Book, Comparison, HELD, HistoryError, compare, render, survey};
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mirano_schemas::Subject;
 use serde::Deserialize;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -21,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 const LINES: &str = "application/x-ndjson";
 /// Lines are sent in pieces of about so many bytes.
 const PIECE: usize = 64 * 1024;
-/// Pieces on their way to the reader: one that does not read holds its answer up, nobody else.
+/// Pieces on their way to the reader: one that does not read holds its answer up for a while, then it ends.
 const BUFFERED: usize = 4;
 
 /// Which two sides.
@@ -50,7 +52,7 @@ pub struct DiffQuery {
               (status = 422, description = "`not_comparable`", body = super::error::ProblemBody)))]
 pub async fn get(
     State(state): State<AppState>,
-    User(caller): User,
+    caller: Caller,
     at: At,
     headers: HeaderMap,
     Query(query): Query<DiffQuery>,
@@ -71,7 +73,7 @@ pub async fn get(
     let view = tokio::task::spawn_blocking(move || -> Result<DiffView> {
         let policy = state.policy()?;
         state.history(&caller, |book| {
-            let (from, to) = (open(book, "from", &from)?, open(book, "to", &to)?);
+            let (from, to) = sides(book, &caller, &from, &to)?;
             // Moments are written out, so that a page that was begun now goes on as it began.
             let list = list(&from, &to);
             let skip = match query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
@@ -93,6 +95,15 @@ pub async fn get(
     Ok(answer::json(&at, &view))
 }
 
+/// Both sides, as far as the caller may see them: the whole base is for auditors, all else for users.
+fn sides(book: &Book<'_>, caller: &Caller, from: &str, to: &str) -> Result<(Side, Side)> {
+    let (from, to) = (open(book, "from", from)?, open(book, "to", to)?);
+    if [&from, &to].iter().any(|side| side.view.kind != SideKind::World) {
+        caller.need(Role::User)?;
+    }
+    Ok((from, to))
+}
+
 fn open(book: &Book<'_>, name: &str, text: &str) -> Result<Side> {
     Side::open(book, text).map_err(|error| Problem::from(error).at(name, "is no such side"))
 }
@@ -110,12 +121,18 @@ fn noted(caller: &Caller, comparison: &Comparison) {
 /// All differences as lines. What can be refused is refused before the first; later errors cut the answer, which then has no end.
 async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: String) -> Result<Response> {
     let (send, pieces) = mpsc::channel::<std::result::Result<Bytes, HistoryError>>(BUFFERED);
+    let send = Reader::new(send);
     let (begun, begins) = oneshot::channel::<Result<()>>();
+    let Ok(permit) = Arc::clone(state.streams()).try_acquire_owned() else {
+        return Err(Problem::new(Code::TooMany, "many long answers are on their way"));
+    };
     tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let mut begun = Some(begun);
         let whole = state.policy().and_then(|policy| {
             state.history(&caller, |book| {
-                let survey = survey(book, open(book, "from", &from)?, open(book, "to", &to)?, HELD)?;
+                let (from, to) = sides(book, &caller, &from, &to)?;
+                let survey = survey(book, from, to, HELD)?;
                 noted(&caller, &survey);
                 // Nobody waits any more only if the reader went away, and then no piece is taken either.
                 if let Some(begun) = begun.take() {
@@ -129,9 +146,9 @@ async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: Str
                         return Ok(());
                     }
                     let full = Bytes::from(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
-                    send.blocking_send(Ok(full)).map_err(|_| HistoryError::NobodyReads)
+                    send.take(Ok(full)).then_some(()).ok_or(HistoryError::NobodyReads)
                 })?;
-                send.blocking_send(Ok(Bytes::from(piece))).map_err(|_| HistoryError::NobodyReads)?;
+                send.take(Ok(Bytes::from(piece))).then_some(()).ok_or(HistoryError::NobodyReads)?;
                 Ok(())
             })
         });
@@ -139,7 +156,7 @@ async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: Str
             match begun.take() {
                 Some(begun) => drop(begun.send(Err(problem))),
                 // The reader sees that the answer has no end.
-                None => drop(send.blocking_send(Err(HistoryError::Log("the answer was broken off".to_owned())))),
+                None => _ = send.take(Err(HistoryError::Log("the answer was broken off".to_owned()))),
             }
         }
     });

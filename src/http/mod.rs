@@ -25,6 +25,7 @@ mod proofs;
 mod query;
 mod report;
 mod serve;
+mod slow;
 mod snapshots;
 mod sources;
 mod state;

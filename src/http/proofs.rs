@@ -1,7 +1,7 @@
 //! Proofs: that a fact is or is not in a snapshot, that the snapshot is in the log, that the log only grew.
 
 use super::answer;
-use super::auth::{Caller, Role, User};
+use super::auth::{Caller, Role};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Page, Query};
 use super::snapshots::snapshot;
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use mirano_replay::proof::{Anchor, Proof, ProofError};
 use mirano_schemas::FactId;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The media type of a proof in its binary form.
@@ -42,7 +43,7 @@ pub struct ProofQuery {
               (status = 404, description = "`not_found`", body = super::error::ProblemBody)))]
 pub async fn of_fact(
     State(state): State<AppState>,
-    User(caller): User,
+    caller: Caller,
     at: At,
     headers: HeaderMap,
     Query(query): Query<ProofQuery>,
@@ -53,8 +54,24 @@ pub async fn of_fact(
     }
     let fact: FactId = fact.parse().map_err(|_| Problem::not_found("fact"))?;
     let world = of_world(&state, &caller, &id)?;
-    let job = if world.is_none() { Some(snapshot(&state, &caller, &id)?.1) } else { None };
+    let job = match world {
+        Some(_) => None,
+        None => {
+            caller.need(Role::User)?;
+            Some(snapshot(&state, &caller, &id)?.1)
+        }
+    };
+    // Of the whole base all facts are read.
+    let permit = match world {
+        Some(_) => Some(
+            Arc::clone(state.streams())
+                .try_acquire_owned()
+                .map_err(|_| Problem::new(Code::TooMany, "many long answers are on their way"))?,
+        ),
+        None => None,
+    };
     let made = tokio::task::spawn_blocking(move || -> Result<Proof> {
+        let _permit = permit;
         let engine = state.engine();
         let (views, log) = (&**engine.views(), &**engine.log());
         let (mut proof, position) = match (&world, &job) {

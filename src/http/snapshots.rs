@@ -1,7 +1,7 @@
 //! Sealed snapshots: what a report rested on, fixed.
 
 use super::answer;
-use super::auth::{Caller, User};
+use super::auth::{Caller, Role, User};
 use super::error::{Problem, Result};
 use super::query::{At, Page, Query, cursor, fact_place, limit};
 use super::state::{AppState, log_access};
@@ -122,15 +122,11 @@ pub async fn of_job(
 #[utoipa::path(get, path = "/v1/snapshots/{id}", tag = "snapshots", params(("id" = String, Path)),
     responses((status = 200, description = "The snapshot", body = SnapshotView),
               (status = 404, description = "`not_found`", body = super::error::ProblemBody)))]
-pub async fn get(
-    State(state): State<AppState>,
-    User(caller): User,
-    at: At,
-    Path(id): Path<String>,
-) -> Result<Response> {
+pub async fn get(State(state): State<AppState>, caller: Caller, at: At, Path(id): Path<String>) -> Result<Response> {
     if let Some(world) = of_world(&state, &caller, &id)? {
         return Ok(answer::json(&at, &WorldView::of(&id, &world)));
     }
+    caller.need(Role::User)?;
     let (view, _) = snapshot(&state, &caller, &id)?;
     Ok(answer::json(&at, &view))
 }

@@ -32,10 +32,13 @@ struct Inner {
     stop: CancellationToken,
     commit_trees: CommitTrees,
     replays: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     remote: Remote,
     policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
 }
 
+/// Answers of any length that are on their way at once.
+const STREAMS: usize = 32;
 /// Earlier policies that are kept compiled.
 const POLICIES: usize = 16;
 
@@ -57,6 +60,7 @@ impl AppState {
             stop,
             commit_trees: CommitTrees::new(),
             replays: Arc::new(Semaphore::new(1)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             policies: Mutex::default(),
         }))
     }
@@ -94,6 +98,11 @@ impl AppState {
     /// Who may replay the log now: one at a time.
     pub fn replays(&self) -> &Arc<Semaphore> {
         &self.0.replays
+    }
+
+    /// Who may take an answer of any length now: each holds a thread while it lasts.
+    pub fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
     }
 
     /// What workers of other processes are answered by.

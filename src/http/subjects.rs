@@ -5,7 +5,7 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
-use super::query::{At, Page, Query, cursor, fact_place, limit, place};
+use super::query::{At, Page, Query, cursor, fact_place, limit};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, FactView};
@@ -13,7 +13,7 @@ use crate::history::known::{self, FactHistory};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use mirano_replay::rows::JobRow;
-use mirano_schemas::{Level, Subject};
+use mirano_schemas::{FactId, Level, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -160,10 +160,13 @@ pub async fn facts_of(
         may_read(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
-        let answers = known::answers_about(&**state.engine().views(), &subject, moment.as_ref())?;
+        let answers = known::answers_about(&**state.engine().views(), &caller.tenant, &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
         let about = |fact: &FactView| fact.subject == subject.0 && wanted(fact, &query);
         let page = known::facts_page(&ctx, &answers, after, limit, about)?;
+        let shown = page.shown_by.iter().filter_map(|at| answers.get(*at)).map(|answer| &answer.recorded.subject);
+        let persons: Vec<Subject> = shown.filter(|asked| asked.level() == Level::Person).cloned().collect();
+        log_access(&caller, "subject_facts", &subject.0, &persons);
         let (items, next_cursor) = (page.items, page.next.map(|last| cursor(&list, &last.0)));
         Ok(Page { items, next_cursor })
     })
@@ -192,24 +195,17 @@ pub async fn history_of(
     let limit = limit(query.limit)?;
     let subject = Subject(subject);
     let list = format!("history of {subject}");
-    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactHistory>> {
         may_read(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let all = known::history_of(&ctx, &subject, query.kind.as_deref())?;
-        // The last fact of the page before; the list only grows, and keeps its order.
-        let skip = match &after {
-            Some(after) => {
-                all.iter().position(|one| one.fact.fact_id.as_bytes() == after).map_or(all.len(), |at| at + 1)
-            }
-            None => 0,
-        };
-        let more = all.len() > skip + limit;
-        let items: Vec<FactHistory> = all.into_iter().skip(skip).take(limit).collect();
+        let part = known::Part { tenant: &caller.tenant, kind: query.kind.as_deref(), after, limit };
+        let (items, more) = known::history_of(&ctx, &subject, &part)?;
         let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|last| cursor(&list, last.fact.fact_id.as_bytes()));
+        let last = last.and_then(|last| last.fact.fact_id.parse::<FactId>().ok());
+        let next_cursor = last.map(|last| cursor(&list, &last.0));
         Ok(Page { items, next_cursor })
     })
     .await
