@@ -59,6 +59,7 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/jobs/job-new",
             "/jobs/job-failed",
             "/jobs/job-partial/report",
+            "/snapshots/s2",
             "/jobs/job-partial?as_of=0%3A9",
             "/compare",
             "/compare?from=s1&to=s2",
@@ -99,6 +100,24 @@ async fn any_moment_can_be_opened_and_is_marked_as_past() {
         was.contains("?as_of=2026-11-24T10%3A11%3A00Z&amp;lang=ru"),
         "the other language stays in that moment: {was}"
     );
+}
+
+#[tokio::test]
+async fn a_report_leads_to_where_it_is_verified() {
+    let fixtures = Fixtures::new(None);
+    let (_, report) = get(&fixtures, "/jobs/job-done/report?lang=en").await;
+    assert!(!report.contains("class=\"qr\""), "it is not known how this server is called");
+    let named = Request::get("/jobs/job-done/report?lang=en").header(header::HOST, "mirano.example");
+    let (_, named) = send(&fixtures, named.body(Body::empty()).expect("a request")).await;
+    assert!(named.contains("<svg class=\"qr\"") && !named.contains("mirano.example"), "the name is in the code alone");
+    assert!(report.contains("9f2ce1d0a7b3441e8c55") && report.contains("href=\"/snapshots/s2\""), "{report}");
+    let (_, snapshot) = get(&fixtures, "/snapshots/s2?lang=en").await;
+    assert!(snapshot.contains("9f2ce1d0a7b3441e8c55") && snapshot.contains("as_of=0%3A1234"), "{snapshot}");
+    let (nothing, _) = get(&fixtures, "/snapshots/s3?lang=en").await;
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    // A draft that is not sealed leads nowhere.
+    let (_, draft) = get(&fixtures, "/jobs/job-partial/report?lang=en").await;
+    assert!(!draft.contains("/snapshots/"), "{draft}");
 }
 
 #[tokio::test]
@@ -439,7 +458,8 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
         ("start", "/"),
         ("check", "/jobs/job-partial"),
         ("done", "/jobs/job-done"),
-        ("report", "/jobs/job-partial/report"),
+        ("report", "/jobs/job-done/report"),
+        ("snapshot", "/snapshots/s2"),
         ("timeline", "/jobs/job-done/timeline"),
         ("compare", "/compare?from=s1&to=s2"),
         ("sources", "/sources"),

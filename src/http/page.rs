@@ -107,6 +107,10 @@ impl PageData for Pages {
         there(self.read(visitor, &format!("/v1/jobs/{}/report?as_of={}", path(id), path(as_of)), lang).await)
     }
 
+    async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/snapshots/{}", path(id)), lang).await)
+    }
+
     async fn changes(&self, visitor: &Visitor, id: &str, limit: usize, lang: Lang) -> Result<Value, Problem> {
         self.read(visitor, &format!("/v1/jobs/{}/changes?limit={limit}", path(id)), lang).await
     }

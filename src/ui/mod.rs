@@ -17,6 +17,7 @@ mod data;
 mod format;
 mod headers;
 mod lang;
+mod qr;
 mod render;
 mod report;
 mod routes;

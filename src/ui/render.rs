@@ -21,6 +21,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("source.html", include_str!("templates/source.html")),
     ("risk.html", include_str!("templates/risk.html")),
     ("report.html", include_str!("templates/report.html")),
+    ("snapshot.html", include_str!("templates/snapshot.html")),
     ("sources.html", include_str!("templates/sources.html")),
     ("watches.html", include_str!("templates/watches.html")),
     ("timeline.html", include_str!("templates/timeline.html")),

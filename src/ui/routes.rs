@@ -5,8 +5,8 @@ mod operate;
 
 use super::render::{RenderError, render};
 use super::view::{self, Context};
-use super::words::WordError;
-use super::{Access, Lang, NewCheck, PageData, Problem, Visitor, assets, headers, session};
+use super::words::{WordError, Words};
+use super::{Access, Lang, NewCheck, PageData, Problem, Visitor, assets, headers, qr, session};
 use axum::Router;
 use axum::extract::{Form, FromRequestParts, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -25,7 +25,7 @@ const MOMENTS: usize = 20;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/jobs/…`, `/compare`, `/sources`, `/watches`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start))
@@ -36,6 +36,7 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/jobs/{id}/report", get(report))
         .route("/jobs/{id}/watch", post(operate::watch))
         .route("/jobs/{id}/timeline", get(history::timeline))
+        .route("/snapshots/{id}", get(history::snapshot))
         .route("/compare", get(history::compare))
         .route("/sources", get(operate::sources))
         .route("/dead-letters/{id}/{what}", post(operate::see_to))
@@ -326,7 +327,12 @@ async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<Strin
 
 async fn report(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
     let (visitor, check) = view_of(&data, &reader, &id).await?;
-    reader.page("report.html", &data, Some(&visitor), json!({"check": check}))
+    // What is printed leads back to the page that the printed root is compared with.
+    let snapshot = check.get("snapshot_id").and_then(Value::as_str);
+    let there = session::origin(&reader.headers).zip(snapshot);
+    let label = Words::of(reader.lang).plain("report.qr")?;
+    let code = there.and_then(|(origin, id)| qr::svg(&format!("{origin}/snapshots/{id}"), &label));
+    reader.page("report.html", &data, Some(&visitor), json!({"check": check, "code": code}))
 }
 
 async fn recheck(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {

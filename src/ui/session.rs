@@ -52,6 +52,15 @@ pub(super) fn same_site(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Where this server is, as the visitor's browser names it: scheme and authority. None where the name is no plain one.
+pub(super) fn origin(headers: &HeaderMap) -> Option<String> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let https = text(header::HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    (!host.is_empty() && host.bytes().all(plain)).then(|| format!("{}://{host}", if https { "https" } else { "http" }))
+}
+
 /// Where to go after signing in: a path of this server, else the start page.
 pub(super) fn safe_next(next: Option<&str>) -> &str {
     next.filter(|path| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']))
@@ -60,7 +69,7 @@ pub(super) fn safe_next(next: Option<&str>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{cookie, keep_key, safe_next, same_site};
+    use super::{cookie, keep_key, origin, safe_next, same_site};
     use axum::http::HeaderMap;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -69,6 +78,15 @@ mod tests {
             headers.insert(*name, value.parse().expect("a header's value"));
         }
         headers
+    }
+
+    #[test]
+    fn the_server_is_named_as_the_browser_names_it() {
+        assert_eq!(origin(&headers(&[("host", "mirano.example")])).as_deref(), Some("http://mirano.example"));
+        let behind = headers(&[("host", "[::1]:8700"), ("x-forwarded-proto", "https")]);
+        assert_eq!(origin(&behind).as_deref(), Some("https://[::1]:8700"));
+        assert_eq!(origin(&headers(&[("host", "a/b?c")])), None);
+        assert_eq!(origin(&headers(&[])), None);
     }
 
     #[test]

@@ -121,6 +121,13 @@ impl PageData for Fixtures {
         Ok(job)
     }
 
+    async fn snapshot(&self, _: &Visitor, id: &str, _: Lang) -> Result<Option<Value>, Problem> {
+        Ok((id == "s2").then(|| {
+            json!({"snapshot_id": "s2", "job_id": "job-done", "facts_root": "9f2ce1d0a7b3441e8c55", "facts": 46,
+            "receipts_root": "4be0a1d0a7b3441e8c55", "sealed_at": "2026-11-24T10:12:00Z", "position": "0:1234"})
+        }))
+    }
+
     async fn changes(&self, _: &Visitor, _: &str, _: usize, _: Lang) -> Result<Value, Problem> {
         Ok(fixtures::changes())
     }

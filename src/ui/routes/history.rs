@@ -4,6 +4,7 @@ use super::{Data, Reader, Stop};
 use crate::ui::view::{self, Context};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -30,6 +31,26 @@ pub(super) async fn compare(
     }
     let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}});
     reader.page("compare.html", &data, Some(&visitor), page)
+}
+
+/// `/snapshots/{id}`: what a printed report is compared with.
+pub(super) async fn snapshot(
+    State(data): State<Data>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    let found = data.snapshot(&visitor, &id, reader.lang).await.map_err(reader.problem())?;
+    let found = found.ok_or_else(|| reader.not_found())?;
+    // Of the whole base there is no job, and no root over receipts.
+    let of = |name: &str| found.get(name).cloned().unwrap_or_default();
+    let position = found.get("position").and_then(Value::as_str).unwrap_or_default();
+    let as_of = utf8_percent_encode(position, NON_ALPHANUMERIC).to_string();
+    let shown = json!({
+        "id": of("snapshot_id"), "facts_root": of("facts_root"), "receipts_root": of("receipts_root"), "facts": of("facts"),
+        "position": of("position"), "as_of": as_of, "sealed_at": of("sealed_at"), "job": of("job_id"),
+    });
+    reader.page("snapshot.html", &data, Some(&visitor), json!({"snapshot": shown}))
 }
 
 /// Moments on the page of a check's way.

@@ -39,6 +39,7 @@ pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Valu
         "not_checked": not_checked(context, report),
         "at": some_text(report, "at"),
         "snapshot_id": some_text(report, "snapshot_id"),
+        "facts_root": root_of(report),
         "position": some_text(report, "position"),
     }))
 }
@@ -120,6 +121,13 @@ fn profile_title(context: Context<'_>, profiles: &Value, id: &str) -> String {
     let profile = list(profiles, "items").iter().find(|profile| super::start::profile_id(profile) == id);
     let title = profile.and_then(|profile| profile.get("title")).map(|title| both(title, context.lang));
     title.filter(|title| !title.is_empty()).unwrap_or_else(|| id.to_owned())
+}
+
+/// The root over the facts of the snapshot that the report names.
+fn root_of(report: &Value) -> Option<&str> {
+    let id = some_text(report, "snapshot_id")?;
+    let named = list(report, "snapshots").iter().find(|snapshot| text(snapshot, "snapshot_id") == id)?;
+    some_text(named, "facts_root")
 }
 
 fn snapshot_line(context: Context<'_>, snapshot: &Value) -> Result<Value, WordError> {
