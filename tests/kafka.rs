@@ -8,3 +8,5 @@ mod support;
 mod broker;
 #[path = "kafka/one_node.rs"]
 mod one_node;
+#[path = "kafka/whole.rs"]
+mod whole;

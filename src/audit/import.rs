@@ -1,7 +1,8 @@
-//! An exported file as a data folder again: the same commits at the same positions with the same hashes.
+//! An exported file as a data folder or a topic again: the same commits at the same positions with the same hashes.
 
 use super::file::{FileError, LogFile};
 use crate::sequencer::embedded::{EmbeddedLog, OpenError, Options};
+use crate::sequencer::kafka;
 use crate::sequencer::{AppendError, Outcome, ReadError, Sequencer};
 use futures::future::join_all;
 use mirano_schemas::Position;
@@ -22,6 +23,12 @@ pub enum ImportError {
     /// The folder.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The topic.
+    #[error(transparent)]
+    Topic(#[from] kafka::OpenError),
+    /// The topic holds more than the file, or something else.
+    #[error("partition {0} of the topic holds commits already that the file does not have")]
+    Ahead(u32),
     /// Something is there already.
     #[error("{0} is there already and not empty; name a folder that is not there yet")]
     Occupied(PathBuf),
@@ -83,12 +90,38 @@ pub async fn import(file: &Path, folder: &Path, mut progress: impl FnMut(u64, u6
     Ok(heads)
 }
 
-async fn fill(from: &LogFile, to: &EmbeddedLog, progress: &mut impl FnMut(u64, u64)) -> Result<Vec<Head>, ImportError> {
+/// Fills a topic from an exported file, and reads it back into `mirror`, an empty folder. The topic is made if it is missing;
+/// one that holds the beginning of this very log, as an import that was broken off leaves it, is filled up.
+pub async fn import_into_topic(
+    file: &Path,
+    mirror: &Path,
+    settings: kafka::Settings,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Vec<Head>, ImportError> {
+    let log = LogFile::open(file)?;
+    if !log.whole()? {
+        return Err(ImportError::NotWhole);
+    }
+    let settings = kafka::Settings { partitions: log.partitions(), ..settings };
+    let made = kafka::whole::born_as(mirror, settings, log.log_id()).await?;
+    fill(&log, &made, &mut progress).await
+}
+
+async fn fill(
+    from: &LogFile,
+    to: &dyn Sequencer,
+    progress: &mut impl FnMut(u64, u64),
+) -> Result<Vec<Head>, ImportError> {
     let all = (0..from.partitions()).map(|partition| from.head(partition).next_seq).sum();
     let mut done = 0;
     for partition in 0..from.partitions() {
         let end = from.head(partition);
-        let mut next = 0;
+        // An empty folder has none; a topic may have the first of them.
+        let mut next = to.head(partition).next_seq;
+        if next > end.next_seq {
+            return Err(ImportError::Ahead(partition));
+        }
+        done += next;
         while next < end.next_seq {
             let commits = from.read(partition, next, READ_BYTES)?;
             let Some(last) = commits.last() else { break };

@@ -1,15 +1,17 @@
 //! `mirano export` and `mirano import`: a log as one file, and back.
 
+use super::kafka::TopicArgs;
 use super::log::json_line;
-use super::verify::misused;
+use super::place::{PlaceArgs, no_moment};
 use super::{DataFolder, Misused, Wrong};
-use crate::audit::import::{ImportError, import};
+use crate::audit::import::{ImportError, import, import_into_topic};
 use crate::audit::replay::replay;
 use crate::audit::until::Until;
 use crate::audit::verify::Keys;
-use crate::audit::{facts, file, source};
+use crate::audit::{facts, file};
 use crate::node::KEYS;
 use crate::sequencer::Sequencer;
+use crate::sequencer::kafka::Settings;
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, ProgressBar};
 use mirano_schemas::codec::CommitBody;
@@ -40,7 +42,7 @@ enum Format {
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    folder: DataFolder,
+    place: PlaceArgs,
     /// The file to write; `-` is the terminal (not for the log)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -55,21 +57,27 @@ pub(super) struct Args {
     until: Option<String>,
 }
 
-/// Make a data folder of an exported log
+/// Make a data folder, or a topic, of an exported log
 #[derive(clap::Args)]
 pub(super) struct ImportArgs {
     #[command(flatten)]
     folder: DataFolder,
+    #[command(flatten)]
+    topic: TopicArgs,
+    /// Let the topic have one replica: for trying, where nothing depends on it
+    #[arg(long)]
+    dev: bool,
     /// The exported file
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
-    let data = &args.folder.data;
+pub(super) async fn run(args: &Args) -> Result<()> {
     let format = if args.jsonl { Format::Jsonl } else { args.format };
     let until = args.until.as_deref().map(str::parse::<Until>).transpose();
     let until = until.map_err(|error| Misused(format!("--until: {error}")))?;
-    let log = source::open(data).map_err(|error| misused(data, error))?;
+    let place = args.place.find().await?;
+    let log = place.open()?;
+    let keys = place.beside(KEYS);
     if until.is_some() && matches!(format, Format::Log | Format::Jsonl) {
         return Err(Misused("--until goes with facts; a log is exported whole".to_owned()).into());
     }
@@ -77,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if format == Format::Log {
             return Err(Misused("the log is not for a terminal: name a file".to_owned()).into());
         }
-        return match write(&*log, format, until.as_ref(), data, std::io::stdout().lock()) {
+        return match write(&*log, format, until.as_ref(), &keys, std::io::stdout().lock()) {
             // A reader that went away, such as `head`, has what it wanted.
             Err(error)
                 if error
@@ -94,7 +102,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     name.push(".part");
     let part = args.out.with_file_name(name);
     let made = File::create(&part).map_err(|error| Misused(format!("{}: {error}", part.display())))?;
-    let written = write(&*log, format, until.as_ref(), data, BufWriter::new(&made)).and_then(|()| Ok(made.sync_all()?));
+    let written =
+        write(&*log, format, until.as_ref(), &keys, BufWriter::new(&made)).and_then(|()| Ok(made.sync_all()?));
     if let Err(error) = written {
         std::fs::remove_file(&part).ok();
         return Err(error);
@@ -103,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, data: &Path, mut out: impl Write) -> Result<()> {
+fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, keys: &Path, mut out: impl Write) -> Result<()> {
     match format {
         Format::Log => {
             let bar = ProgressBar::new(0);
@@ -137,8 +146,8 @@ fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, data: &Path
             }
         }
         Format::FactsCsv | Format::FactsFtm => {
-            let keys = Keys::in_folder(&data.join(KEYS)).map_err(|error| Wrong(error.to_string()))?;
-            let replayed = replay(log, until, &keys, |_| ControlFlow::Continue(()))?;
+            let keys = Keys::in_folder(keys).map_err(|error| Wrong(error.to_string()))?;
+            let replayed = replay(log, until, &keys, |_| ControlFlow::Continue(())).map_err(no_moment)?;
             if let Some(finding) = replayed.findings.first() {
                 return Err(Wrong(format!("the log is not in order; see `mirano verify`: {finding}")).into());
             }
@@ -155,15 +164,24 @@ fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, data: &Path
 
 pub(super) async fn run_import(args: &ImportArgs) -> Result<()> {
     let bar = ProgressBar::new(0);
-    let done = import(&args.file, &args.folder.data, |done, all| {
+    let progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    })
-    .await;
+    };
+    let topic = args.topic.settings()?;
+    let done = match topic.clone() {
+        None => import(&args.file, &args.folder.data, progress).await,
+        Some(settings) => {
+            let mirror = tempfile::Builder::new().prefix("mirano-topic-").tempdir()?;
+            let settings = Settings { dev: args.dev, ..settings };
+            import_into_topic(&args.file, mirror.path(), settings, progress).await
+        }
+    };
     bar.finish_and_clear();
     let heads = done.map_err(|error| -> anyhow::Error {
         let words = format!("nothing was imported: {error}");
         match error {
+            ImportError::Topic(error) if error.misused() => Misused(words).into(),
             ImportError::Occupied(_)
             | ImportError::File(
                 file::FileError::Foreign(_) | file::FileError::Newer { .. } | file::FileError::Io { .. },
@@ -173,6 +191,10 @@ pub(super) async fn run_import(args: &ImportArgs) -> Result<()> {
     })?;
     for head in heads {
         println!("partition {}: {} commits, head {}", head.partition, head.next_seq, head.hash);
+    }
+    if let Some(topic) = topic {
+        println!("imported into the topic {}; evidence and keys are not in it", topic.topic);
+        return Ok(());
     }
     println!("imported into {}; copy evidence/ and keys/ beside it, then `mirano rebuild`", args.folder.data.display());
     Ok(())

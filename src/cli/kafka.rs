@@ -1,7 +1,7 @@
 //! The flags and the file that say how to reach Apache Kafka.
 
-use super::Misused;
-use crate::sequencer::kafka::Settings;
+use super::{Misused, Wrong};
+use crate::sequencer::kafka::{OpenError, Settings};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,23 +31,53 @@ impl KafkaArgs {
             return Err(Misused("--log kafka needs --brokers HOST:PORT,…".to_owned()).into());
         };
         let beside = config.map(|folder| folder.join("kafka.toml")).filter(|file| file.exists());
-        let properties = match self.kafka_config.clone().or(beside) {
-            Some(file) => {
-                let text =
-                    std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
-                let read = properties(&text, &|name| std::env::var(name).ok());
-                read.map_err(|why| Misused(format!("{}: {why}", file.display())))?
-            }
-            None => BTreeMap::new(),
-        };
+        let properties = properties_of(self.kafka_config.clone().or(beside))?;
         let mut settings = Settings::new(brokers, &self.topic);
         settings.node = node.to_owned();
         settings.partitions = partitions;
         settings.dev = self.dev;
         settings.properties = properties;
-        settings.check().map_err(|error| Misused(error.to_string()))?;
+        settings.check().map_err(wrong)?;
         Ok(settings)
     }
+}
+
+/// A topic of Apache Kafka instead of a data folder, for a command that reads or writes a whole log.
+#[derive(clap::Args, Clone)]
+#[command(next_help_heading = "A log on Apache Kafka instead of the data folder's")]
+pub(super) struct TopicArgs {
+    /// Addresses of brokers, separated by commas. A topic is first read into the folder for temporary files (TMPDIR)
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// The topic that holds the log
+    #[arg(long, default_value = "mirano", env = "MIRANO_KAFKA_TOPIC")]
+    topic: String,
+    /// A TOML file with a table [kafka] of librdkafka's properties, such as TLS and SASL
+    #[arg(long, value_name = "FILE", env = "MIRANO_KAFKA_CONFIG")]
+    kafka_config: Option<PathBuf>,
+}
+
+impl TopicArgs {
+    /// The settings; none where no brokers are named.
+    pub(super) fn settings(&self) -> Result<Option<Settings>> {
+        let Some(brokers) = self.brokers.clone() else { return Ok(None) };
+        let mut settings = Settings::new(brokers, &self.topic);
+        settings.properties = properties_of(self.kafka_config.clone())?;
+        settings.check().map_err(wrong)?;
+        Ok(Some(settings))
+    }
+}
+
+/// An error of the log on Kafka, as wrong use or as something that is wrong.
+pub(super) fn wrong(error: OpenError) -> anyhow::Error {
+    if error.misused() { Misused(error.to_string()).into() } else { Wrong(error.to_string()).into() }
+}
+
+fn properties_of(file: Option<PathBuf>) -> Result<BTreeMap<String, String>> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
+    let read = properties(&text, &|name| std::env::var(name).ok());
+    Ok(read.map_err(|why| Misused(format!("{}: {why}", file.display())))?)
 }
 
 /// Reads the properties of a file. A value is a text, a number or a truth, or `{ env = "NAME" }` for what comes from the

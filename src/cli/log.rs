@@ -1,9 +1,8 @@
 //! `mirano log`: the commits of a log, read from its files.
 
-use super::verify::misused;
-use super::{DataFolder, Misused};
+use super::Misused;
+use super::place::PlaceArgs;
 use crate::audit::json::{readable, stream};
-use crate::audit::source;
 use crate::sequencer::{Committed, Record, kafka};
 use anyhow::{Context, Result};
 use mirano_schemas::codec::CommitBody;
@@ -15,7 +14,7 @@ use std::io::Write;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    folder: DataFolder,
+    place: PlaceArgs,
     /// From this position on (`partition:seq`)
     #[arg(long, default_value = "0:0")]
     from: String,
@@ -30,9 +29,10 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) async fn run(args: &Args) -> Result<()> {
     let from: Position = args.from.parse().map_err(|error| Misused(format!("--from: {error}")))?;
-    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
+    let place = args.place.find().await?;
+    let log = place.open()?;
     if from.partition >= log.partitions() {
         return Err(Misused(format!("this log has {} partitions", log.partitions())).into());
     }

@@ -25,6 +25,7 @@ mod export;
 mod kafka;
 mod log;
 mod mcp;
+mod place;
 mod policy;
 mod rebuild;
 mod replay;
@@ -211,12 +212,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(*args).await,
         Command::Check(args) => check::run(args).await,
         Command::Explain(args) => explain::run(args).await,
-        Command::Log(args) => log::run(&args),
+        Command::Log(args) => log::run(&args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::VerifyProof(args) => verify_proof::run(&args),
-        Command::Prove(args) => replay::prove(&args),
-        Command::Replay(args) => replay::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Prove(args) => replay::prove(&args).await,
+        Command::Replay(args) => replay::run(&args).await,
+        Command::Export(args) => export::run(&args).await,
         Command::Import(args) => export::run_import(&args).await,
         Command::Diff(args) => diff::run(args).await,
         Command::Rebuild(args) => rebuild::run(&args),

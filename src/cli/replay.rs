@@ -1,13 +1,13 @@
 //! `mirano replay`: the state of a log at a moment, folded from its commits, verifying on the way.
 
 use super::log::time;
-use super::verify::misused;
-use super::{DataFolder, Misused, Wrong};
+use super::place::PlaceArgs;
+use super::{Misused, Wrong};
 use crate::audit::heads::CommitTrees;
 use crate::audit::replay::{Replayed, replay};
 use crate::audit::until::Until;
 use crate::audit::verify::Keys;
-use crate::audit::{proofs, quote, rows, source, text::ProofText};
+use crate::audit::{proofs, quote, rows, text::ProofText};
 use crate::node::KEYS;
 use crate::sequencer::Sequencer;
 use anyhow::{Context, Result};
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    folder: DataFolder,
+    place: PlaceArgs,
     /// A time, a position (`partition:seq`), or a cut; everything when left out
     #[arg(long)]
     until: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct Args {
 )]
 pub(super) struct ProveArgs {
     #[command(flatten)]
-    folder: DataFolder,
+    place: PlaceArgs,
     /// The snapshot: of a job, or of the whole base
     #[arg(long, value_name = "ID")]
     snapshot: String,
@@ -70,7 +70,7 @@ pub(super) struct ProveArgs {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) async fn run(args: &Args) -> Result<()> {
     let until = args.until.as_deref().map(str::parse::<Until>).transpose();
     let until = until.map_err(|error| Misused(format!("--until: {error}")))?;
     if let Some(stream) = &args.stream
@@ -78,10 +78,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     {
         return Err(Misused(format!("--stream: {stream:?} is not `job/<id>`, `source/<id>` or `policy`")).into());
     }
-    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
-    let quoted = quote::quote(&*log, until.as_ref()).map_err(|error| Wrong(error.to_string()))?;
+    let place = args.place.find().await?;
+    let log = place.open()?;
+    let quoted = quote::quote(&*log, until.as_ref()).map_err(super::place::no_moment)?;
     eprintln!("{} commits, about {}, up to {}", quoted.commits, HumanBytes(quoted.bytes), quoted.until.join(","));
-    let replayed = folded(args.folder.data.join(KEYS), &*log, until.as_ref())?;
+    let replayed = folded(place.beside(KEYS), &*log, until.as_ref())?;
     if let Some(path) = &args.out {
         let file = std::fs::File::create(path).map_err(|error| Misused(format!("{}: {error}", path.display())))?;
         print(&replayed, args.stream.as_deref(), BufWriter::new(file)).with_context(|| path.display().to_string())?;
@@ -110,7 +111,7 @@ fn folded(keys: PathBuf, log: &dyn Sequencer, until: Option<&Until>) -> Result<R
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
-    Ok(replayed.map_err(|error| Wrong(error.to_string()))?)
+    replayed.map_err(super::place::no_moment)
 }
 
 fn print(replayed: &Replayed, stream: Option<&str>, mut out: impl Write) -> std::io::Result<()> {
@@ -142,11 +143,12 @@ fn tell(replayed: &Replayed) {
     println!("digest {}", HEXLOWER.encode(&replayed.store.digest()));
 }
 
-pub(super) fn prove(args: &ProveArgs) -> Result<()> {
+pub(super) async fn prove(args: &ProveArgs) -> Result<()> {
     let snapshot: SnapshotId = args.snapshot.parse().map_err(|error| Misused(format!("--snapshot: {error}")))?;
     let fact: FactId = args.fact.parse().map_err(|error| Misused(format!("--fact: {error}")))?;
-    let log = source::open(&args.folder.data).map_err(|error| misused(&args.folder.data, error))?;
-    let replayed = folded(args.folder.data.join(KEYS), &*log, None)?;
+    let place = args.place.find().await?;
+    let log = place.open()?;
+    let replayed = folded(place.beside(KEYS), &*log, None)?;
     let store = &replayed.store;
     let (made, position) = match store.row::<SnapshotRow>(snapshot.as_bytes())? {
         Some(row) => (proofs::fact(store, &row, fact), row.position),

@@ -1,7 +1,8 @@
 //! `mirano verify`: everything that can be recomputed from a log is, and what does not fit is named.
 
 use super::log::time;
-use super::{DataFolder, Misused, Wrong};
+use super::place::PlaceArgs;
+use super::{Misused, Wrong};
 use crate::audit::source::SourceError;
 use crate::audit::verify::{Checkpoint, Options, Progress, Report, html, run as verify};
 use crate::audit::{quote, source};
@@ -10,6 +11,7 @@ use crate::work::evidence::EvidenceStore;
 use anyhow::Result;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use mirano_replay::proof::Anchor;
+use mirano_replay::verify::{Finding, Kind};
 use mirano_schemas::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use std::time::Duration;
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    folder: DataFolder,
+    place: PlaceArgs,
     /// Where evidence is, if not in the data folder: a folder or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     evidence: Option<String>,
@@ -57,10 +59,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let log = args.folder.data.clone();
     let heads = args.heads.iter().map(|head| head.parse::<Anchor>()).collect::<Result<Vec<_>, _>>();
     let heads = heads.map_err(|error| Misused(format!("--head: {error}")))?;
-    let quoted = source::open(&log).ok().and_then(|log| quote::quote(&*log, None).ok());
+    let place = args.place.find().await?;
+    let log = &place.log;
+    let quoted = source::open(log).ok().and_then(|log| quote::quote(&*log, None).ok());
     if let Some(quoted) = &quoted {
         let bar = |n| HumanCount(n).to_string();
         eprintln!(
@@ -80,7 +83,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         (_, true) => None,
         (Some(place), _) => Some(EvidenceStore::open(place).map_err(|error| Misused(error.to_string()))?),
         // An evidence folder that is not there is made by opening it: not here.
-        (None, _) => Some(log.join(EVIDENCE))
+        (None, _) => Some(place.beside(EVIDENCE))
             .filter(|folder| folder.is_dir())
             .map(|folder| EvidenceStore::open_folder(&folder).map_err(|error| Misused(error.to_string())))
             .transpose()?,
@@ -90,12 +93,13 @@ pub(super) async fn run(args: Args) -> Result<()> {
         None => None,
     };
     let options = Options {
-        log: &log,
+        log,
         evidence,
-        views: Some(log.join(VIEWS)).filter(|_| !args.no_views),
-        keys: Some(log.join(KEYS)),
+        views: Some(place.beside(VIEWS)).filter(|_| !args.no_views),
+        keys: Some(place.beside(KEYS)),
         heads,
         resume,
+        found: place.stopped.iter().map(|stopped| Finding::at(Kind::Topic, stopped.at, &*stopped.why)).collect(),
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
     };
     let progress = Arc::new(Progress::default());
@@ -110,7 +114,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     })
     .await;
     shown.abort();
-    let report = report.map_err(|error| misused(&log, error))?;
+    let report = report.map_err(|error| misused(log, error))?;
     if let Some(path) = &args.html {
         let now = time(Timestamp(chrono::Utc::now().timestamp_millis()));
         std::fs::write(path, html(&report, &now)).map_err(|error| Misused(format!("{}: {error}", path.display())))?;

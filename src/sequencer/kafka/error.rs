@@ -3,9 +3,10 @@
 use super::super::embedded;
 use super::ear::Ear;
 use super::settings::Settings;
-use mirano_schemas::LogId;
+use mirano_schemas::{LogId, Position};
 use rdkafka::error::KafkaError;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why the log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,24 @@ pub enum OpenError {
         "the beginning of the topic {0} is gone, and this node has not read it: start from a checkpoint or from a copy of another node's data folder"
     )]
     Trimmed(String),
+    /// The topic holds no log, and whoever only reads makes none.
+    #[error("the topic {topic} holds no log: {why}")]
+    NoLog {
+        /// Which.
+        topic: String,
+        /// How that shows.
+        why: &'static str,
+    },
+    /// A partition of the topic can't be followed to its end.
+    #[error("the topic {topic} can't be read beyond {at}: {why}")]
+    Stopped {
+        /// The topic.
+        topic: String,
+        /// The next commit of a partition that would count.
+        at: Position,
+        /// The problem, by its name.
+        why: Arc<str>,
+    },
     /// The data folder is another log's.
     #[error(
         "{folder} holds the log {have}, and the topic {topic} holds {want}: name another --data folder or the right topic"
@@ -90,6 +109,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether a person named or set something wrongly; else something is wrong with the topic, the brokers or the disk.
+    pub fn misused(&self) -> bool {
+        matches!(self, Self::Settings(_) | Self::NoLog { .. } | Self::OtherLog { .. })
+    }
+
     /// The cluster did not answer: with the best reason that was heard.
     pub fn unreachable(settings: &Settings, ear: &Ear, error: &KafkaError) -> Self {
         let brokers = settings.brokers.clone();

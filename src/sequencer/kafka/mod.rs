@@ -23,6 +23,7 @@ mod settings;
 mod tests;
 mod topic;
 mod voids;
+pub mod whole;
 
 pub use error::{OpenError, Problem};
 pub use folder::{MirrorFolder, open_read_only};

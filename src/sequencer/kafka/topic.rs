@@ -66,7 +66,7 @@ pub async fn ensure(settings: &Settings, ear: &Ear) -> Result<Topic, OpenError> 
 }
 
 /// What the brokers say of the topic; none when they know none of this name.
-async fn look(settings: &Settings, ear: &Ear) -> Result<Option<Topic>, OpenError> {
+pub async fn look(settings: &Settings, ear: &Ear) -> Result<Option<Topic>, OpenError> {
     let (settings, ear) = (settings.clone(), ear.clone());
     let looked = tokio::task::spawn_blocking(move || {
         // A consumer never makes a topic by asking for it.
