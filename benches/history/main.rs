@@ -19,6 +19,10 @@ use mirano_schemas::canonical::fact_id;
 use mirano_schemas::*;
 use std::time::{Duration, Instant};
 
+/// The one of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let folder = match std::env::var_os("MIRANO_BENCH_DIR") {
         Some(folder) => tempfile::tempdir_in(folder)?,
