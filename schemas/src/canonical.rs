@@ -15,7 +15,10 @@
 //! in keyed mode under a key that only that person's secret gives, so that a guess can't be confirmed.
 
 use crate::{Attrs, Fact, FactId, Match, Value};
-use unicode_normalization::UnicodeNormalization;
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// The version of the canonical form that is written.
 pub const CANONICAL_VERSION: u8 = 1;
@@ -37,7 +40,8 @@ pub fn canonical(fact: &Fact) -> Vec<u8> {
 
 /// The id of a fact that is about no person.
 pub fn fact_id(fact: &Fact) -> FactId {
-    let mut hasher = blake3::Hasher::new_derive_key("mirano 2026 fact v1");
+    static CONTEXT: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("mirano 2026 fact v1"));
+    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
     hasher.update(&canonical(fact));
     FactId(*hasher.finalize().as_bytes())
 }
@@ -52,14 +56,22 @@ fn count(out: &mut Vec<u8>, n: usize) {
     out.extend_from_slice(&n.to_le_bytes());
 }
 
+/// Text in Unicode NFC; most is so already, and is not copied.
+pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.nfc().collect()),
+    }
+}
+
 fn string(out: &mut Vec<u8>, text: &str) {
-    let nfc: String = text.nfc().collect();
+    let nfc = nfc(text);
     count(out, nfc.len());
     out.extend_from_slice(nfc.as_bytes());
 }
 
 fn map(out: &mut Vec<u8>, attrs: &Attrs) {
-    let mut entries: Vec<(String, &Value)> = attrs.iter().map(|(name, value)| (name.nfc().collect(), value)).collect();
+    let mut entries: Vec<(Cow<'_, str>, &Value)> = attrs.iter().map(|(name, value)| (nfc(name), value)).collect();
     entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
     count(out, entries.len());
     for (name, value) in entries {

@@ -27,8 +27,7 @@ pub enum Value {
 impl Value {
     /// Text, brought to NFC.
     pub fn text(text: &str) -> Self {
-        use unicode_normalization::UnicodeNormalization;
-        Self::Text(text.nfc().collect())
+        Self::Text(crate::canonical::nfc(text).into_owned())
     }
 
     /// A decimal in canonical form, or `None` when `text` is not `-?digits(.digits)?`.
