@@ -19,6 +19,8 @@ const FORM: u32 = 3;
 pub struct Views {
     db: DB,
     path: PathBuf,
+    /// Made once: every read of a row takes them.
+    reading: ReadOptions,
     since_flush: AtomicU64,
     /// Behind the database: it goes after it is closed.
     #[expect(dead_code, reason = "kept for what happens when it is dropped")]
@@ -56,7 +58,8 @@ impl Views {
         table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
         options.set_block_based_table_factory(&table);
         let db = DB::open(&options, path).map_err(storage)?;
-        let views = Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: None };
+        let reading = ReadOptions::default();
+        let views = Self { db, path: path.to_owned(), reading, since_flush: AtomicU64::new(0), aside: None };
         let fresh = views.keys(Table::Anchor, &[], &[], 1)?.is_empty();
         if fresh {
             let mut options = WriteOptions::default();
@@ -90,7 +93,8 @@ impl Views {
         once.set_db_log_dir(&aside);
         drop(DB::open_for_read_only(&once, path, false).map_err(storage)?);
         let db = DB::open_as_secondary(&options, path, aside.path()).map_err(storage)?;
-        Ok(Self { db, path: path.to_owned(), since_flush: AtomicU64::new(0), aside: Some(aside) })
+        let reading = ReadOptions::default();
+        Ok(Self { db, path: path.to_owned(), reading, since_flush: AtomicU64::new(0), aside: Some(aside) })
     }
 
     /// Deletes the views; a rebuild follows.
@@ -160,11 +164,11 @@ impl Views {
 
 impl Read for Views {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.db.get(place(table, key)).map_err(storage)
+        self.db.get_opt(place(table, key), &self.reading).map_err(storage)
     }
 
     fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        if let Some(row) = self.db.get_pinned(place(table, key)).map_err(storage)? {
+        if let Some(row) = self.db.get_pinned_opt(place(table, key), &self.reading).map_err(storage)? {
             take(&row);
         }
         Ok(())
