@@ -20,6 +20,8 @@ mod mcp;
 mod rest;
 #[path = "http/watches.rs"]
 mod watches;
+#[path = "http/whole_base.rs"]
+mod whole_base;
 #[path = "http/worker.rs"]
 mod worker;
 #[path = "http/world.rs"]

@@ -6,14 +6,14 @@ use crate::sequencer::{Committed, Sequencer};
 use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::store::MemoryStore;
-use mirano_replay::verify::{Finding, Kind, Looked, PartitionAudit, Persons, Trust, facts};
+use mirano_replay::verify::{Finding, Kind, Looked, PartitionAudit, Persons, RootCheck, Trust, facts};
 use mirano_schemas::codec::{CommitBody, DecodeError};
 use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -197,6 +197,9 @@ fn one(
     std::thread::scope(|scope| {
         let (send, batches) = sync_channel(1);
         scope.spawn(move || read(log, partition, end, persons, workers, &send));
+        let (roots, unchecked) = channel::<Vec<RootCheck>>();
+        let checker =
+            scope.spawn(move || unchecked.into_iter().flatten().filter_map(|root| root.check()).collect::<Vec<_>>());
         for batch in batches {
             let before = (part.findings.len() + audit.findings().len()) as u64;
             let mut step = Step::default();
@@ -212,11 +215,15 @@ fn one(
                     }
                 }
             }
+            // It ends only when nothing more is sent.
+            let _ = roots.send(audit.take_roots());
             step.findings = (part.findings.len() + audit.findings().len()) as u64 - before;
             if !(tell(step) && go_on) {
                 break;
             }
         }
+        drop(roots);
+        part.findings.extend(checker.join().unwrap_or_else(|panic| resume_unwind(panic)));
     });
     part.findings.extend(audit.findings().iter().cloned());
     part

@@ -23,6 +23,7 @@ pub const POLICY: &str = include_str!("policy.json");
 pub const KEY_A: &str = "key-of-a";
 pub const KEY_B: &str = "key-of-b";
 pub const KEY_ADMIN: &str = "key-of-admin";
+pub const KEY_AUDITOR: &str = "key-of-auditor";
 pub const KEY_WORKER: &str = "key-of-worker";
 pub const START: i64 = 1_800_000_000_000;
 pub const ADDRESS: &str = "г Москва, ул Тверская, д 7, кв 12";
@@ -139,6 +140,7 @@ impl World {
             key("a", KEY_A, "tenant-a", r#"["user"]"#),
             key("b", KEY_B, "tenant-b", r#"["user"]"#),
             key("worker", KEY_WORKER, "tenant-a", r#"["worker"]"#),
+            key("auditor", KEY_AUDITOR, "tenant-a", r#"["auditor"]"#),
             key("admin", KEY_ADMIN, "tenant-a", r#"["user", "auditor", "operator"]"#),
         ];
         let auth = Auth::from_toml(&keys.concat()).expect("keys");

@@ -17,7 +17,7 @@ mod worlds;
 
 pub use across::{Across, Heads, Totals};
 pub use finding::{Finding, Kind};
-pub use partition::{Collected, EvidenceUse, PartitionAudit, Trust};
+pub use partition::{Collected, EvidenceUse, PartitionAudit, RootCheck, Trust};
 
 use mirano_schemas::canonical::fact_id;
 use mirano_schemas::codec::CommitBody;

@@ -107,6 +107,26 @@ pub struct PartitionAudit {
     chunks: BTreeMap<LeaseToken, Chunks>,
     receipts: BTreeMap<ReceiptId, Kept>,
     tasks: BTreeMap<TaskId, Option<Subject>>,
+    roots: Vec<RootCheck>,
+}
+
+/// An observation's root that is to be recomputed: most of the work, and any thread can do it.
+#[derive(Debug, Clone)]
+pub struct RootCheck {
+    at: Position,
+    observation: ObservationId,
+    told: Root,
+    facts: Arc<[FactId]>,
+}
+
+impl RootCheck {
+    /// Recomputes it; what was found if it is another.
+    pub fn check(&self) -> Option<Finding> {
+        let root = tree::root(self.facts.iter().map(|id| id.0));
+        let Self { at, observation, told, .. } = self;
+        let detail = || format!("{observation} has the root {told}; its facts give {root}");
+        (root != *told).then(|| Finding::at(Kind::ObservationRoot, *at, detail()))
+    }
 }
 
 impl Default for PartitionAudit {
@@ -130,7 +150,13 @@ impl PartitionAudit {
             chunks: BTreeMap::new(),
             receipts: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            roots: Vec::new(),
         }
+    }
+
+    /// Roots that are not recomputed yet. Whoever takes them checks them.
+    pub fn take_roots(&mut self) -> Vec<RootCheck> {
+        std::mem::take(&mut self.roots)
     }
 
     /// Findings so far.
@@ -138,8 +164,10 @@ impl PartitionAudit {
         &self.out.findings
     }
 
-    /// What all commits came to.
-    pub fn finish(self) -> Collected {
+    /// What all commits came to; roots that nobody took are checked now.
+    pub fn finish(mut self) -> Collected {
+        let found = self.roots.iter().filter_map(RootCheck::check);
+        self.out.findings.extend(found);
         self.out
     }
 
@@ -277,18 +305,13 @@ impl PartitionAudit {
             self.find(Kind::ObservationCounts, at, detail);
         }
         let same = before.as_ref().is_some_and(|shown| Arc::ptr_eq(&shown.facts, &facts));
-        let root = match (&before, trust) {
-            (Some(shown), _) if same => shown.root,
-            (_, Trust::EarlierRun) => event.facts_root,
-            _ => tree::root(facts.iter().map(|id| id.0)),
-        };
-        if root != event.facts_root {
-            let told = event.facts_root;
-            self.find(
-                Kind::ObservationRoot,
-                at,
-                format!("{} has the root {told}; its facts give {root}", event.observation),
-            );
+        match (&before, trust) {
+            (Some(shown), _) if same && shown.root == event.facts_root => {}
+            (_, Trust::EarlierRun) => {}
+            _ => {
+                let (observation, told) = (event.observation, event.facts_root);
+                self.roots.push(RootCheck { at, observation, told, facts: facts.clone() });
+            }
         }
         self.out.bases.entry(at.partition).or_default().answered(at.seq, event.query, event.facts_root);
         self.out.sets.note(event.facts_root, &facts, before.as_ref().map(|shown| shown.root), &added, &gone);

@@ -11,7 +11,7 @@ use crate::sequencer::{Committed, ReadError, Sequencer};
 use mirano_replay::apply;
 use mirano_replay::proof::{Anchor, BLOCK, Subtrees, block_root, leaf};
 use mirano_replay::store::MemoryStore;
-use mirano_replay::verify::{Collected, Finding, Kind, Looked, PartitionAudit, Trust, facts};
+use mirano_replay::verify::{Collected, Finding, Kind, Looked, PartitionAudit, RootCheck, Trust, facts};
 use mirano_schemas::codec::{CommitBody, DecodeError};
 use mirano_schemas::envelope::Head;
 use mirano_schemas::{LogId, Position};
@@ -205,6 +205,18 @@ impl<'a> Follow<'a> {
         for (commit, body) in commits.iter().zip(bodies) {
             self.commit(commit, body);
         }
+        let roots = self.audit.take_roots();
+        let check = |part: &[RootCheck]| part.iter().filter_map(RootCheck::check).collect::<Vec<_>>();
+        let each = roots.len().div_ceil(self.threads).max(1);
+        self.findings.extend(if roots.len() < 2 || self.threads == 1 {
+            check(&roots)
+        } else {
+            std::thread::scope(|scope| {
+                let check = &check;
+                let workers: Vec<_> = roots.chunks(each).map(|part| scope.spawn(move || check(part))).collect();
+                workers.into_iter().flat_map(joined).collect()
+            })
+        });
         let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.stopped && !self.other_log {
             stands.0.insert(self.partition, self.head);
