@@ -1,7 +1,7 @@
 //! A source answered: what is new, what is gone, and what the query shows now.
 
 use super::fail::attempt_failed;
-use super::{held, source_row};
+use super::{holds, source_row};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
@@ -25,7 +25,7 @@ pub fn complete(decision: &mut Decision<'_>, command: &Complete) -> Result<Reply
     }
     let source = source_row(decision, &command.source)?;
     let task = decision.task(command.task)?.ok_or(Rejection::LeaseLost)?;
-    if held(&source, command.lease).is_err() && !bugs::on(Bug::LateAnswerAccepted) {
+    if !holds(&source, command.lease, command.task) && !bugs::on(Bug::LateAnswerAccepted) {
         return repeat(&task, command.lease);
     }
     let query: QueryRow = decision

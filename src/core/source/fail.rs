@@ -5,7 +5,7 @@
 //! be kept) says nothing about the source: such an attempt is made again, up to [`MOST_LOST`] times, so that a task which
 //! kills its worker each time ends all the same.
 
-use super::{held, source_row, spec};
+use super::{holds, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
@@ -47,7 +47,7 @@ pub fn fail(decision: &mut Decision<'_>, command: &FailAttempt) -> Result<Reply,
     }
     let row = source_row(decision, &command.source)?;
     let task = decision.task(command.task)?.ok_or(Rejection::LeaseLost)?;
-    if held(&row, command.lease).is_err() {
+    if !holds(&row, command.lease, command.task) {
         return repeat(&task, command);
     }
     let retry_at = attempt_failed(decision, &task, command)?;

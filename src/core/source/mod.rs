@@ -20,7 +20,7 @@ use super::decision::{DecideError, Decision};
 use super::policy::SourceSpec;
 use mirano_replay::rows::{LeaseRow, SourceRow};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::LeaseToken;
+use mirano_schemas::{LeaseToken, TaskId};
 
 /// What remains between the end of a request and the loss of its lease, for parsing and telling.
 pub const LEASE_GRACE_MS: u64 = 10_000;
@@ -35,4 +35,9 @@ fn spec<'a>(decision: &Decision<'a>, source: &str) -> Result<&'a SourceSpec, Rej
 
 fn held(row: &SourceRow, lease: LeaseToken) -> Result<&LeaseRow, Rejection> {
     row.leases.get(&lease).ok_or(Rejection::LeaseLost)
+}
+
+/// Whether the lease is held, and for this very task: a worker that has several may mix up their tokens.
+fn holds(row: &SourceRow, lease: LeaseToken, task: TaskId) -> bool {
+    held(row, lease).is_ok_and(|held| held.task == task)
 }

@@ -287,6 +287,26 @@ fn late_and_repeated_answers_change_nothing() {
 }
 
 #[test]
+fn the_lease_of_another_task_answers_nothing() {
+    let mut world = World::new();
+    let job = world.create(1);
+    let task = world.lease("cadastre").expect("queued");
+    let second = fact("cadastre", "cadastre.developer", "property:bb", ("inn", "7736050003"), &[]);
+    world.answer(&task, vec![developer(), second]).expect("answers");
+    let one = world.lease("courts").expect("one of two");
+    let other = world.lease("courts").expect("the other one");
+    let mixed = LeasedTask { lease: other.lease, ..one.clone() };
+    let before = world.store.digest();
+    assert_eq!(world.answer(&mixed, Vec::new()), Err(Rejection::LeaseLost.into()));
+    assert_eq!(world.fail(&mixed), Err(Rejection::LeaseLost.into()));
+    assert_eq!(world.store.digest(), before);
+    for task in [one, other] {
+        world.answer(&task, Vec::new()).expect("its own lease is held still");
+    }
+    assert!(world.job(job).is_final, "neither is stuck");
+}
+
+#[test]
 fn an_expired_lease_is_taken_back_and_the_late_worker_refused() {
     let mut world = World::new();
     world.create(1);
