@@ -9,6 +9,7 @@ use crate::history::schedule;
 use crate::http;
 use crate::mcp;
 use crate::node::{Node, NodeOptions};
+use crate::sequencer::embedded::EmbeddedLog;
 use crate::sequencer::kafka::KafkaLog;
 use crate::sources::config::{self, LoadedConfig};
 use crate::ui;
@@ -37,9 +38,9 @@ pub(super) struct Args {
     log: String,
     #[command(flatten)]
     kafka: kafka::KafkaArgs,
-    /// Partitions of a new log
-    #[arg(long, default_value_t = 1)]
-    partitions: u32,
+    /// Partitions of a new log, 1 if not given; a log that there is keeps its number
+    #[arg(long)]
+    partitions: Option<u32>,
     /// What this node is called; on Kafka no two running nodes may have one name
     #[arg(long, default_value = "local")]
     node: String,
@@ -96,15 +97,16 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let (loaded, demo) = configuration(&args).await?;
     // Taken before anything is opened: a port in use is told at once, and nothing is left half started.
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
+    let partitions = partitions(args.partitions, &args.folder.data)?;
     let options = NodeOptions {
         data: args.folder.data.clone(),
-        partitions: args.partitions,
+        partitions,
         evidence: args.evidence.clone(),
         name: args.node.clone(),
     };
     let node = match args.log.as_str() {
         "kafka" => {
-            let settings = args.kafka.settings(args.config.as_deref(), &args.node, args.partitions)?;
+            let settings = args.kafka.settings(args.config.as_deref(), &args.node, partitions)?;
             let log = KafkaLog::open(&options.data, settings).await.context("the log can't be opened")?;
             Node::open_on(options, Arc::new(SystemClock), Arc::new(log)).await?
         }
@@ -148,6 +150,14 @@ pub(super) async fn run(args: Args) -> Result<()> {
         seals.abort();
     }
     node.flush()
+}
+
+/// The number asked for; else what the log in the folder has; else one.
+fn partitions(asked: Option<u32>, data: &Path) -> Result<u32> {
+    match asked {
+        Some(asked) => Ok(asked),
+        None => Ok(EmbeddedLog::partitions_in(data).context("the log can't be opened")?.unwrap_or(1)),
+    }
 }
 
 /// Addresses of the demo that are worth a look.
@@ -238,5 +248,24 @@ pub(super) async fn stop_signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sequencer::embedded::Options;
+
+    #[test]
+    fn a_log_that_there_is_keeps_its_number_of_partitions() {
+        let folder = tempfile::tempdir().expect("temp");
+        let data = folder.path().join("data");
+        assert_eq!(partitions(None, &data).expect("no log yet"), 1);
+        let made = EmbeddedLog::open(&data, Options { partitions: 4, ..Options::default() }).expect("made");
+        drop(made);
+        let found = partitions(None, &data).expect("readable");
+        assert_eq!(found, 4);
+        EmbeddedLog::open(&data, Options { partitions: found, ..Options::default() }).expect("opens again");
+        assert_eq!(partitions(Some(2), &data).expect("as asked"), 2, "which opening then refuses");
     }
 }

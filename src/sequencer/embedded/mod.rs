@@ -109,6 +109,11 @@ impl EmbeddedLog {
         Self::open_all(Some((disk, options, lock)), folder, format)
     }
 
+    /// How many partitions the log in `folder` has; none: there is no log yet.
+    pub fn partitions_in(folder: &Path) -> Result<Option<u32>, OpenError> {
+        Ok(Format::read(folder)?.map(|format| format.partitions))
+    }
+
     /// Opens an existing log for reading what it holds now, without a lock and without changing anything: a copied
     /// folder, or one that a server is writing to.
     pub fn open_read_only(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
