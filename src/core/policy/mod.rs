@@ -6,6 +6,7 @@ mod compiled;
 pub mod digest;
 pub mod duration;
 mod hours;
+mod sample;
 pub mod spec;
 pub mod template;
 pub mod validate;
@@ -16,3 +17,6 @@ pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
 pub use spec::*;
+
+/// How many needs one entry of a profile may discover when it does not say.
+pub const DEFAULT_MAX: u32 = 20;

@@ -65,6 +65,18 @@ pub fn render(text: &str, context: &impl Serialize) -> Result<String, TemplateEr
     templates.render("text", context)
 }
 
+/// Whether a text can be filled in at all: filters that there are, with arguments that they take. `context` has a value for
+/// every name; what a value of another form would lack is no error of the text.
+pub fn check(text: &str, context: &impl Serialize) -> Result<(), TemplateError> {
+    let mut templates = Templates::default();
+    templates.add("text", text)?;
+    let filled = templates.environment.get_template("text").and_then(|text| text.render(Value::from_serialize(context)));
+    match filled {
+        Err(error) if error.kind() != minijinja::ErrorKind::UndefinedError => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The names that a text reads, or why it is no template.
 pub fn reads(text: &str) -> Result<BTreeSet<String>, TemplateError> {
     let mut templates = Templates::default();

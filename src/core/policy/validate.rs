@@ -4,7 +4,7 @@
 //! connector alone can tell (places, templates of requests) is told when it is compiled.
 
 use super::template;
-use super::{FactSpec, PolicyDocument, ProfileSpec, SourceSpec};
+use super::{AttrType, DEFAULT_MAX, FactSpec, PolicyDocument, ProfileSpec, SourceSpec, sample};
 use crate::core::risk;
 use std::collections::BTreeSet;
 
@@ -65,6 +65,9 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// What a template of a profile may read of the address.
 const ADDRESS: [&str; 5] = ["canonical", "building", "flat", "cadastral", "postcode"];
+
+/// The most needs that facts may add to a check: one answer may name them all, and they stand in one commit.
+const MOST_DISCOVERED: u32 = 500;
 
 /// The volatile attributes of all sources, as (kind, attribute): what no rule and no `where` may read, so that a
 /// counter moves neither a score nor a need.
@@ -221,8 +224,17 @@ impl<'a> Check<'a> {
         for input in profile.inputs.keys().filter(|input| !is_attr(input)) {
             self.add(format!("{at}.inputs.{input}"), "an input is named by a-z, 0-9 and `_`");
         }
+        let mut discovered = 0u32;
         for (i, need) in profile.needs.iter().enumerate() {
             let at = format!("{at}.needs[{i}]");
+            if need.for_each.is_some() {
+                let before = discovered;
+                discovered = before.saturating_add(need.max.unwrap_or(DEFAULT_MAX));
+                if before <= MOST_DISCOVERED && discovered > MOST_DISCOVERED {
+                    let detail = format!("facts may add {MOST_DISCOVERED} needs to a check, all entries together");
+                    self.add(format!("{at}.max"), detail);
+                }
+            }
             let document = self.document;
             match document.sources.get(&need.source) {
                 None => self.unknown(
@@ -291,6 +303,15 @@ impl<'a> Check<'a> {
             Err(error) => return self.add(at, format!("not a template: {error}")),
         };
         for read in reads {
+            if let Some(name) = read.strip_prefix("fact.") {
+                for attr in facts.unwrap_or_default().iter().filter_map(|fact| fact.attrs.get(name)) {
+                    if attr.volatile {
+                        self.add(at, format!("\"{name}\" is volatile, and so can't say whom to ask about"));
+                    } else if attr.kind == AttrType::List {
+                        self.add(at, format!("\"{name}\" is a list, and a parameter is one text"));
+                    }
+                }
+            }
             match read.split_once('.') {
                 Some(("address", name)) if ADDRESS.contains(&name) => {}
                 Some(("address", name)) => self.unknown(at, "part of an address", name, ADDRESS),
@@ -307,6 +328,9 @@ impl<'a> Check<'a> {
                 },
                 _ => self.unknown(at, "name", &read, ["address", "inputs", "fact"]),
             }
+        }
+        if let Err(error) = template::check(text, &sample::values(profile, facts.unwrap_or_default())) {
+            self.add(at, format!("can't be filled in: {error}"));
         }
     }
 

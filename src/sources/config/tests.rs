@@ -238,6 +238,37 @@ fn mistakes_of_one_file() {
             "address.canonicl",
             "profiles.toml:4:37: standard.needs[0].params.address: there is no part of an address \"canonicl\" (did you mean \"canonical\"?)",
         ),
+        (
+            "profiles.toml",
+            "address.canonical }}",
+            "address.canonical | upperr }}",
+            "profiles.toml:4:37: standard.needs[0].params.address: can't be filled in: unknown filter",
+        ),
+        (
+            "profiles.toml",
+            "inputs.seller_inn }}",
+            "inputs.seller_inn | urlencode('windows-1152') }}",
+            "profiles.toml:6:35: standard.needs[2].params.inn: can't be filled in: invalid operation: there is no charset",
+        ),
+        (
+            "sources/cadastre.toml",
+            "type = \"text\"",
+            "type = \"text\", volatile = true",
+            "profiles.toml:5:35: standard.needs[1].params.inn: \"inn\" is volatile, and so can't say whom to ask about",
+        ),
+        (
+            "sources/cadastre.toml",
+            "type = \"text\"",
+            "type = \"list\"",
+            "profiles.toml:5:35: standard.needs[1].params.inn: \"inn\" is a list, and a parameter is one text",
+        ),
+        ("profiles.toml", "max = 5", "max = 0", "profiles.toml:5:94: standard.needs[1].max: at least 1"),
+        (
+            "profiles.toml",
+            "max = 5",
+            "max = 501",
+            "profiles.toml:5:94: standard.needs[1].max: facts may add 500 needs to a check, all entries together",
+        ),
         ("profiles.toml", "max = 5", "where = \"fact.share >\"", "profiles.toml:5:94: standard.needs[1].where: "),
         (
             "risk.toml",
