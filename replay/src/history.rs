@@ -84,6 +84,7 @@ struct NeedVersion {
     pending: Option<PendingRow>,
     last_failure: Option<Failure>,
     not_applicable: Option<NotApplicable>,
+    withdrawn: bool,
 }
 
 impl Row for VersionRow {
@@ -117,6 +118,7 @@ pub(crate) fn version_of(row: &JobRow) -> VersionRow {
         pending: row.pending.clone(),
         last_failure: row.last_failure.clone(),
         not_applicable: row.not_applicable.clone(),
+        withdrawn: row.withdrawn,
     };
     VersionRow {
         needs: row.needs.iter().map(need).collect(),
@@ -161,6 +163,7 @@ pub fn job_at(store: &(impl Read + ?Sized), now: &JobRow, moment: &Moment) -> Re
             pending: then.pending,
             last_failure: then.last_failure,
             not_applicable: then.not_applicable,
+            withdrawn: then.withdrawn,
         });
     }
     Ok(Some(JobRow {
@@ -202,7 +205,7 @@ pub fn job_changes(
             status: version.status,
             is_final: version.is_final,
             answered: version.needs.iter().filter(|need| need.receipt.is_some()).count(),
-            needs: version.needs.iter().filter(|need| need.not_applicable.is_none()).count(),
+            needs: version.needs.iter().filter(|need| need.not_applicable.is_none() && !need.withdrawn).count(),
             snapshots: version.snapshots,
         });
     }

@@ -86,6 +86,8 @@ pub struct NeedRow {
     pub last_failure: Option<Failure>,
     /// It has nothing to ask.
     pub not_applicable: Option<NotApplicable>,
+    /// No fact names any more whom it is about: it has nothing to ask, and what it was answered is not shown.
+    pub withdrawn: bool,
 }
 
 /// A need that waits for its source.
@@ -100,7 +102,7 @@ pub struct PendingRow {
 impl NeedRow {
     /// Whether it counts: what has nothing to ask is outside `total`.
     pub fn applicable(&self) -> bool {
-        self.not_applicable.is_none()
+        self.not_applicable.is_none() && !self.withdrawn
     }
 
     /// Whether it is a `for_each` need whose parent has not ended.

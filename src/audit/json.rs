@@ -11,6 +11,7 @@ pub fn stream(event: &Event) -> String {
         Event::JobCreated(event) => job(&event.job),
         Event::NeedDiscovered(event) => job(&event.job),
         Event::NeedNotApplicable(event) => job(&event.job),
+        Event::NeedWithdrawn(event) => job(&event.job),
         Event::FactsReused(event) => job(&event.job),
         Event::TaskWanted(event) => job(&event.job),
         Event::NeedAnswered(event) => job(&event.job),

@@ -2,6 +2,7 @@
 
 use super::decision::{Context, DecideError};
 use super::persons;
+use super::policy::template::Templates;
 use super::policy::{NeedSpec, ProfileSpec, SourceSpec};
 use super::vault::Vault;
 use mirano_schemas::*;
@@ -48,12 +49,12 @@ impl Values<'_> {
 
     /// Fills the parameters of a need; names the first value that is not there.
     pub fn fill(&self, spec: &NeedSpec) -> Result<Params, Unfilled> {
-        let mut env = minijinja::Environment::new();
-        env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let context = self.context();
         let mut params = Params::new();
+        let mut templates = Templates::default();
         for (name, template) in &spec.params {
-            let text = env.render_str(template, &context).map_err(|_| Unfilled(missing_name(template)))?;
+            let filled = templates.add(name, template).and_then(|()| templates.render(name, &context));
+            let text = filled.map_err(|_| Unfilled(missing_name(template)))?;
             let Value::Text(text) = Value::text(text.trim()) else { continue };
             if text.is_empty() {
                 return Err(Unfilled(missing_name(template)));
@@ -164,11 +165,55 @@ pub fn for_each_kind<'a>(ctx: &'a Context<'_>, name: &'a str) -> Vec<(&'a str, &
     found
 }
 
-/// The entry of the profile whose facts a `for_each` walks.
-pub fn parent_entry(ctx: &Context<'_>, profile: &ProfileSpec, spec: &NeedSpec) -> Option<(u32, String)> {
-    let kinds = for_each_kind(ctx, spec.for_each.as_deref()?);
-    let entry = profile.needs.iter().position(|need| kinds.iter().any(|(source, _)| *source == need.source))?;
-    let source = &profile.needs.get(entry)?.source;
-    let (_, kind) = kinds.iter().find(|(id, _)| id == source)?;
-    Some((u32::try_from(entry).ok()?, (*kind).to_owned()))
+/// The entries of the profile whose facts a `for_each` walks, and the kind that each gives.
+///
+/// Every entry that stands before it counts, and of the others those that wait for nobody themselves, so that no two wait
+/// for each other. Where there is none of these, the first that gives the kind does.
+pub fn parent_entries(ctx: &Context<'_>, profile: &ProfileSpec, entry: u32) -> Vec<(u32, String)> {
+    let name = profile.needs.get(entry as usize).and_then(|spec| spec.for_each.as_deref());
+    let kinds = name.map(|name| for_each_kind(ctx, name)).unwrap_or_default();
+    let gives: Vec<(u32, String)> = (0u32..)
+        .zip(&profile.needs)
+        .filter(|(other, _)| *other != entry)
+        .filter_map(|(other, need)| {
+            let (_, kind) = kinds.iter().find(|(source, _)| *source == need.source)?;
+            Some((other, (*kind).to_owned()))
+        })
+        .collect();
+    let by_itself = |other: u32| profile.needs.get(other as usize).is_some_and(|need| need.for_each.is_none());
+    let sure: Vec<(u32, String)> =
+        gives.iter().filter(|(other, _)| *other < entry || by_itself(*other)).cloned().collect();
+    if sure.is_empty() { gives.into_iter().take(1).collect() } else { sure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_take_the_filters_of_all_templates() {
+        let spec: NeedSpec = serde_json::from_value(serde_json::json!({
+            "source": "x",
+            "params": {"street": "{{ inputs.street | trim | urlencode('windows-1251') }}"}
+        }))
+        .expect("a need");
+        let subject = || Subject("property:aa".to_owned());
+        let address = AddressRecord {
+            input: String::new(),
+            canonical: String::new(),
+            building: String::new(),
+            flat: None,
+            cadastral: None,
+            postcode: None,
+            confidence: "high".to_owned(),
+            subject: subject(),
+            building_subject: subject(),
+            warnings: Vec::new(),
+        };
+        let mut inputs = BTreeMap::new();
+        let fill = |inputs: &BTreeMap<String, String>| Values { address: &address, inputs, fact: None }.fill(&spec);
+        assert_eq!(fill(&inputs), Err(Unfilled("inputs.street".to_owned())));
+        inputs.insert("street".to_owned(), " Мира ".to_owned());
+        assert_eq!(fill(&inputs), Ok([("street".to_owned(), "%CC%E8%F0%E0".to_owned())].into()));
+    }
 }

@@ -36,7 +36,7 @@ impl<'a> Joined<'a> {
             Some(moment) => task.and_then(|task| history::task_at(task, moment.at)),
             None => task,
         };
-        let freshness = Freshness::of_receipt(need.receipt.as_ref(), ctx.now);
+        let freshness = Freshness::of_receipt(need.receipt.as_ref().filter(|_| need.applicable()), ctx.now);
         let state = state(need, task.as_ref(), freshness);
         Ok(Self { need, named, task, freshness, state })
     }
@@ -94,7 +94,7 @@ pub(super) fn view(
     opened: &mut Vec<Subject>,
 ) -> Result<RowView, StoreError> {
     let need = &row.need.need;
-    let receipt = row.need.receipt.as_ref();
+    let receipt = row.need.receipt.as_ref().filter(|_| row.need.applicable());
     let shown = row.shown();
     let attempt = row.task.as_ref().filter(|_| row.updating()).and_then(|task| task.attempts.last());
     let failed_attempt = attempt.and_then(|attempt| Some((attempt.outcome?, attempt.cause.clone()?)));

@@ -8,6 +8,12 @@ use mirano_schemas::NotApplicable;
 
 /// What a need that has nothing to ask says of itself.
 pub(super) fn nothing_to_ask(need: &NeedRow) -> Both {
+    if need.withdrawn {
+        return Both::new(
+            "больше не спрашивают: источник, который назвал, о ком спрашивать, больше этого не показывает",
+            "not asked any more: the source that named whom to ask about no longer does",
+        );
+    }
     match &need.not_applicable {
         Some(NotApplicable::InputMissing(name)) => {
             Both::new(format!("не спрашивали: не указано {name}"), format!("not asked: {name} was not given"))
@@ -23,6 +29,9 @@ pub(super) fn nothing_to_ask(need: &NeedRow) -> Both {
 }
 
 fn reason(need: &NeedRow) -> &'static str {
+    if need.withdrawn {
+        return "no_longer_named";
+    }
     match &need.not_applicable {
         Some(NotApplicable::InputMissing(_)) => "input_missing",
         Some(NotApplicable::OverMax(_)) => "over_max",

@@ -129,6 +129,7 @@ pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
                 at: Timestamp(NOW - 30_000),
             }),
             not_applicable: row.not_applicable.clone(),
+            withdrawn: false,
         });
     }
     let canonical = "г Москва, ул Тверская, д 7";

@@ -10,7 +10,14 @@ use mirano_schemas::*;
 const MOST_RECHECKS: usize = 100;
 
 fn need_row(need: &Need) -> NeedRow {
-    NeedRow { need: need.clone(), receipt: None, pending: None, last_failure: None, not_applicable: None }
+    NeedRow {
+        need: need.clone(),
+        receipt: None,
+        pending: None,
+        last_failure: None,
+        not_applicable: None,
+        withdrawn: false,
+    }
 }
 
 pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Result<(), ApplyError> {
@@ -70,6 +77,10 @@ fn need(row: &mut JobRow, need_id: NeedId) -> Option<&mut NeedRow> {
 
 pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered) -> Result<(), ApplyError> {
     change(store, at, "NeedDiscovered", event.job, |row| {
+        if let Some(again) = need(row, event.need.need_id).filter(|row| row.withdrawn) {
+            again.withdrawn = false;
+            return Some(());
+        }
         // The row that waited for a subject gives its place to the first need that was discovered for it.
         let waiting = row.needs.iter().position(|row| {
             row.need.entry == event.need.entry
@@ -94,6 +105,20 @@ pub(super) fn not_applicable(store: &mut impl Write, at: At, event: &NeedNotAppl
         need.pending = None;
         Some(())
     })
+}
+
+/// What it waited for is no longer waited for, unless another need of the job asks the same.
+pub(super) fn withdrawn(store: &mut impl Write, at: At, event: &NeedWithdrawn) -> Result<(), ApplyError> {
+    let mut query = None;
+    change(store, at, "NeedWithdrawn", event.job, |row| {
+        let need = need(row, event.need_id)?;
+        need.withdrawn = true;
+        need.pending = None;
+        let asked = need.need.query;
+        query = asked.filter(|_| !row.needs.iter().any(|row| row.pending.is_some() && row.need.query == asked));
+        Some(())
+    })?;
+    forget_waiter(store, at, event.job, query)
 }
 
 pub(super) fn wanted(store: &mut impl Write, at: At, event: &TaskWanted) -> Result<(), ApplyError> {
@@ -187,6 +212,7 @@ pub(super) fn changed(event: &Event) -> Option<JobId> {
         Event::JobCreated(event) => Some(event.job),
         Event::NeedDiscovered(event) => Some(event.job),
         Event::NeedNotApplicable(event) => Some(event.job),
+        Event::NeedWithdrawn(event) => Some(event.job),
         Event::FactsReused(event) => Some(event.job),
         Event::TaskWanted(event) => Some(event.job),
         Event::NeedAnswered(event) => Some(event.job),

@@ -68,6 +68,7 @@ impl Fold {
             Event::JobCreated(event) => job::created(store, at, event),
             Event::NeedDiscovered(event) => job::discovered(store, at, event),
             Event::NeedNotApplicable(event) => job::not_applicable(store, at, event),
+            Event::NeedWithdrawn(event) => job::withdrawn(store, at, event),
             Event::FactsReused(FactsReused { job, receipt }) => job::answered(store, at, *job, receipt, false),
             Event::TaskWanted(event) => job::wanted(store, at, event),
             Event::NeedAnswered(NeedAnswered { job, receipt }) => job::answered(store, at, *job, receipt, true),

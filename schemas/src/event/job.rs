@@ -80,7 +80,7 @@ pub struct JobCreated {
     pub needs: Vec<Need>,
 }
 
-/// A need was found while the job ran.
+/// A need was found while the job ran, or one that was withdrawn is named again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeedDiscovered {
     /// The job.
@@ -111,6 +111,18 @@ pub struct NeedNotApplicable {
     pub need_id: NeedId,
     /// Why.
     pub reason: NotApplicable,
+}
+
+/// A need that facts had named is named by none any more: the answers of its parents changed. It has nothing to ask from
+/// here on; a later `NeedDiscovered` of the same need takes it up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NeedWithdrawn {
+    /// The job.
+    pub job: JobId,
+    /// The need.
+    pub need_id: NeedId,
+    /// The need whose complete answer, or whose own end, took the last name away.
+    pub by: NeedId,
 }
 
 /// Where the data that answered a need came from, as seen by the job when it took it.

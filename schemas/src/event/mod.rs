@@ -134,6 +134,8 @@ events! {
     42 v 1 ObservationChunk,
     /// A source's complete answer to one query.
     43 v 1 ObservationRecorded,
+    /// No fact names any more whom a need is about.
+    56 v 1 NeedWithdrawn,
     /// A policy document came into force in this partition.
     60 v 1 PolicyAdopted,
     /// Another node decides for this partition now.

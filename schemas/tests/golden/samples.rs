@@ -417,7 +417,8 @@ fn of_nodes() -> Vec<Event> {
 
 /// One of each event, in the order of their numbers.
 pub fn events() -> Vec<Event> {
-    [of_jobs(), of_sources(), of_observations(), of_nodes()].concat()
+    let withdrawn = NeedWithdrawn { job: job(), need_id: need_id(), by: NeedId([24; 16]) };
+    [of_jobs(), of_sources(), of_observations(), vec![withdrawn.into()], of_nodes()].concat()
 }
 
 /// A head with every field filled in.

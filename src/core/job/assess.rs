@@ -87,10 +87,10 @@ pub fn coverage(job: &JobRow, now: Timestamp) -> Coverage {
     };
     for need in &job.needs {
         let source = coverage.sources.entry(need.need.source.clone()).or_default();
-        if let Some(reason) = &need.not_applicable {
+        if !need.applicable() {
             // What was left out for number is not known, whatever the rest says.
-            match reason {
-                NotApplicable::OverMax(left_out) => source.missing += left_out,
+            match need.not_applicable {
+                Some(NotApplicable::OverMax(left_out)) => source.missing += left_out,
                 _ => source.not_applicable += 1,
             }
             continue;

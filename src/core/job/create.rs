@@ -34,11 +34,11 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
         };
         let asked = Entry { job: command.job, entry, spec, source, address: &command.address };
         let need = if spec.for_each.is_some() {
-            let parent = plan::parent_entry(ctx, profile, spec);
-            if parent.is_none() {
+            let parents = plan::parent_entries(ctx, profile, entry);
+            if parents.is_empty() {
                 refused.push((asked.open(None).need_id, NotApplicable::NoneFound));
             }
-            asked.open(parent.and_then(|(parent, _)| entries.get(&parent).copied()))
+            asked.open(parents.iter().find_map(|(parent, _)| entries.get(parent).copied()))
         } else {
             match values.fill(spec) {
                 Ok(params) => asked.need(ctx.vault, params, None)?,

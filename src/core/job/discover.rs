@@ -1,19 +1,17 @@
 //! Facts name further subjects: a property's developer, its owners.
 
-use super::answer;
 use super::assess::Opened;
+use super::{answer, withdraw};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
+use crate::core::policy::{DEFAULT_MAX, NeedSpec};
 use mirano_replay::facts;
 use mirano_replay::rows::{FactRow, JobRow, NeedRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// How many needs one entry may discover when its profile does not say.
-const DEFAULT_MAX: u32 = 20;
 
 /// The facts of an observation, opened; those of erased persons are left out.
 pub(super) fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Arc<Opened>, DecideError> {
@@ -42,76 +40,88 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
     let Some(row) = decision.job(job)? else { return Ok(()) };
     let ctx = decision.ctx;
     let Some(profile) = ctx.policy.document.profiles.get(&row.created.profile) else { return Ok(()) };
-    let Some((entry, root)) = row
+    let Some((entry, root, complete)) = row
         .needs
         .iter()
         .find(|row| row.need.need_id == parent)
-        .and_then(|row| Some((row.need.entry, row.receipt.as_ref()?.facts_root)))
+        .and_then(|row| row.receipt.as_ref().map(|receipt| (row.need.entry, receipt.facts_root, receipt.complete)))
     else {
         return Ok(());
     };
     let mut facts = None;
     for (child, spec) in (0u32..).zip(&profile.needs) {
-        let Some((of, kind)) = plan::parent_entry(ctx, profile, spec) else { continue };
+        let parents = plan::parent_entries(ctx, profile, child);
+        let Some((_, kind)) = parents.iter().find(|(of, _)| *of == entry) else { continue };
         let Some(source) = ctx.policy.document.sources.get(&spec.source) else { continue };
-        if of != entry {
-            continue;
-        }
         if facts.is_none() {
             facts = Some(facts_under(decision, root)?);
         }
-        let inputs = opened_inputs(decision, &row);
-        let mut found: BTreeMap<Params, FactId> = BTreeMap::new();
-        for (id, fact) in facts.iter().flat_map(|facts| facts.iter()).filter(|(_, fact)| fact.kind == kind) {
-            if !ctx.policy.selects(spec, fact) {
-                continue;
-            }
-            let values = Values { address: &row.created.address, inputs: &inputs, fact: Some(fact) };
-            if let Ok(params) = values.fill(spec) {
-                found.entry(params).or_insert(*id);
-            }
-        }
+        let Some(facts) = &facts else { continue };
+        let found = named(decision, &row, spec, kind, facts);
         let max = spec.max.unwrap_or(DEFAULT_MAX) as usize;
         let excess = u32::try_from(found.len().saturating_sub(max)).unwrap_or(u32::MAX);
         let asked = Entry { job, entry: child, spec, source, address: &row.created.address };
-        let mut any = false;
         for (params, fact) in found.into_iter().take(max) {
-            any = true;
             let need = asked.need(ctx.vault, params, Some(parent))?;
-            if row.needs.iter().any(|row| row.need.need_id == need.need_id) {
+            if row.needs.iter().any(|row| row.need.need_id == need.need_id && !row.withdrawn) {
                 continue;
             }
             decision.emit(NeedDiscovered { job, need: need.clone(), fact })?;
             answer::from_known(decision, job, &need)?;
         }
         let open = asked.open(Some(parent));
-        let waits = row.needs.iter().any(|row| row.need.need_id == open.need_id);
         if excess > 0 && !waits_for_excess(&row, child) {
             decision.emit(NeedDiscovered { job, need: open.clone(), fact: FactId([0; 32]) })?;
             decision.emit(NeedNotApplicable { job, need_id: open.need_id, reason: NotApplicable::OverMax(excess) })?;
-        } else if !any && waits {
-            decision.emit(NeedNotApplicable { job, need_id: open.need_id, reason: NotApplicable::NoneFound })?;
         }
     }
-    Ok(())
+    // What is not complete takes no name away.
+    if complete && row.needs.iter().any(withdraw::was_named) { withdraw::unnamed(decision, job, parent) } else { Ok(()) }
 }
 
-/// Ends the rows that wait for a subject that nobody will name any more: the needs of their parent's entry have all ended.
+/// The parameters that facts of a kind name, each with the first fact that does.
+pub(super) fn named(
+    decision: &Decision<'_>,
+    row: &JobRow,
+    spec: &NeedSpec,
+    kind: &str,
+    facts: &Opened,
+) -> BTreeMap<Params, FactId> {
+    let inputs = opened_inputs(decision, row);
+    let mut found: BTreeMap<Params, FactId> = BTreeMap::new();
+    for (id, fact) in facts.iter().filter(|(_, fact)| fact.kind == kind) {
+        if !decision.ctx.policy.selects(spec, fact) {
+            continue;
+        }
+        let values = Values { address: &row.created.address, inputs: &inputs, fact: Some(fact) };
+        if let Ok(params) = values.fill(spec) {
+            found.entry(params).or_insert(*id);
+        }
+    }
+    found
+}
+
+/// Ends the rows that wait for a subject that nobody will name any more: the needs of their parents' entries have all ended.
 pub(super) fn end_waiting(decision: &mut Decision<'_>, job: JobId) -> Result<(), DecideError> {
     loop {
         let Some(row) = decision.job(job)? else { return Ok(()) };
         let profile = decision.ctx.policy.document.profiles.get(&row.created.profile);
         let ended = row.needs.iter().filter(|need| need.waits_for_subject()).find_map(|waiting| {
-            let spec = profile.and_then(|profile| profile.needs.get(waiting.need.entry as usize));
-            let parent = spec.and_then(|spec| plan::parent_entry(decision.ctx, profile?, spec));
+            let entries = profile
+                .map(|profile| plan::parent_entries(decision.ctx, profile, waiting.need.entry))
+                .unwrap_or_default();
             let need_id = waiting.need.need_id;
-            let Some((parent, _)) = parent else { return Some((need_id, None)) };
-            let mut parents = row.needs.iter().filter(|need| need.need.entry == parent);
-            if parents.clone().any(NeedRow::open) {
+            let parents = |entry: u32| {
+                row.needs.iter().filter(move |need| need.need.entry == entry && need.applicable())
+            };
+            if entries.iter().flat_map(|(entry, _)| parents(*entry)).any(NeedRow::open) {
                 return None;
             }
-            let answered = parents.clone().any(|need| need.receipt.is_some());
-            let failed = parents.find(|need| need.last_failure.is_some()).filter(|_| !answered);
+            // An entry that answered nothing at all might have named somebody.
+            let failed = entries.iter().find_map(|(entry, _)| {
+                let answered = parents(*entry).any(|need| need.receipt.is_some());
+                parents(*entry).find(|need| need.last_failure.is_some()).filter(|_| !answered)
+            });
             Some((need_id, failed.map(|need| need.need.need_id)))
         });
         match ended {

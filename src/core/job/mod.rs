@@ -8,6 +8,7 @@ mod recheck;
 mod seal;
 mod settle;
 pub mod status;
+mod withdraw;
 
 pub use answer::{need_failed, observed};
 pub use assess::{Opened, RiskMemo};

@@ -1,5 +1,7 @@
 //! A whole check, decided and folded in memory.
 
+mod named;
+
 use super::*;
 use crate::core::command::*;
 use crate::core::vault::MemoryVault;

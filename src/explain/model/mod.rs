@@ -377,7 +377,7 @@ pub struct NotChecked {
     pub need_id: Option<String>,
     /// The source.
     pub source: String,
-    /// `input_missing`, `none_found`, `over_max`, `failed`, `expired`, `pending` or `not_in_profile`.
+    /// `input_missing`, `none_found`, `no_longer_named`, `over_max`, `failed`, `expired`, `pending` or `not_in_profile`.
     pub reason: String,
     /// In words.
     pub text: Both,

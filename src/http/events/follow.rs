@@ -79,6 +79,7 @@ impl Follow {
                 Event::NeedDiscovered(event) if event.job == self.job => whole = true,
                 Event::NeedNotApplicable(event) if event.job == self.job => touch(event.need_id),
                 Event::TaskWanted(event) if event.job == self.job => touch(event.need_id),
+                Event::NeedWithdrawn(event) if event.job == self.job => touch(event.need_id),
                 Event::NeedFailed(event) if event.job == self.job => touch(event.need_id),
                 Event::FactsReused(FactsReused { job, receipt })
                 | Event::NeedAnswered(NeedAnswered { job, receipt })

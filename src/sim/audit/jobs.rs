@@ -13,6 +13,7 @@ struct NeedBook {
     receipt: Option<Receipt>,
     pending: bool,
     applicable: bool,
+    withdrawn: bool,
 }
 
 struct Job {
@@ -43,7 +44,7 @@ pub struct Jobs {
 }
 
 fn book(need: &Need) -> NeedBook {
-    NeedBook { need: need.clone(), receipt: None, pending: false, applicable: true }
+    NeedBook { need: need.clone(), receipt: None, pending: false, applicable: true, withdrawn: false }
 }
 
 impl Jobs {
@@ -99,12 +100,17 @@ impl Jobs {
             Event::NeedDiscovered(event) => {
                 let job = self.job(event.job)?;
                 let new = &event.need;
+                if let Ok(again) = job.need(new.need_id)
+                    && again.withdrawn
+                {
+                    (again.withdrawn, again.applicable) = (false, true);
+                    return Ok(());
+                }
                 if job.needs.iter().any(|row| row.need.need_id == new.need_id && new.query.is_some()) {
                     return Err("I3: the need was discovered before".to_owned());
                 }
                 // It takes the place of the one that waited for a subject.
-                let waits =
-                    |row: &NeedBook| (row.need.entry, row.need.parent, row.need.query) == (new.entry, new.parent, None);
+                let waits = |row: &NeedBook| (row.need.entry, row.need.query) == (new.entry, None);
                 match job.needs.iter_mut().find(|row| waits(row)) {
                     Some(row) => *row = book(new),
                     None => job.needs.push(book(new)),
@@ -115,6 +121,11 @@ impl Jobs {
                 let need = self.job(event.job)?.need(event.need_id)?;
                 need.applicable = false;
                 need.pending = false;
+                Ok(())
+            }
+            Event::NeedWithdrawn(event) => {
+                let need = self.job(event.job)?.need(event.need_id)?;
+                (need.withdrawn, need.applicable, need.pending) = (true, false, false);
                 Ok(())
             }
             Event::TaskWanted(event) => {
