@@ -1,9 +1,11 @@
 //! Connectors and profiles for sets of dated CSV files, made from their headers.
 //!
 //! Columns of all dates are taken together and only the identity is required, so a column that comes or goes is no error.
+//! Identity is the column `id`; where there is none, all columns that each row of each date fills in.
 //! Values are text as they stand (`$1,500.00`, `N/A`): a difference of facts is then exactly a difference of values.
 
-use super::{Folder, LIMIT, NO_ROWS, delimiter, plain};
+use super::names::{self, slug};
+use super::{Folder, LIMIT, NO_ROWS, delimiter};
 use crate::demo::DemoError;
 use crate::demo::server::at_speed;
 use std::collections::BTreeSet;
@@ -17,15 +19,17 @@ pub struct Table {
     pub set: String,
     /// The kind of its rows, as its files name it.
     pub kind: String,
-    columns: Vec<String>,
-    identity: String,
+    /// Headers as the files have them, with the names of their attributes.
+    columns: Vec<(String, String)>,
+    /// The headers that say which thing a row is.
+    identity: Vec<String>,
     by: String,
     proof: String,
     delimiter: char,
 }
 
 impl Folder {
-    /// The tables of the CSV files. Reads the first line of each file.
+    /// The tables of the CSV files. Reads the first line of each file, and all of it where no column is called `id`.
     pub fn tables(&self) -> Result<Vec<Table>, DemoError> {
         let mut tables = Vec::new();
         for (key, dates) in self.files.iter().filter(|(key, _)| key.extension == "csv") {
@@ -33,6 +37,11 @@ impl Folder {
             for path in dates.values() {
                 let fail = |source| DemoError::Data { path: path.clone(), source };
                 let mut line = Vec::new();
+                let mut starts_with = |start: &str, line: &[u8]| {
+                    // A header in quotes is known by a name in it.
+                    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+                    starts.insert(if line.starts_with(start.as_bytes()) { start.to_owned() } else { String::new() });
+                };
                 std::io::BufReader::new(std::fs::File::open(path).map_err(fail)?)
                     .read_until(b'\n', &mut line)
                     .map_err(fail)?;
@@ -42,27 +51,31 @@ impl Folder {
                 let header = reader.headers().map_err(|error| fail(std::io::Error::other(error)))?;
                 let names: Vec<String> =
                     header.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
-                starts.insert(names.iter().take(2).cloned().collect::<Vec<_>>().join(if semicolon {
-                    ";"
-                } else {
-                    ","
-                }));
+                starts_with(&names.iter().take(2).cloned().collect::<Vec<_>>().join(if semicolon { ";" } else { "," }), &line);
                 for name in names {
-                    if !columns.contains(&name) && !plain(&name).is_empty() {
+                    if !columns.contains(&name) && !name.trim().is_empty() {
                         columns.push(name);
                     }
                 }
             }
             let has = |name: &str| columns.iter().find(|column| column.as_str() == name).cloned();
-            let Some(identity) = has("id").or_else(|| has("listing_id")).or_else(|| columns.first().cloned()) else {
-                continue;
+            let identity = match has("id") {
+                Some(id) => vec![id],
+                None => {
+                    let filled = names::filled(dates.values())?;
+                    let sure = columns.iter().filter(|column| filled.contains(*column) && !volatile(column));
+                    sure.cloned().collect()
+                }
             };
-            let by = has("listing_id").unwrap_or_else(|| identity.clone());
+            let Some(first) = identity.first().or(columns.first()).cloned() else { continue };
+            let identity = if identity.is_empty() { vec![first.clone()] } else { identity };
+            let by = has("listing_id").unwrap_or_else(|| first.clone());
             // The page is the one we know if its header begins as it always did; else if it names the identity at all.
             let proof = match starts.pop_first() {
-                Some(start) if starts.is_empty() => start,
-                _ => identity.clone(),
+                Some(start) if starts.is_empty() && !start.is_empty() => start,
+                _ => first,
             };
+            let columns = names::of(columns);
             let delimiter = if semicolon { ';' } else { ',' };
             tables.push(Table {
                 set: key.set.clone(),
@@ -120,7 +133,7 @@ impl Table {
 
     /// The id of the source that gives the rows of one value.
     pub fn by_id(&self) -> String {
-        format!("{}_by_{}", self.whole_id(), plain(&self.by))
+        format!("{}_by_{}", self.whole_id(), slug(&self.by))
     }
 
     /// The connector of the whole list: level source, every check reuses it.
@@ -140,8 +153,8 @@ impl Table {
             other => ("7d", format!("data.{other}")),
         };
         let limit = at_speed(LIMIT, speed);
-        let param = by.map(plain).unwrap_or_default();
-        let query = by.map(|by| format!("?{by}={{{{ {param} | urlencode }}}}")).unwrap_or_default();
+        let param = by.map(slug).unwrap_or_default();
+        let query = by.map(|by| format!("?{}={{{{ {param} | urlencode }}}}", names::in_url(by))).unwrap_or_default();
         let mut text = format!(
             "# Made from the headers of dated files: {set}, {kind}.\nid = {id}\ntitle = {{ ru = {ru}, en = {en} }}\nlevel = \"{level}\"\n\
              ttl = \"{ttl}\"\nserve_stale = \"60d\"\nparams = [{params}]\n\n\
@@ -165,7 +178,8 @@ impl Table {
             let _ = writeln!(text, "nothing_found = [{{ contains = {} }}]", quoted(NO_ROWS));
         }
         let _ = writeln!(text, "valid = [{{ contains = {} }}]\n", quoted(&self.proof));
-        let identity = plain(&self.identity);
+        let identity = self.columns.iter().filter(|(column, _)| self.identity.contains(column));
+        let identity: Vec<String> = identity.map(|(_, name)| quoted(name)).collect();
         // About the listing itself where one was asked for: whoever asks for it, at whatever address, means the same thing.
         let subject = match by {
             Some(_) => format!("property:{}-{{{{ params.{param} }}}}", self.set),
@@ -176,18 +190,17 @@ impl Table {
             "[[fact]]\nkind = {}\nsubject = {}\nidentity = [{}]\n[fact.attrs]",
             quoted(&fact),
             quoted(&subject),
-            quoted(&identity)
+            identity.join(", ")
         );
-        for column in &self.columns {
-            let name = plain(column);
-            let more = if name == identity {
+        for (column, name) in &self.columns {
+            let more = if self.identity.contains(column) {
                 ", required = true"
             } else if volatile(column) {
                 ", volatile = true"
             } else {
                 ""
             };
-            let _ = writeln!(text, "{} = {{ at = {}, type = \"text\"{more} }}", quoted(&name), quoted(column));
+            let _ = writeln!(text, "{} = {{ at = {}, type = \"text\"{more} }}", quoted(name), quoted(column));
         }
         text
     }
@@ -198,7 +211,7 @@ pub fn profile(set: &str, tables: &[&Table]) -> String {
     let mut text =
         format!("\n[{set}]\ntitle = {{ ru = {0}, en = {0} }}\nneeds = [\n", quoted(&format!("Files: {set}")));
     for table in tables {
-        let param = plain(&table.by);
+        let param = slug(&table.by);
         let _ = writeln!(
             text,
             "  {{ source = {}, params = {{ {param} = \"{{{{ inputs.listing_id }}}}\" }} }},",

@@ -5,6 +5,7 @@
 //! does. Nothing is copied or kept: each answer is read from the file. Files without a date are left alone.
 
 mod connector;
+mod names;
 
 pub use connector::{Table, profile};
 
@@ -113,7 +114,7 @@ impl Folder {
         let (key, _) = self.find(path)?;
         let whole = format!("{}_{}", key.set, key.kind);
         Some(match query.keys().next() {
-            Some(column) => format!("{whole}_by_{}", plain(column)),
+            Some(column) => format!("{whole}_by_{}", names::slug(column)),
             None => whole,
         })
     }

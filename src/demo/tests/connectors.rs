@@ -179,6 +179,37 @@ async fn connectors_made_from_headers_read_every_date() {
     assert_eq!(reviews.facts.len(), 1);
 }
 
+#[tokio::test]
+async fn headers_as_people_write_them_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write(
+        "город_2024-01-31_prices.csv",
+        "адрес,2024,source,Price,note\n\"Мира, 7\",1,web,10,\n\"Мира, 7\",2,web,20,x\n\"Мира, 9\",1,web,30,\n",
+    );
+    write("город_2024-02-29_prices.csv", "адрес,2024,source,price\n\"Мира, 7\",1,web,11\n");
+    write("town_2024-01-31_calendar.csv", "\"listing_id\",\"date\"\n1,2024-02-01\n1,2024-02-02\n");
+    let options = Options { data: Some(folder.path().to_owned()), speed: 1_000.0, faults: false, ..Options::default() };
+    let demo = Demo::start(options).await;
+    let config = loaded(&demo, Some(folder.path()));
+    let list = config.document.sources.keys().find(|id| id.ends_with("_prices")).expect("a source").clone();
+    let by = format!("{list}_by_adres");
+    let first = demo.ask(&config, &list, &[]).await;
+    assert_eq!((first.outcome, first.facts.len()), (Outcome::Found, 3), "{:?}", first.cause);
+    let fact = first.facts.first().expect("a fact");
+    let identity: Vec<&str> = fact.identity.keys().map(String::as_str).collect();
+    assert_eq!(identity, ["adres", "c_2024", "c_source"], "what every row of every date has");
+    assert_eq!(fact.attrs.keys().collect::<Vec<_>>(), ["price"]);
+    let one = demo.ask(&config, &by, &[("adres", "Мира, 7")]).await;
+    assert_eq!((one.outcome, one.facts.len()), (Outcome::Found, 2), "{:?}", one.cause);
+    let calendar = demo.ask(&config, "town_calendar", &[]).await;
+    assert_eq!((calendar.outcome, calendar.facts.len()), (Outcome::Found, 2), "{:?}", calendar.cause);
+    demo.date("2024-02-29").await;
+    let second = demo.ask(&config, &list, &[]).await;
+    assert_eq!((second.outcome, second.facts.len()), (Outcome::Found, 1), "{:?}", second.cause);
+    assert_eq!(second.facts.first().map(|fact| fact.attrs.keys().cloned().collect()), Some(vec!["price_2".to_owned()]));
+}
+
 impl Demo {
     /// What the standard profile finds at an address, and the risk by the default rules.
     async fn risk(&self, config: &LoadedConfig, address: &str, as_of: &str) -> Assessment {
