@@ -3,6 +3,7 @@
 mod adopt;
 mod answer;
 mod compiled;
+mod credentials;
 pub mod digest;
 pub mod duration;
 mod hours;

@@ -442,7 +442,7 @@ pub struct RuleSpec {
 
 /// `points = 10` or `points = "fact.share * 10"`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "points are a whole number, or CEL in quotes")]
 pub enum Points {
     /// A number.
     Fixed(i64),

@@ -4,7 +4,7 @@
 //! connector alone can tell (places, templates of requests) is told when it is compiled.
 
 use super::template;
-use super::{AttrType, DEFAULT_MAX, FactSpec, PolicyDocument, ProfileSpec, SourceSpec, sample};
+use super::{AttrType, DEFAULT_MAX, FactSpec, PolicyDocument, ProfileSpec, SourceSpec, credentials, sample};
 use crate::core::risk;
 use std::collections::BTreeSet;
 
@@ -31,6 +31,15 @@ pub fn validate(document: &PolicyDocument) -> Vec<PolicyProblem> {
     }
     check.risk();
     check.proxies();
+    check.problems
+}
+
+/// What is wrong in one source by itself, standing under `id`; what only the rest of a policy can tell is left out.
+pub fn of_source(id: &str, source: &SourceSpec) -> Vec<PolicyProblem> {
+    let document = PolicyDocument::default();
+    let mut check = Check { document: &document, volatile: BTreeSet::new(), problems: Vec::new() };
+    check.source(id, source);
+    check.problems.retain(|problem| !problem.at.ends_with(".limits.proxies"));
     check.problems
 }
 
@@ -162,6 +171,9 @@ impl<'a> Check<'a> {
         }
         if source.request.max_bytes == 0 {
             self.add(format!("{at}.request.max_bytes"), "at least 1");
+        }
+        for header in credentials::written_out(&source.request.headers) {
+            self.add(format!("{at}.request.headers.{header}"), credentials::NAMED);
         }
         let mut kinds = BTreeSet::new();
         for (i, fact) in source.facts.iter().enumerate() {

@@ -1,11 +1,11 @@
 //! From the texts of the folder's files to the document; pure.
 
 use super::toml_text::TomlText;
-use super::{ConfigProblem, LoadedConfig, check, proxies};
-use crate::core::policy::validate::nearest;
+use super::{ConfigProblem, LoadedConfig, ProxySecrets, check, proxies};
+use crate::core::policy::validate::{nearest, of_source};
 use crate::core::policy::{PolicyDocument, ProfileSpec, RiskSpec, SourceSpec, digest};
 use crate::core::risk::DEFAULT_RISK_TOML;
-use crate::sources::connector::SpecProblem;
+use crate::sources::connector::Connector;
 use std::collections::BTreeMap;
 
 /// Files of the folder itself that mean something; `keys.toml` is read by whoever lets callers in.
@@ -31,7 +31,8 @@ pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<Config
         }
         match TomlText::parse(file, text) {
             Ok(text) => {
-                parsed.insert(file.as_str(), text);
+                let id = file.strip_prefix("sources/").map(|name| name.trim_end_matches(".toml"));
+                parsed.insert(file.as_str(), with_ttl(text, id.unwrap_or_default()));
             }
             Err(found) => problems.extend(found),
         }
@@ -102,6 +103,21 @@ pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<Config
     }
 }
 
+/// A source of a well-known kind need not say how long its answers are fresh.
+fn with_ttl<'a>(text: TomlText<'a>, id: &str) -> TomlText<'a> {
+    match id {
+        "courts" | "reviews" => text.or("ttl", "14d"),
+        "enforcement" => text.or("ttl", "7d"),
+        "listings" => text.or("ttl", "1d"),
+        _ => text,
+    }
+}
+
+/// The name of a file without folder and ending: a source's id.
+fn stem(file: &str) -> String {
+    std::path::Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// The file and the path of keys in it for a path of keys in the document.
 fn file_of(at: &str) -> (String, &str) {
     let (part, rest) = at.split_once('.').unwrap_or((at, ""));
@@ -117,13 +133,22 @@ fn file_of(at: &str) -> (String, &str) {
 pub struct ReadSource<'a> {
     /// What it says.
     pub spec: SourceSpec,
+    /// What the file's name says.
+    id: String,
     text: TomlText<'a>,
+}
+
+/// Reads `proxies.toml`, as a folder with it would be read.
+pub fn read_proxies(file: &str, text: &str) -> Result<ProxySecrets, Vec<ConfigProblem>> {
+    let mut problems = Vec::new();
+    let (_, secrets) = proxies::read(&TomlText::parse(file, text)?, &mut problems);
+    if problems.is_empty() { Ok(secrets) } else { Err(problems) }
 }
 
 /// Reads the file of one source.
 pub fn read_source<'a>(file: &'a str, text: &'a str) -> Result<ReadSource<'a>, Vec<ConfigProblem>> {
-    let text = TomlText::parse(file, text)?;
-    Ok(ReadSource { spec: text.read()?, text })
+    let text = with_ttl(TomlText::parse(file, text)?, &stem(file));
+    Ok(ReadSource { spec: text.read()?, id: stem(file), text })
 }
 
 impl ReadSource<'_> {
@@ -132,8 +157,16 @@ impl ReadSource<'_> {
         self.text.line(at)
     }
 
-    /// Problems with their lines.
-    pub fn located(&self, problems: &[SpecProblem]) -> Vec<ConfigProblem> {
-        problems.iter().map(|problem| self.text.problem_at(&problem.at, problem.detail.clone(), None)).collect()
+    /// All that is wrong in the file by itself, as a folder with it would be refused.
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        let own = of_source(&self.id, &self.spec).into_iter().map(|problem| {
+            let (_, at) = file_of(&problem.at);
+            self.text.problem_at(at, problem.detail.clone(), problem.fix.clone())
+        });
+        let compiled = Connector::compile(&self.spec).err().unwrap_or_default();
+        let compiled = compiled.into_iter().map(|problem| self.text.problem_at(&problem.at, problem.detail, None));
+        let mut problems: Vec<ConfigProblem> = own.chain(compiled).collect();
+        problems.sort();
+        problems
     }
 }

@@ -7,7 +7,7 @@ mod files;
 mod proxies;
 mod toml_text;
 
-pub use files::{ReadSource, load, read_source};
+pub use files::{ReadSource, load, read_proxies, read_source};
 pub use proxies::ProxySecrets;
 
 use super::connector::Connector;

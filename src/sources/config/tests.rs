@@ -289,6 +289,19 @@ fn mistakes_of_one_file() {
             "risk.toml:6:12: \"medum\" is not known here (did you mean \"medium\"?)",
         ),
         (
+            "sources/courts.toml",
+            "[request]",
+            "[request]\nheaders = { Authorization = \"Bearer hunter2\" }",
+            "sources/courts.toml:9:13: request.headers.Authorization: a credential is `env:NAME`",
+        ),
+        (
+            "sources/courts.toml",
+            "[request]",
+            "[request]\nheaders = { X-Api-Key = \"hunter2\" }",
+            "sources/courts.toml:9:13: request.headers.X-Api-Key: a credential is `env:NAME`",
+        ),
+        ("risk.toml", "points = 10", "points = 2.5", "risk.toml:5:10: points are a whole number, or CEL in quotes"),
+        (
             "proxies.toml",
             "${PROXY_PASSWORD}",
             "hunter2",
@@ -326,6 +339,21 @@ fn all_mistakes_at_once() {
         assert!(got.iter().any(|problem| problem.starts_with(want)), "{want}\n{got:#?}");
     }
     assert!(got.iter().all(|problem| !problem.contains("`ttl` is missing")), "nothing is blamed twice: {got:#?}");
+}
+
+#[test]
+fn well_known_sources_need_no_ttl() {
+    let mut texts = folder();
+    texts.insert("sources/courts.toml".to_owned(), COURTS.replace("ttl = \"14d\"\n", ""));
+    assert_eq!(load(&texts).expect("loads").digest, load(&folder()).expect("loads").digest, "as if it were written out");
+    for (id, ttl) in [("enforcement", "7d"), ("listings", "1d"), ("reviews", "14d"), ("courts", "14d")] {
+        let text = COURTS.replace("ttl = \"14d\"\n", "").replace("id = \"courts\"", &format!("id = \"{id}\""));
+        let (name, written) = (format!("sources/{id}.toml"), format!("ttl = \"2d\"\n{text}"));
+        assert_eq!(read_source(&name, &text).expect("reads").spec.ttl.to_string(), ttl);
+        assert_eq!(read_source(&name, &written).expect("reads").spec.ttl.to_string(), "2d", "what is written counts");
+    }
+    let missing = changed("sources/cadastre.toml", "ttl = \"7d\"\n", "");
+    assert!(missing.iter().any(|problem| problem.contains("the key `ttl` is missing")), "{missing:?}");
 }
 
 #[test]
@@ -368,8 +396,19 @@ fn a_test_of_a_file_names_its_lines() {
     }
     let unasked = report("courts.toml", COURTS, BTreeMap::new(), None);
     assert_eq!(unasked.not_asked.as_deref(), Some("the parameter `inn` is missing"));
-    let broken = report("courts.toml", &COURTS.replace("$.number", "number"), params(), None);
-    assert_eq!(broken.problems.first().map(|problem| problem.line), Some(20));
+    for (from, to, line) in [
+        ("$.number", "number", 20),
+        // What a folder with this file would be refused for, too.
+        ("identity = [\"number\"]", "identity = [\"numbr\"]", 18),
+        ("ttl = \"14d\"", "ttl = \"0s\"", 4),
+        ("[limits]", "[retry]\nattempts = 0\n[limits]", 7),
+        ("[limits]", "[limits]\nrate = \"1/m\"\nburst = 5", 8),
+        ("id = \"courts\"", "id = \"court\"", 1),
+    ] {
+        let broken = report("sources/courts.toml", &COURTS.replace(from, to), params(), None);
+        assert_eq!(broken.problems.first().map(|problem| problem.line), Some(line), "{to}: {:#?}", broken.problems);
+        assert!(broken.request.is_none());
+    }
 }
 
 #[test]

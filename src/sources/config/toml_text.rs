@@ -30,6 +30,15 @@ impl<'a> TomlText<'a> {
         Err(problems.map(|e| this.problem(e.span(), format!("not TOML: {}", e.message()), None)).collect())
     }
 
+    /// Adds a key at the top where the file leaves it out.
+    pub(super) fn or(mut self, key: &'static str, value: &'static str) -> Self {
+        let table = self.tree.get_mut();
+        if !table.iter().any(|(name, _)| name.get_ref() == key) {
+            table.insert(Spanned::new(0..0, key.into()), Spanned::new(0..0, DeValue::String(value.into())));
+        }
+        self
+    }
+
     /// Reads the tree as `T`. Every problem is found: what is wrong is taken out, and the rest is read again.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<ConfigProblem>> {
         let mut tree = self.tree.clone();

@@ -60,9 +60,10 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
         Ok(source) => source,
         Err(problems) => return TestReport { problems, ..report },
     };
+    let problems = source.problems();
     let connector = match Connector::compile(&source.spec) {
-        Ok(connector) => connector,
-        Err(problems) => return TestReport { problems: source.located(&problems), ..report },
+        Ok(connector) if problems.is_empty() => connector,
+        _ => return TestReport { problems, ..report },
     };
     let subject = params.remove("subject").unwrap_or_else(|| {
         let prefix = match source.spec.level {
