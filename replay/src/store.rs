@@ -118,6 +118,8 @@ tables! {
     FailedNeed = 39,
     /// partition → the policy in force there
     PolicyHere = 40,
+    /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
+    AskedAbout = 47,
     /// () → the form of all these rows; written by the store that keeps them
     Form = 32,
 }

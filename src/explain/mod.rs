@@ -18,7 +18,7 @@ mod unchecked;
 mod why;
 pub mod words;
 
-pub use asked::{asked_about, latest_jobs};
+pub use asked::{Asked, asked_about, next_asked};
 pub use blocked::coarse;
 pub use fact::{FactView, fact_in, facts_of_receipt, json_value, volatile_of};
 pub use job::{Shown, job, snapshot as snapshot_ref, status_word, summary};

@@ -8,14 +8,14 @@ use super::error::{Code, Problem, Result};
 use super::query::{At, Page, Query, cursor, fact_place, limit};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
-use crate::explain::{self, FactView};
+use crate::explain::{self, Asked, FactView, time};
 use crate::history::known::{self, FactHistory};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use mirano_replay::rows::JobRow;
-use mirano_schemas::{FactId, Level, Subject};
+use mirano_replay::rows::LabelRow;
+use mirano_replay::store::{Read, ReadExt};
+use mirano_schemas::{Level, Subject};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A subject.
@@ -46,15 +46,24 @@ fn words(text: &str) -> Vec<String> {
 #[derive(Debug, Clone, Deserialize)]
 pub struct SearchQuery {
     q: Option<String>,
+    cursor: Option<String>,
     limit: Option<usize>,
 }
 
+/// The list of a search, as cursors know it.
+const LIST: &str = "subjects";
+/// So many subjects are looked at for one page; what is behind them is behind its cursor.
+const MOST_LOOKED_AT: usize = 10_000;
+
 /// Search subjects
 ///
-/// Among those that the tenant's latest jobs asked about; every word has to occur.
+/// Among those that the tenant's jobs asked about, in the order of their names; every word has to occur. A page may have fewer
+/// than `limit`, or none, and yet a next one.
 #[utoipa::path(get, path = "/v1/subjects", tag = "facts",
-    params(("q" = Option<String>, Query, description = "Words of an address, or a number"), ("limit" = Option<usize>, Query)),
-    responses((status = 200, description = "Subjects", body = Page<SubjectView>)))]
+    params(("q" = Option<String>, Query, description = "Words of an address, or a number"), ("cursor" = Option<String>, Query),
+           ("limit" = Option<usize>, Query, description = "50; 500 at most")),
+    responses((status = 200, description = "Subjects", body = Page<SubjectView>),
+              (status = 400, description = "`bad_cursor`", body = super::error::ProblemBody)))]
 pub async fn search(
     State(state): State<AppState>,
     User(caller): User,
@@ -63,46 +72,50 @@ pub async fn search(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let wanted = words(query.q.as_deref().unwrap_or_default());
-    let items = tokio::task::spawn_blocking(move || -> Result<Vec<SubjectView>> {
-        let mut found: BTreeMap<String, SubjectView> = BTreeMap::new();
-        let mut order: Vec<String> = Vec::new();
-        explain::latest_jobs(&**state.engine().views(), &caller.tenant, |job| {
-            for (subject, label) in subjects_of(job) {
-                let have = words(&format!("{} {subject}", label.as_deref().unwrap_or_default()));
-                let fits = wanted.iter().all(|wanted| have.iter().any(|word| word.starts_with(wanted.as_str())));
-                if fits && !found.contains_key(&subject.0) && found.len() < limit {
-                    let view = SubjectView {
-                        subject: subject.0.clone(),
-                        level: explain::level_word(subject.level()).to_owned(),
-                        label,
-                        job_id: job.created.job.to_string(),
-                    };
-                    order.push(subject.0.clone());
-                    found.insert(subject.0, view);
-                }
+    let list = format!("{LIST} of {}", caller.tenant);
+    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let after = after.map(|place| String::from_utf8(place).map(Subject)).transpose();
+    let after = after.map_err(|_| Problem::new(Code::BadCursor, "the cursor was not made by this list"))?;
+    let page = tokio::task::spawn_blocking(move || -> Result<Page<SubjectView>> {
+        let views = &**state.engine().views();
+        let (mut items, mut last) = (Vec::new(), after);
+        for _ in 0..MOST_LOOKED_AT {
+            let Some(asked) = explain::next_asked(views, &caller.tenant, last.as_ref())? else {
+                return Ok(Page { items, next_cursor: None });
+            };
+            // One more than the page holds says that there is a next one.
+            let full = items.len() == limit;
+            let fits = found(views, &asked, &wanted)?;
+            if full && fits.is_some() {
+                break;
             }
-            found.len() < limit
-        })?;
-        Ok(order.iter().filter_map(|subject| found.remove(subject)).collect())
+            items.extend(fits);
+            last = Some(asked.subject);
+        }
+        let next_cursor = last.map(|last| cursor(&list, last.0.as_bytes()));
+        Ok(Page { items, next_cursor })
     })
     .await
     .map_err(Problem::internal)??;
-    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+    Ok(answer::json(&at, &page))
 }
 
-/// The subjects of a job, with what people call them.
-fn subjects_of(job: &JobRow) -> Vec<(Subject, Option<String>)> {
-    let address = &job.created.address;
-    let mut out = vec![
-        (address.subject.clone(), Some(address.canonical.clone())),
-        (address.building_subject.clone(), Some(address.building.clone())),
-    ];
-    for need in job.needs.iter().filter(|need| need.need.query.is_some()) {
-        if need.need.level != Level::Source && !out.iter().any(|(subject, _)| *subject == need.need.subject) {
-            out.push((need.need.subject.clone(), None));
-        }
+/// A subject, if all that is wanted occurs in what it is called.
+fn found(rows: &dyn Read, asked: &Asked, wanted: &[String]) -> Result<Option<SubjectView>> {
+    let Asked { subject, job } = asked;
+    if subject.level() == Level::Source {
+        return Ok(None);
     }
-    out
+    let label: Option<LabelRow> = rows.row(subject.0.as_bytes())?;
+    let label = label.map(|row| row.label);
+    let have = words(&format!("{} {subject}", label.as_deref().unwrap_or_default()));
+    let fits = wanted.iter().all(|wanted| have.iter().any(|word| word.starts_with(wanted.as_str())));
+    Ok(fits.then(|| SubjectView {
+        subject: subject.0.clone(),
+        level: explain::level_word(subject.level()).to_owned(),
+        label,
+        job_id: job.to_string(),
+    }))
 }
 
 /// Which facts.
@@ -136,7 +149,7 @@ fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> Result<()> 
 #[utoipa::path(get, path = "/v1/subjects/{subject}/facts", tag = "facts",
     params(("subject" = String, Path, description = "Percent-encoded"), ("kind" = Option<String>, Query),
            ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what the log knew then"),
-           ("valid_at" = Option<String>, Query, description = "A date: only what held in the world then"),
+           ("valid_at" = Option<String>, Query, description = "A date, or a time on it: only what held in the world then"),
            ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
     responses((status = 200, description = "A page", body = Page<FactView>),
               (status = 400, description = "`bad_time`, `bad_cursor`", body = super::error::ProblemBody),
@@ -151,9 +164,7 @@ pub async fn facts_of(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let subject = Subject(subject);
-    if query.valid_at.as_deref().is_some_and(|date| chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_err()) {
-        return Err(Problem::new(Code::BadTime, "`valid_at` is not a date YYYY-MM-DD").at("valid_at", "can't be read"));
-    }
+    let valid_at = query.valid_at.as_deref().map(day).transpose()?;
     let list = format!("facts about {subject}");
     let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
@@ -162,7 +173,7 @@ pub async fn facts_of(
         let policy = state.policy()?;
         let answers = known::answers_about(&**state.engine().views(), &caller.tenant, &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let about = |fact: &FactView| fact.subject == subject.0 && wanted(fact, &query);
+        let about = |fact: &FactView| fact.subject == subject.0 && wanted(fact, query.kind.as_deref(), valid_at.as_deref());
         let page = known::facts_page(&ctx, &answers, after, limit, about)?;
         let shown = page.shown_by.iter().filter_map(|at| answers.get(*at)).map(|answer| &answer.recorded.subject);
         let persons: Vec<Subject> = shown.filter(|asked| asked.level() == Level::Person).cloned().collect();
@@ -213,9 +224,19 @@ pub async fn history_of(
     Ok(answer::json(&at, &page))
 }
 
-fn wanted(fact: &FactView, query: &FactsQuery) -> bool {
-    let held = |date: &String| {
-        fact.valid.from.as_ref().is_none_or(|from| from <= date) && fact.valid.to.as_ref().is_none_or(|to| date <= to)
+fn wanted(fact: &FactView, kind: Option<&str>, valid_at: Option<&str>) -> bool {
+    let held = |date: &str| {
+        let (from, to) = (fact.valid.from.as_deref(), fact.valid.to.as_deref());
+        from.is_none_or(|from| from <= date) && to.is_none_or(|to| date <= to)
     };
-    query.kind.as_ref().is_none_or(|kind| *kind == fact.kind) && query.valid_at.as_ref().is_none_or(held)
+    kind.is_none_or(|kind| *kind == fact.kind) && valid_at.is_none_or(held)
+}
+
+/// The day that `valid_at` names: a date, or a time on it in UTC. Sources state days.
+fn day(text: &str) -> Result<String> {
+    let at = time::parse_or_day(text).ok_or_else(|| {
+        Problem::new(Code::BadTime, format!("`valid_at` is {text:?}, neither a date nor a time"))
+            .at("valid_at", "can't be read")
+    })?;
+    Ok(time::rfc3339(at).chars().take(10).collect())
 }

@@ -43,6 +43,14 @@ pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Res
             store.put(Table::SubjectWord, &key::subject_word(&word, subject), Vec::new());
         }
     }
+    let of_address = [&event.address.subject, &event.address.building_subject];
+    for subject in of_address.into_iter().chain(event.needs.iter().map(|need| &need.subject)) {
+        store.put(
+            Table::AskedAbout,
+            &key::asked_about(&event.tenant, subject, Some((at.recorded_at, event.job))),
+            Vec::new(),
+        );
+    }
     Ok(store.put_last(event.job.as_bytes(), row)?)
 }
 
@@ -76,7 +84,10 @@ fn need(row: &mut JobRow, need_id: NeedId) -> Option<&mut NeedRow> {
 }
 
 pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered) -> Result<(), ApplyError> {
+    let mut asked = None;
     change(store, at, "NeedDiscovered", event.job, |row| {
+        let by = Some((row.created_at, event.job));
+        asked = Some(key::asked_about(&row.created.tenant, &event.need.subject, by));
         if let Some(again) = need(row, event.need.need_id).filter(|row| row.withdrawn) {
             again.withdrawn = false;
             return Some(());
@@ -95,7 +106,11 @@ pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered)
             }
         }
         Some(())
-    })
+    })?;
+    if let Some(asked) = asked {
+        store.put(Table::AskedAbout, &asked, Vec::new());
+    }
+    Ok(())
 }
 
 pub(super) fn not_applicable(store: &mut impl Write, at: At, event: &NeedNotApplicable) -> Result<(), ApplyError> {

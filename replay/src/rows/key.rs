@@ -83,6 +83,12 @@ pub fn watch_by_tenant(tenant: &str, watch: Option<WatchId>) -> Vec<u8> {
     let key = Key::new().text(tenant);
     watch.map_or(key.clone(), |watch| key.bytes(watch.as_bytes())).done()
 }
+/// [`Table::AskedAbout`]; its prefix without a job.
+pub fn asked_about(tenant: &str, subject: &Subject, by: Option<(Timestamp, JobId)>) -> Vec<u8> {
+    let key = Key::new().text(tenant).text(&subject.0);
+    let newest_first = |at: Timestamp| u64::MAX - u64::try_from(at.0).unwrap_or(0);
+    by.map_or(key.clone(), |(created_at, job)| key.u64(newest_first(created_at)).bytes(job.as_bytes())).done()
+}
 /// [`Table::SubjectWord`]
 pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
     Key::new().text(word).text(&subject.0).done()
