@@ -301,6 +301,8 @@ pub struct LeaseRow {
 pub struct WatchRow {
     /// As it was set.
     pub set: WatchSet,
+    /// When it was set.
+    pub set_at: Timestamp,
     /// The next time.
     pub next_at: Timestamp,
     /// The last time that it rang.

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 const LIST: &str = "watches";
+/// Keys are remembered by tenant and path.
+const PATH: &str = "/v1/watches";
 
 /// What is to be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -68,7 +70,7 @@ pub struct WatchView {
 ///
 /// The check stays the same check: each re-check that changes something seals a further snapshot.
 #[utoipa::path(post, path = "/v1/watches", tag = "watches", request_body = NewWatch,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body set one watch")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body set one watch for 24 hours")),
     responses((status = 201, description = "The watch", body = WatchView),
               (status = 404, description = "`not_found`", body = ProblemBody),
               (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
@@ -95,11 +97,7 @@ pub async fn post(
         _ => return Err(invalid("/reason", "is none of `key`, `popular`, `paid`")),
     };
     let job = job(&state, &caller, key.as_ref(), &new).await?;
-    let fresh: [u8; 16] = rand::random();
-    let watch = match &key {
-        Some(IdempotencyKey(key)) => WatchId::of(&[caller.tenant.as_bytes(), key.as_bytes()]),
-        None => WatchId::of(&[caller.tenant.as_bytes(), b"", &fresh]),
-    };
+    let watch = watch_id(&state, &caller, key.as_ref())?;
     let set = SetWatch { watch, job, tenant: caller.tenant.clone(), every_ms: every.0, hours, reason };
     let decided = state.engine().submit(Command::SetWatch(set)).await?;
     let Reply::Watch(watch) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
@@ -108,13 +106,36 @@ pub async fn post(
     Ok(answer::positioned(&decided.position.to_string(), (StatusCode::CREATED, Json(view)).into_response()))
 }
 
+/// The watch's id. With a key: the hash of tenant, path, key and how often the key has run out; without: a fresh one.
+fn watch_id(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>) -> Result<WatchId> {
+    let tenant = caller.tenant.as_bytes();
+    let Some(IdempotencyKey(key)) = key else {
+        let fresh: [u8; 16] = rand::random();
+        return Ok(WatchId::of(&[tenant, b"", &fresh]));
+    };
+    let now = state.engine().now();
+    // A watch that was ended leaves a gap, behind which there may be the one that the key set since.
+    let mut gap = None;
+    for n in 0u64.. {
+        let watch = WatchId::of(&[tenant, PATH.as_bytes(), key.as_bytes(), &n.to_le_bytes()]);
+        let row: Option<WatchRow> = state.engine().views().row(watch.as_bytes())?;
+        match (row, gap) {
+            (Some(row), _) if create::lives(row.set_at, now) => return Ok(watch),
+            (Some(_), _) => gap = None,
+            (None, Some(gap)) => return Ok(gap),
+            (None, None) => gap = Some(watch),
+        }
+    }
+    Err(Problem::internal("idempotency keys ran out"))
+}
+
 /// The check to be watched: one that there is, or one that is made for it.
 async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, new: &NewWatch) -> Result<JobId> {
     match (&new.job_id, &new.address, &new.profile) {
         (Some(id), None, None) => Ok(state.job(caller, id)?.created.job),
         (None, Some(address), Some(profile)) => {
             let asked = NewJob::of(address.clone(), profile.clone());
-            Ok(create::start(state, caller, key.cloned(), &asked).await?.0)
+            Ok(create::start(state, caller, PATH, key.cloned(), &asked).await?.0)
         }
         (None, Some(_), None) => Err(missing("/profile")),
         (None, None, _) => Err(missing("/job_id")),

@@ -72,6 +72,31 @@ async fn a_watch_may_make_its_check() {
     assert_eq!(world.read(&format!("/v1/jobs/{job}")).await["sources"].as_array().map(Vec::len), Some(3));
 }
 
+/// A key is good for one path and for 24 hours.
+#[tokio::test]
+async fn a_key_of_another_path_or_of_yesterday_is_another_key() {
+    let world = World::new().await;
+    world.create("k", json!({})).await;
+    let watch = |flat: u8| {
+        let address = format!("г Москва, ул Тверская, д 7, кв {flat}");
+        let body = json!({"address": address, "profile": "standard", "every": "12h", "reason": "paid"});
+        let request = world.request("POST", "/v1/watches", super::world::KEY_A).header("idempotency-key", "k");
+        world.send(request.json(&body))
+    };
+    let first = watch(8).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    assert_eq!(watch(9).await.problem(), (409, "idempotency_mismatch".to_owned()), "the same path, another body");
+    world.pass(DAY_MS + 1);
+    let second = watch(9).await;
+    assert_eq!(second.status, 201, "{}", second.text);
+    assert_eq!(watch(9).await.json()["watch_id"], second.json()["watch_id"]);
+    assert_ne!(second.json()["watch_id"], first.json()["watch_id"]);
+    // The first one ended: the key still names the second.
+    let about = format!("/v1/watches/{}", text(&first.json()["watch_id"]));
+    assert_eq!(world.send(world.request("DELETE", &about, super::world::KEY_A)).await.status, 204);
+    assert_eq!(watch(9).await.json()["watch_id"], second.json()["watch_id"]);
+}
+
 #[tokio::test]
 async fn rubbish_is_refused_with_its_place() {
     let world = World::new().await;

@@ -10,7 +10,13 @@ fn due(at: At, row: &WatchRow) -> Vec<u8> {
 }
 
 pub(super) fn set(store: &mut impl Write, at: At, event: &WatchSet) -> Result<(), ApplyError> {
-    let row = WatchRow { set: event.clone(), next_at: event.next_at, last_at: None, position: at.position };
+    let row = WatchRow {
+        set: event.clone(),
+        set_at: at.recorded_at,
+        next_at: event.next_at,
+        last_at: None,
+        position: at.position,
+    };
     store.put(Table::WatchDue, &due(at, &row), Vec::new());
     store.put(Table::WatchByTenant, &key::watch_by_tenant(&event.tenant, Some(event.watch)), Vec::new());
     Ok(store.put_row(event.watch.as_bytes(), &row)?)

@@ -16,7 +16,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{AddressRecord, JobId, Position};
+use mirano_schemas::{AddressRecord, JobId, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -75,7 +75,7 @@ pub async fn post(
     key: Option<IdempotencyKey>,
     Body(new): Body<NewJob>,
 ) -> Result<Response> {
-    let (id, position) = start(&state, &caller, key, &new).await?;
+    let (id, position) = start(&state, &caller, "/v1/jobs", key, &new).await?;
     let job = state.job(&caller, &id.to_string())?;
     let JobAnswer { view, .. } = answer(&state, &caller, &job, lang, state.engine().now())?;
     let mut response = (StatusCode::ACCEPTED, axum::Json(view)).into_response();
@@ -85,14 +85,15 @@ pub async fn post(
     Ok(crate::http::answer::positioned(&position.to_string(), response))
 }
 
-/// Starts a check, or finds the one that this key started; and the commit that it rests on.
+/// Starts a check, or finds the one that this key started by a request to the same path; and the commit that it rests on.
 pub async fn start(
     state: &AppState,
     caller: &Caller,
+    path: &str,
     key: Option<IdempotencyKey>,
     new: &NewJob,
 ) -> Result<(JobId, Position)> {
-    let command = command(state, caller, key, new)?;
+    let command = command(state, caller, path, key, new)?;
     let id = command.job;
     let decided = state.engine().submit(Command::CreateJob(command)).await?;
     let Reply::Job(..) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
@@ -100,7 +101,13 @@ pub async fn start(
     Ok((id, decided.position))
 }
 
-fn command(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>, new: &NewJob) -> Result<CreateJob> {
+fn command(
+    state: &AppState,
+    caller: &Caller,
+    path: &str,
+    key: Option<IdempotencyKey>,
+    new: &NewJob,
+) -> Result<CreateJob> {
     let policy = state.policy()?;
     if policy.document.sources.is_empty() {
         return Err(Problem::new(Code::NotReady, "no policy is in force yet"));
@@ -141,7 +148,7 @@ fn command(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>, new: 
     let address = read_address(&new.address)?;
     let request = serde_json::to_vec(new).map_err(Problem::internal)?;
     Ok(CreateJob {
-        job: job_id(state, caller, key)?,
+        job: job_id(state, caller, path, key)?,
         tenant: caller.tenant.clone(),
         profile: new.profile.clone(),
         address,
@@ -182,7 +189,7 @@ fn read_address(line: &str) -> Result<AddressRecord> {
 }
 
 /// The job's id. With a key: the hash of tenant, path, key and how often the key has run out; without: a fresh one.
-fn job_id(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>) -> Result<JobId> {
+fn job_id(state: &AppState, caller: &Caller, path: &str, key: Option<IdempotencyKey>) -> Result<JobId> {
     let tenant = caller.tenant.as_bytes();
     let Some(IdempotencyKey(key)) = key else {
         let fresh: [u8; 32] = rand::random();
@@ -190,11 +197,16 @@ fn job_id(state: &AppState, caller: &Caller, key: Option<IdempotencyKey>) -> Res
     };
     let now = state.engine().now();
     for n in 0u64.. {
-        let id = JobId::of(&[tenant, b"/v1/jobs", key.as_bytes(), &n.to_le_bytes()]);
+        let id = JobId::of(&[tenant, path.as_bytes(), key.as_bytes(), &n.to_le_bytes()]);
         let row: Option<JobRow> = state.engine().views().row(id.as_bytes())?;
-        if row.is_none_or(|row| now.since_ms(row.created_at) < KEY_LIVES_MS) {
+        if row.is_none_or(|row| lives(row.created_at, now)) {
             return Ok(id);
         }
     }
     Err(Problem::internal("idempotency keys ran out"))
+}
+
+/// Whether a key that was first used then is remembered now.
+pub fn lives(first_used: Timestamp, now: Timestamp) -> bool {
+    now.since_ms(first_used) < KEY_LIVES_MS
 }
