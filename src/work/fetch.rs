@@ -184,7 +184,8 @@ impl Fetcher {
         }
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let url = Url::parse(&request.url).unwrap_or_else(|_| origin(&sent));
-        Ok(Fetched { status, headers, body: body.freeze(), url, took_ms, sent })
+        // What is kept and read holds no secret, even if the source says it back.
+        Ok(Fetched { status, headers, body: secrets.scrub_body(body.freeze()), url, took_ms, sent })
     }
 
     fn prepare(

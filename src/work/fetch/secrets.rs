@@ -4,6 +4,7 @@
 //! the request's own set are read. That set comes from the *templates* of the source's file, never from
 //! rendered text: a parameter or a redirect that says `${AWS_SECRET}` stays text.
 
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -79,8 +80,12 @@ pub(super) struct Resolver<'a> {
     environment: &'a Environment,
     /// `None`: every name may be read (the operator's own file of proxies).
     allowed: Option<&'a SecretNames>,
-    seen: Vec<String>,
+    /// Names and values.
+    seen: Vec<(String, String)>,
 }
+
+/// A shorter secret is no word of its own in a page: taking it out would spoil the page.
+const SHORTEST_TAKEN_OUT: usize = 6;
 
 /// A secret that is named, but not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,9 +116,24 @@ impl<'a> Resolver<'a> {
 
     /// Takes every secret that was put into this request out of a message.
     pub(super) fn scrub(&self, message: String) -> String {
-        self.seen.iter().fold(message, |message, secret| {
+        self.seen.iter().fold(message, |message, (_, secret)| {
             let encoded = utf8_percent_encode(secret, IN_URL).to_string();
             message.replace(secret.as_str(), "…").replace(&encoded, "…")
+        })
+    }
+
+    /// Puts the name in the place of every secret of this request that a source says back: raw or percent-encoded.
+    pub(super) fn scrub_body(&self, body: Bytes) -> Bytes {
+        self.seen.iter().filter(|(_, secret)| secret.len() >= SHORTEST_TAKEN_OUT).fold(body, |body, (name, secret)| {
+            let encoded = utf8_percent_encode(secret, IN_URL).to_string();
+            let said = format!("{}|(?i:{})", regex::escape(secret), regex::escape(&encoded));
+            let Ok(said) = regex::bytes::Regex::new(&said) else { return body };
+            let named = format!("${{{name}}}");
+            let scrubbed = match said.replace_all(&body, regex::bytes::NoExpand(named.as_bytes())) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(scrubbed) => Some(Bytes::from(scrubbed)),
+            };
+            scrubbed.unwrap_or(body)
         })
     }
 
@@ -141,7 +161,7 @@ impl<'a> Resolver<'a> {
         // Set but empty is a mistake of the operator: a request without its key would look like the source's refusal.
         let found = (self.environment.0)(name).filter(|secret| !secret.is_empty());
         let secret = found.ok_or_else(|| Missing(name.to_owned()))?;
-        self.seen.push(secret.clone());
+        self.seen.push((name.to_owned(), secret.clone()));
         Ok(secret)
     }
 }
@@ -222,6 +242,23 @@ mod tests {
         assert_eq!(resolver.text("${NONE}"), Err(Missing("NONE".to_owned())));
         assert_eq!(resolver.header("env:EMPTY"), Err(Missing("EMPTY".to_owned())));
         assert_eq!(resolver.scrub("GET /?k=s%26cr%3Dt with s&cr=t".to_owned()), "GET /?k=… with …");
+    }
+
+    #[test]
+    fn what_a_source_says_back_is_named_and_not_kept() {
+        let environment = Environment::of(|name| match name {
+            "KEY" => Some("s&cr=t".to_owned()),
+            "RU" => Some("пароль".to_owned()),
+            "SHORT" => Some("12".to_owned()),
+            _ => None,
+        });
+        let mut resolver = Resolver::new(&environment, None);
+        resolver.text("${KEY}${RU}${SHORT}").expect("set");
+        let said = "a s&cr=t b?k=s%26cr%3dt&n=s%26cr%3Dt пароль %D0%BF%D0%B0%D1%80%D0%BE%D0%BB%D1%8C 12";
+        let want = "a ${KEY} b?k=${KEY}&n=${KEY} ${RU} ${RU} 12";
+        assert_eq!(resolver.scrub_body(said.into()), want);
+        let bytes = Bytes::from_static(b"\xff\xfe s&cr=");
+        assert_eq!(resolver.scrub_body(bytes.clone()), bytes);
     }
 
     #[test]

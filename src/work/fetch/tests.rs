@@ -87,6 +87,17 @@ async fn secrets_reach_the_source_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_secret_that_the_source_says_back_is_not_in_its_answer() {
+    let body = r#"{"you_sent": "hunter2&x", "next": "/?key=hunter2%26x&page=2"}"#;
+    let server =
+        Server::answering(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+    let mut request = get(server.url("/?key=${TOKEN}"));
+    request.secrets = SecretNames::in_templates([request.url.as_str()]);
+    let answer = fetcher().send(&request).await.expect("an answer");
+    assert_eq!(answer.body, r#"{"you_sent": "${TOKEN}", "next": "/?key=${TOKEN}&page=2"}"#);
+}
+
+#[tokio::test]
 async fn a_secret_that_is_not_set_is_named_and_nothing_is_sent() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
     let mut request = get(server.url("/?key=${NOT_SET}"));

@@ -136,6 +136,8 @@ fn by_link() {
     for (link, second) in [
         ("\"?cursor=a%20b\"", Some("https://s.example/l?cursor=a%20b")),
         ("\"/m?x=1#top\"", Some("https://s.example/m?x=1")),
+        // The source said the key back, and its name stands for it by now.
+        ("\"?key=${KEY}&page=2\"", Some("https://s.example/l?key=${KEY}&page=2")),
         ("null", None),
         ("\"\"", None),
     ] {
@@ -148,6 +150,8 @@ fn by_link() {
         "\"http://169.254.169.254/?x\"",
         "\"file:///etc/passwd\"",
         "\"?x=${AWS_SECRET}\"",
+        "\"?x=${KEY}&y=${AWS_SECRET}\"",
+        "\"/${KEY}/?x=1\"",
         "\"https://me:pw@s.example/?x\"",
         "\"https://s.example/l\"",
         "7",
