@@ -8,10 +8,10 @@ use super::row::{level_word, outcome_word};
 use super::time::rfc3339;
 use crate::core::persons;
 use mirano_replay::rows::{AliasRow, AttemptRow, JobRow, NeedTaskRow, TaskRow, TaskState, key, task_alias};
-use mirano_replay::store::{ReadExt, StoreError};
-use mirano_schemas::{NeedId, Timestamp};
+use mirano_replay::store::{ReadExt, StoreError, Table, decode_row};
+use mirano_schemas::{NeedId, TaskAlias, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// A SearchTask.
@@ -58,18 +58,42 @@ pub struct AttemptView {
     pub http_status: Option<u16>,
 }
 
-/// The latest task of each need of a job.
-pub fn tasks_of(ctx: &Context<'_>, job: &JobRow) -> Result<Vec<TaskView>, StoreError> {
-    let mut out = Vec::new();
+/// The tasks of a job, need by need, the latest of each need first; after one of them, up to `limit`, and whether there are more.
+pub fn tasks_of(
+    ctx: &Context<'_>,
+    job: &JobRow,
+    after: Option<TaskAlias>,
+    limit: usize,
+) -> Result<(Vec<TaskView>, bool), StoreError> {
+    let mut named: Vec<(NeedId, NeedTaskRow)> = Vec::new();
     for need in &job.needs {
-        let named: Option<NeedTaskRow> = ctx.rows.row(&key::need_task(job.created.job, need.need.need_id))?;
-        if let Some(named) = named
-            && let Some(row) = ctx.rows.row::<TaskRow>(named.task.as_bytes())?
-        {
-            out.push(view(ctx, job, need.need.need_id, &row));
-        }
+        let (need_id, mut seen) = (need.need.need_id, BTreeSet::new());
+        let of_need = of_need(ctx, job, need_id)?.into_iter().rev();
+        // A need may have come back to a task that it had joined before.
+        named.extend(of_need.filter(|row| seen.insert(row.task)).map(|row| (need_id, row)));
     }
-    Ok(out)
+    let skip = after.map_or(0, |after| {
+        named.iter().position(|(_, row)| row.alias == after).map_or(named.len(), |place| place + 1)
+    });
+    let mut out = Vec::new();
+    for (need_id, row) in named.iter().skip(skip).take(limit) {
+        out.extend(ctx.rows.row::<TaskRow>(row.task.as_bytes())?.map(|row| view(ctx, job, *need_id, &row)));
+    }
+    Ok((out, named.len() > skip.saturating_add(limit)))
+}
+
+/// The tasks that a need ever waited for, oldest first.
+fn of_need(ctx: &Context<'_>, job: &JobRow, need: NeedId) -> Result<Vec<NeedTaskRow>, StoreError> {
+    let prefix = key::need_task(job.created.job, need);
+    let (mut rows, mut failed) = (Vec::new(), None);
+    ctx.rows.scan(Table::NeedTaskFrom, &prefix, &prefix, &mut |_, bytes| {
+        match decode_row::<NeedTaskRow>(Table::NeedTaskFrom, bytes) {
+            Ok(row) => rows.push(row),
+            Err(error) => failed = Some(error),
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(rows), Err)
 }
 
 /// The task that an alias of this job names.

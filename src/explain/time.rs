@@ -15,6 +15,15 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     chrono::DateTime::parse_from_rfc3339(&text).ok().map(|moment| Timestamp(moment.timestamp_millis()))
 }
 
+/// Reads RFC 3339, or a date: its first moment in UTC.
+pub fn parse_or_day(text: &str) -> Option<Timestamp> {
+    let day = || {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)?;
+        Some(Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()))
+    };
+    parse(text).or_else(day)
+}
+
 /// Whole seconds, downwards: an age is never said to be greater than it is.
 pub fn seconds(ms: u64) -> u64 {
     ms / 1_000
@@ -31,5 +40,9 @@ mod tests {
         }
         assert_eq!(parse("2026-11-24T18:00:00+03:00"), parse("2026-11-24T15:00:00Z"));
         assert_eq!(parse("2026-11-24"), None);
+        assert_eq!(parse_or_day("2026-11-24"), parse("2026-11-24T00:00:00Z"));
+        for bad in ["2026-11-31", "2026-1-1", "24.11.2026", "soon", ""] {
+            assert_eq!(parse_or_day(bad), None, "{bad}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A moment as people write it: a time, a position, a cut, or `now`.
+//! A moment as people write it: a time, a date, a position, a cut, or `now`.
 
 use super::HistoryError;
 use crate::explain::time;
@@ -30,13 +30,13 @@ impl Times for LogTimes<'_> {
     }
 }
 
-/// Reads `now`, a time, a position `partition:seq`, or a cut: positions with commas between. Nothing that has not come yet.
+/// Reads `now`, a time, a date (its first moment in UTC), a position `partition:seq`, or a cut: positions with commas between. Nothing that has not come yet.
 pub fn parse(text: &str, rows: &dyn Read, times: &dyn Times, now: Timestamp) -> Result<Moment, HistoryError> {
     let bad = |why: String| HistoryError::BadMoment(why);
     if text == "now" {
         return Ok(Moment::time(now));
     }
-    if let Some(at) = time::parse(text) {
+    if let Some(at) = time::parse_or_day(text) {
         if at > now {
             return Err(bad(format!("{text} has not come yet")));
         }

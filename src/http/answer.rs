@@ -26,19 +26,25 @@ pub fn positioned(cut: &str, mut response: Response) -> Response {
 ///
 /// The tag is weak: it covers position, language and states, not ages.
 pub fn tagged(at: &At, headers: &HeaderMap, covers: &impl Serialize, body: &impl Serialize) -> Response {
+    tagged_as(at, headers, covers, || Json(body).into_response())
+}
+
+/// The same for an answer of any form. What chooses the form belongs to what the tag covers.
+pub fn tagged_as(at: &At, headers: &HeaderMap, covers: &impl Serialize, body: impl FnOnce() -> Response) -> Response {
     let covered = serde_json::to_vec(covers).unwrap_or_default();
-    let tag = format!(
-        "W/\"{}\"",
-        mirano_schemas::base32(blake3::hash(&covered).as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]))
-    );
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let same = known.split(',').any(|known| known.trim() == "*" || bare(known) == bare(&tag));
-    let mut response = if same { StatusCode::NOT_MODIFIED.into_response() } else { Json(body).into_response() };
-    if let Ok(value) = HeaderValue::from_str(&tag) {
+    let tag = mirano_schemas::base32(blake3::hash(&covered).as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+    let mut response = if known(headers, &tag) { StatusCode::NOT_MODIFIED.into_response() } else { body() };
+    if let Ok(value) = HeaderValue::from_str(&format!("W/\"{tag}\"")) {
         response.headers_mut().insert(header::ETAG, value);
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization"));
     positioned(&at.cut, response)
+}
+
+/// Whether `If-None-Match` names the tag: the caller has what it stands for.
+pub fn known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let same = |known: &str| known == "*" || known.trim_start_matches("W/").trim_matches('"') == tag;
+    known.split(',').map(str::trim).any(same)
 }

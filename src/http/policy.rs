@@ -13,7 +13,7 @@ use crate::explain::time::rfc3339;
 use crate::sources::config;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
@@ -78,9 +78,13 @@ fn with_tag(version: u64, mut response: Response) -> Response {
 
 /// Read the policy
 #[utoipa::path(get, path = "/v1/policy", tag = "policy",
-    responses((status = 200, description = "The whole document; its version is the ETag", body = PolicyView)))]
-pub async fn get(State(state): State<AppState>, _caller: Caller, at: At) -> Result<Response> {
+    responses((status = 200, description = "The whole document; its version is the ETag", body = PolicyView),
+              (status = 304, description = "The caller has it already")))]
+pub async fn get(State(state): State<AppState>, _caller: Caller, at: At, headers: HeaderMap) -> Result<Response> {
     let view = current(&state)?;
+    if answer::known(&headers, &view.version.to_string()) {
+        return Ok(with_tag(view.version, positioned(&at.cut, StatusCode::NOT_MODIFIED.into_response())));
+    }
     Ok(with_tag(view.version, answer::json(&at, &view)))
 }
 

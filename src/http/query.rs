@@ -94,6 +94,11 @@ impl FromRequestParts<AppState> for At {
             let position: Position = text.trim().parse().map_err(|_| {
                 Problem::new(Code::BadTime, format!("{text:?} is not a position")).at("min_position", "is no position")
             })?;
+            if position.partition >= engine.partitions() {
+                let partitions = engine.partitions();
+                return Err(Problem::new(Code::BadTime, format!("there is no partition {}", position.partition))
+                    .at("min_position", format!("this log has {partitions} partition(s), counted from 0")));
+            }
             if !engine.wait_for(position, POSITION_PATIENCE).await {
                 let shown = cut(engine);
                 return Err(Problem::new(

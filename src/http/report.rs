@@ -3,7 +3,7 @@
 use super::answer;
 use super::auth::User;
 use super::error::{Problem, Result};
-use super::jobs::read::AsOf;
+use super::jobs::read::{AsOf, Covers};
 use super::query::{At, Query};
 use super::state::{AppState, log_access};
 use crate::core::policy::PolicyDocument;
@@ -50,7 +50,8 @@ pub struct ReportView {
     params(("id" = String, Path), ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what was known then"),
            ("lang" = Option<String>, Query, description = "`ru` or `en`")),
     responses((status = 200, description = "The job, facts by need, and what was not checked",
-               content((ReportView = "application/json"), (String = "text/html")))))]
+               content((ReportView = "application/json"), (String = "text/html"))),
+              (status = 304, description = "The caller has it already")))]
 pub async fn get(
     State(state): State<AppState>,
     User(caller): User,
@@ -89,14 +90,18 @@ pub async fn get(
             not_checked: explain::not_checked(&ctx, &job, &shown.view),
             job: shown.view,
         };
+        // A fact is seen again, and a person's key destroyed, without a change of the job.
+        let job = Covers::of(&report.job, lang, policy.version, query.as_of);
+        let covers = (job, html, &report.facts, &report.not_checked);
         if html {
-            return Ok(Html(page(&report, &policy.document, lang)?).into_response());
+            let page = page(&report, &policy.document, lang)?;
+            return Ok(answer::tagged_as(&at, &headers, &covers, || Html(page).into_response()));
         }
-        Ok(axum::Json(report).into_response())
+        Ok(answer::tagged(&at, &headers, &covers, &report))
     })
     .await
     .map_err(Problem::internal)??;
-    Ok(answer::positioned(&at.cut, response))
+    Ok(response)
 }
 
 /// The same page as the browser's own, as one file that can be kept.

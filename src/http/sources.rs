@@ -156,14 +156,27 @@ fn health(row: &SourceRow, rest_until: Option<Timestamp>) -> &'static str {
     }
 }
 
-/// How many requests may start at this moment.
+/// How many requests may start at this moment: none while the source rests or is left alone, and none above the day's quota.
 fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
+    if row.rest_until.is_some_and(|until| until > now) {
+        return 0;
+    }
+    let mut day = row.rates.get(limits::DAY).cloned();
     let mut rate = row.rates.get("").cloned().unwrap_or(RateRow { tat: i64::MIN / 2, ..RateRow::default() });
     let mut left = 0;
     while left < spec.limits.rate.requests.min(spec.limits.burst.max(1)) {
         let (permit, charge) = limits::next("", spec.limits.rate, spec.limits.burst, Some(&rate), now);
         if permit.not_before > now {
             break;
+        }
+        match limits::of_day(spec.limits.daily, spec.limits.quiet, day.as_ref(), permit) {
+            Err(_) => break,
+            Ok(charged) => {
+                // What was given back was charged to its day before.
+                if let Some(charged) = charged.filter(|_| !charge.reused) {
+                    day = Some(RateRow { tat: charged.tat, ..RateRow::default() });
+                }
+            }
         }
         if charge.reused {
             rate.returned.retain(|returned| *returned != permit);
@@ -259,4 +272,28 @@ pub(super) fn profile_views(document: &PolicyDocument) -> Vec<ProfileView> {
         });
     }
     items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_permit_is_left_that_would_not_be_granted() {
+        let policy: PolicyDocument =
+            serde_json::from_str(include_str!("../../tests/http/policy.json")).expect("a policy");
+        let mut spec = policy.sources["courts"].clone();
+        let mut row = SourceRow::default();
+        // Half past midnight, UTC.
+        let now = Timestamp(1_800_000_000_000 - 1_800_000_000_000 % 86_400_000 + 1_800_000);
+        let whole = permits_left(&spec, &row, now);
+        assert!(whole > 2, "{whole}");
+        row.rest_until = Some(now.plus_ms(1));
+        assert_eq!(permits_left(&spec, &row, now), 0, "the source rests");
+        assert_eq!(permits_left(&spec, &row, now.plus_ms(1)), whole);
+        spec.limits.daily = Some(2);
+        assert_eq!(permits_left(&spec, &row, now.plus_ms(1)), 2, "of the day's two");
+        spec.limits.quiet = Some("00:00-06:00".parse().expect("hours"));
+        assert_eq!(permits_left(&spec, &row, now.plus_ms(1)), 0, "the source is left alone");
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::answer;
 use super::auth::User;
-use super::error::{Problem, Result};
-use super::query::{At, Page};
+use super::error::{Code, Problem, Result};
+use super::jobs::list::ListQuery;
+use super::query::{At, Page, Query, cursor, limit, place};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, TaskView};
@@ -14,20 +15,32 @@ use mirano_replay::store::ReadExt;
 use mirano_schemas::{Level, Subject, TaskAlias};
 
 /// Tasks of a job
-#[utoipa::path(get, path = "/v1/jobs/{id}/tasks", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, description = "The latest task of each need", body = Page<TaskView>)))]
+///
+/// All that its needs ever waited for: need by need, the latest of each first.
+#[utoipa::path(get, path = "/v1/jobs/{id}/tasks", tag = "jobs",
+    params(("id" = String, Path), ("cursor" = Option<String>, Query),
+           ("limit" = Option<usize>, Query, description = "50; 500 at most")),
+    responses((status = 200, description = "A page", body = Page<TaskView>),
+              (status = 400, description = "`bad_cursor`", body = super::error::ProblemBody)))]
 pub async fn of_job(
     State(state): State<AppState>,
     User(caller): User,
     at: At,
+    Query(query): Query<ListQuery>,
     Path(id): Path<String>,
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
+    let (limit, list) = (limit(query.limit)?, format!("tasks of {}", job.created.job));
+    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let after = after.map(|place| place.try_into().map(TaskAlias)).transpose();
+    let after = after.map_err(|_| Problem::new(Code::BadCursor, "the cursor was not made by this list"))?;
     let policy = state.policy()?;
     let ctx = state.context(&policy, Lang::default(), state.engine().now());
-    let items = explain::tasks_of(&ctx, &job)?;
+    let (items, more) = explain::tasks_of(&ctx, &job, after, limit)?;
     log_access(&caller, "tasks", &id, &persons(&job));
-    Ok(answer::json(&at, &Page { items, next_cursor: None }))
+    let last = items.last().filter(|_| more).and_then(|last| last.task_id.parse::<TaskAlias>().ok());
+    let next_cursor = last.map(|last| cursor(&list, last.as_bytes()));
+    Ok(answer::json(&at, &Page { items, next_cursor }))
 }
 
 /// Read a task

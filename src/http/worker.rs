@@ -10,7 +10,7 @@ use super::error::{Code, Problem, Result};
 use super::state::{AppState, log_access};
 use crate::core::command::Reply;
 use crate::explain::time::rfc3339;
-use crate::sources::connector::GivenFact;
+use crate::sources::connector::{GivenFact, iso_date};
 use crate::work::remote::{Failed, RemoteError, Told};
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -26,6 +26,8 @@ const LEASE: &str = "mirano-lease";
 const LONGEST_WAIT_S: u64 = 60;
 /// Tasks that one call leases at most.
 const MOST_TASKS: usize = 100;
+/// A raw answer has to arrive within this.
+const EVIDENCE_PATIENCE: Duration = Duration::from_secs(120);
 /// The longest cause that is kept, in characters.
 const LONGEST_CAUSE: usize = 500;
 
@@ -149,7 +151,9 @@ pub async fn evidence(
     })?;
     let (task, lease) = (task(&id)?, token(lease)?);
     let most = state.remote().most_bytes(task, lease)?;
-    let body = axum::body::to_bytes(sent.into_body(), most).await.map_err(|error| {
+    let sent = tokio::time::timeout(EVIDENCE_PATIENCE, axum::body::to_bytes(sent.into_body(), most)).await;
+    let late = format!("did not arrive within {} seconds", EVIDENCE_PATIENCE.as_secs());
+    let body = sent.map_err(|_| invalid("", late))?.map_err(|error| {
         Problem::new(Code::TooLarge, format!("the body has more than {most} bytes, or ends too early")).private(error)
     })?;
     let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -223,7 +227,7 @@ pub async fn complete(
     let told = Told {
         outcome,
         complete: body.complete,
-        as_of: body.as_of,
+        as_of: body.as_of.as_deref().map(date).transpose()?,
         observed_at: body.observed_at.as_deref().map(|text| time("/observed_at", text)).transpose()?,
         evidence: evidence_ids(&body.evidence)?,
         facts: body.facts.map(|facts| facts.into_iter().map(given).collect()),
@@ -282,6 +286,11 @@ fn time(at: &str, text: &str) -> Result<Timestamp> {
     let parsed = chrono::DateTime::parse_from_rfc3339(text);
     let bad = |_| Problem::new(Code::BadTime, format!("{text:?} is no time")).at(at, "is not RFC 3339");
     parsed.map(|at| Timestamp(at.timestamp_millis())).map_err(bad)
+}
+
+/// A source's own date: ISO, as a page's would be read.
+fn date(text: &str) -> Result<String> {
+    iso_date(text).ok_or_else(|| invalid("/as_of", "is no date YYYY-MM-DD").fix("Send an ISO date, or leave `as_of` out."))
 }
 
 fn evidence_ids(ids: &[String]) -> Result<Vec<EvidenceId>> {

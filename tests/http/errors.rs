@@ -104,6 +104,7 @@ async fn unknown_things_bad_cursors_and_positions() {
         ("/v1/jobs?limit=many".to_owned(), 422, "input_invalid"),
         ("/v1/jobs?lang=de".to_owned(), 422, "input_invalid"),
         ("/v1/jobs?min_position=soon".to_owned(), 400, "bad_time"),
+        (format!("/v1/jobs/{job}?min_position=9:0"), 400, "bad_time"),
         (format!("/v1/jobs/{job}?min_position=0:999999"), 503, "position_timeout"),
         (format!("/v1/jobs/{job}/events?last_event_id=x"), 400, "bad_cursor"),
     ] {

@@ -127,6 +127,8 @@ async fn a_recheck_asks_once_for_each_key() {
     assert_eq!(ask(json!({"sources": ["cadastre"]})).await.problem(), (409, "idempotency_mismatch".to_owned()));
     let unknown = world.post(&path, &json!({"sources": ["nobody"]})).await;
     assert_eq!(unknown.problem(), (422, "source_unknown".to_owned()));
+    let nobody = world.post(&path, &json!({"sources": []})).await;
+    assert_eq!(nobody.problem(), (422, "input_invalid".to_owned()), "nothing named is not everything");
 }
 
 #[tokio::test]
@@ -148,6 +150,56 @@ async fn an_unchanged_job_has_the_same_tag_and_another_language_another() {
 }
 
 #[tokio::test]
+async fn a_report_and_the_policy_are_sent_once() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    let path = format!("/v1/jobs/{job}/report");
+    let first = world.get(&path).await;
+    let again = |path: &str, tag: &str, accept: &str| {
+        let request = world.request("GET", path, KEY_A).header("if-none-match", tag).header("accept", accept);
+        world.send(request)
+    };
+    let tag = first.header("etag").to_owned();
+    world.pass(5_000);
+    let same = again(&path, &tag, "application/json").await;
+    assert_eq!((same.status, same.text.as_str(), same.header("etag")), (304, "", tag.as_str()));
+    let page = again(&path, &tag, "text/html").await;
+    assert_eq!((page.status, page.header("etag") == tag), (200, false), "the page is another answer");
+    assert_eq!(again(&path, page.header("etag"), "text/html").await.status, 304);
+    world.pass(2 * 86_400_000);
+    assert_eq!(again(&path, &tag, "application/json").await.status, 200, "a TTL that ended is a change");
+    let tag = world.get("/v1/policy").await.header("etag").to_owned();
+    assert_eq!(again("/v1/policy", &tag, "*/*").await.status, 304);
+    assert_eq!(again("/v1/policy", &format!("\"77\", W/{tag}"), "*/*").await.status, 304);
+    assert_eq!(again("/v1/policy", "\"77\"", "*/*").await.status, 200);
+}
+
+#[tokio::test]
+async fn data_that_grows_too_old_while_it_is_asked_for_is_a_change() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.answer_in_order(&job, "cadastre", vec![crate::world::developer()]).await;
+    world.answer_in_order(&job, "bankrupts", Vec::new()).await;
+    // The courts never answer, so that the risk is as unsure before as it is after.
+    let asked = world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["bankrupts"]})).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    world.until(&job, all_queued).await;
+    let path = format!("/v1/jobs/{job}");
+    let before = world.get(&path).await;
+    let again = || world.send(world.request("GET", &path, KEY_A).header("if-none-match", before.header("etag")));
+    assert_eq!(again().await.status, 304);
+    // A day is the whole life of this source's answers; its row stays as queued as it was.
+    world.pass(86_400_000);
+    let after = again().await;
+    assert_eq!(after.status, 200, "what was shown is shown no more");
+    let (before, after) = (before.json(), after.json());
+    assert_eq!((&row(&before, "bankrupts")["freshness"], &row(&after, "bankrupts")["freshness"]), (&json!("fresh"), &json!("expired")));
+    assert_eq!((&before["status"], &after["status"]), (&json!("PARTIAL"), &json!("PARTIAL")));
+    assert_eq!(row(&after, "bankrupts")["state"], "queued");
+}
+
+#[tokio::test]
 async fn as_of_computes_ages_of_then() {
     let world = World::new().await;
     let job = id(&world.create("k1", json!({})).await);
@@ -161,9 +213,11 @@ async fn as_of_computes_ages_of_then() {
     assert_eq!(world.read(&format!("/v1/jobs/{job}")).await["status"], "PARTIAL");
     let position = view["position"].as_str().expect("a position").to_owned();
     assert_eq!(read(position).await.json()["status"], "COMPLETED");
+    let day = read("2027-01-16".to_owned()).await.json();
+    assert_eq!((day["status"].as_str(), day["sources"][0]["age_s"].as_u64()), (Some("COMPLETED"), Some(57_600)));
     let before = mirano::explain::time::rfc3339(mirano_schemas::Timestamp(crate::world::START - 1));
     assert_eq!(read(before).await.problem(), (404, "not_found".to_owned()), "there was no such job yet");
-    for bad in ["yesterday", "0:99999", "2100-01-01T00:00:00Z"] {
+    for bad in ["yesterday", "0:99999", "2100-01-01T00:00:00Z", "2100-01-01", "2027-02-30"] {
         assert_eq!(read(bad.to_owned()).await.problem(), (400, "bad_time".to_owned()), "{bad}");
     }
 }

@@ -104,6 +104,29 @@ async fn tasks_show_their_attempts_and_no_address_of_a_proxy() {
 }
 
 #[tokio::test]
+async fn all_tasks_of_a_job_are_told_the_latest_first() {
+    let world = World::new().await;
+    let (job, _) = completed(&world).await;
+    let before = world.read(&format!("/v1/jobs/{job}/tasks")).await["items"].clone();
+    let asked = world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["courts"]})).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    world.answer_in_order(&job, "courts", vec![crate::world::case("2", "Истец")]).await;
+    let after = world.read(&format!("/v1/jobs/{job}/tasks")).await["items"].clone();
+    assert_eq!(after.as_array().map(Vec::len), Some(4), "the first one of the courts is there still: {after:#}");
+    assert_eq!((&after[0], &after[2], &after[3]), (&before[0], &before[1], &before[2]));
+    assert_eq!((&after[1]["source"], &after[1]["need_id"]), (&json!("courts"), &before[1]["need_id"]));
+    assert_ne!(after[1]["observation_id"], before[1]["observation_id"]);
+    let (mut seen, mut path) = (Vec::new(), format!("/v1/jobs/{job}/tasks?limit=1"));
+    loop {
+        let page = world.read(&path).await;
+        seen.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/jobs/{job}/tasks?limit=1&cursor={cursor}");
+    }
+    assert_eq!(json!(seen), after);
+}
+
+#[tokio::test]
 async fn facts_lead_to_their_evidence() {
     let world = World::new().await;
     let (job, view) = completed(&world).await;
@@ -113,6 +136,12 @@ async fn facts_lead_to_their_evidence() {
     let fact = &facts["items"][0];
     assert_eq!(fact["subject"], subject);
     assert!(fact.get("gone_at").is_none(), "what is absent is left out of facts");
+    let facts = "/v1/subjects/company%3A7707083893/facts";
+    for held in ["valid_at=2027-01-15", "valid_at=2027-01-15T10:00:00Z", "valid_at=2027-01-15T10:00:00%2B03:00&as_of=now"] {
+        assert_eq!(world.read(&format!("{facts}?{held}")).await["items"][0]["fact_id"], fact["fact_id"], "{held}");
+    }
+    let never = world.get(&format!("{facts}?valid_at=2027-02-30")).await;
+    assert_eq!(never.problem(), (400, "bad_time".to_owned()));
     let one = world.read(&format!("/v1/facts/{}", text(&fact["fact_id"]))).await;
     assert_eq!(one, *fact);
     let raw = world.get(&format!("/v1/facts/{}/evidence", text(&fact["fact_id"]))).await;
@@ -137,6 +166,27 @@ async fn facts_lead_to_their_evidence() {
     assert!(ids.contains(&text(&fact["fact_id"]).to_owned()));
     let sealed_again = world.send(world.request("POST", &format!("/v1/jobs/{job}/seal"), KEY_A)).await;
     assert_eq!(sealed_again.json()["snapshot_id"], json!(snapshot), "an unchanged job has its snapshot already");
+}
+
+#[tokio::test]
+async fn a_search_goes_on_behind_its_cursor() {
+    let world = World::new().await;
+    for flat in 1..=3 {
+        let address = format!("г Москва, ул Тверская, д 7, кв {flat}");
+        world.create(&format!("k{flat}"), json!({"address": address})).await;
+    }
+    let all = world.read("/v1/subjects?q=тверская").await;
+    let all: Vec<&str> = all["items"].as_array().expect("items").iter().map(|one| text(&one["subject"])).collect();
+    assert_eq!(all.len(), 4, "three flats of one house");
+    let (mut seen, mut path) = (Vec::new(), "/v1/subjects?q=тверская&limit=1".to_owned());
+    loop {
+        let page = world.read(&path).await;
+        seen.extend(page["items"].as_array().expect("items").iter().map(|one| text(&one["subject"]).to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/subjects?q=тверская&limit=1&cursor={cursor}");
+    }
+    assert_eq!(seen, all, "none missing, none twice");
+    assert_eq!(world.get("/v1/subjects?cursor=zzzz").await.problem(), (400, "bad_cursor".to_owned()));
 }
 
 #[tokio::test]

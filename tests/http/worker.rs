@@ -161,6 +161,12 @@ async fn rubbish_of_workers_is_refused_with_its_place() {
         let got = call(&world, &path, &body).await;
         assert_eq!(got.problem(), (wanted.0, wanted.1.to_owned()), "{path} {body}");
     }
+    let page = keep(&world, &task, r#"{"items": [{"inn": "7707083893"}]}"#).await;
+    let told = |as_of: &str| json!({"lease_token": lease, "evidence": [page], "as_of": as_of});
+    let undated = call(&world, &format!("{about}/complete"), &told("yesterday")).await;
+    assert_eq!((undated.status, &undated.json()["errors"][0]["at"]), (422, &json!("/as_of")), "{}", undated.text);
+    let dated = call(&world, &format!("{about}/complete"), &told("2027-01-14T23:00:00Z")).await;
+    assert_eq!(dated.status, 200, "{}", dated.text);
     let user = world.send(world.request("POST", "/v1/worker/lease", KEY_A).json(&json!({}))).await;
     assert_eq!(user.problem(), (403, "role_missing".to_owned()));
 }

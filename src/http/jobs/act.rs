@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecheckBody {
-    /// Sources or need ids; left out: all.
+    /// Sources or need ids, at least one; left out: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Vec<String>>,
     /// Why, for the log.
@@ -38,7 +38,7 @@ pub struct RecheckBody {
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body ask once")),
     responses((status = 202, description = "The job as it stands now", body = JobView),
               (status = 404, description = "`not_found`", body = crate::http::error::ProblemBody),
-              (status = 422, description = "`source_unknown`", body = crate::http::error::ProblemBody)))]
+              (status = 422, description = "`source_unknown` `input_invalid`", body = crate::http::error::ProblemBody)))]
 pub async fn recheck(
     State(state): State<AppState>,
     User(caller): User,
@@ -48,6 +48,11 @@ pub async fn recheck(
     Body(body): Body<RecheckBody>,
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
+    if body.sources.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::new(Code::InputInvalid, "`sources` names nothing")
+            .at("/sources", "is empty")
+            .fix("Name sources or need ids, or leave `sources` out to ask all."));
+    }
     let request = serde_json::to_vec(&body).map_err(Problem::internal)?;
     let command = command_id(&caller.tenant, &id, key, &request);
     // Ids of one key begin alike and end with a digest of the body: see `command_id`.

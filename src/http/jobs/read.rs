@@ -1,7 +1,7 @@
 //! `GET /v1/jobs/{id}`: one job, now or as it was.
 
 use crate::core::policy::Policy;
-use crate::explain::model::{JobView, RowState, Status};
+use crate::explain::model::{FreshnessWord, JobView, RowState, RowView, Status};
 use crate::explain::words::Lang;
 use crate::explain::{self, Context};
 use crate::http::answer;
@@ -31,10 +31,27 @@ pub struct Covers {
     position: String,
     lang: &'static str,
     status: Status,
-    rows: Vec<(RowState, u32, bool, Option<String>)>,
+    rows: Vec<(RowState, FreshnessWord, u32, bool, Option<String>)>,
     risk: Option<(String, String)>,
     policy: u64,
     as_of: Option<String>,
+}
+
+impl Covers {
+    /// Of a job as it is shown; `as_of` as the caller wrote it.
+    pub fn of(view: &JobView, lang: Lang, policy: u64, as_of: Option<String>) -> Self {
+        let reason = |row: &RowView| row.blocked_on.as_ref().map(|blocked| blocked.reason.clone());
+        let row = |row: &RowView| (row.state, row.freshness, row.attempts, row.joined, reason(row));
+        Self {
+            position: view.position.clone(),
+            lang: lang.code(),
+            status: view.status,
+            rows: view.sources.iter().map(row).collect(),
+            risk: view.risk.as_ref().map(|risk| (risk.score_is.clone(), risk.level.clone())),
+            policy,
+            as_of,
+        }
+    }
 }
 
 /// The job at `now`, for its own tenant.
@@ -54,16 +71,7 @@ fn answer_in(caller: &Caller, job: &JobRow, policy: &Policy, ctx: &Context<'_>) 
     let shown = explain::job(ctx, job)?;
     let view = shown.view;
     log_access(caller, "job", &view.job_id, &shown.opened);
-    let reason = |row: &explain::model::RowView| row.blocked_on.as_ref().map(|blocked| blocked.reason.clone());
-    let covers = Covers {
-        position: view.position.clone(),
-        lang: ctx.lang.code(),
-        status: view.status,
-        rows: view.sources.iter().map(|row| (row.state, row.attempts, row.joined, reason(row))).collect(),
-        risk: view.risk.as_ref().map(|risk| (risk.score_is.clone(), risk.level.clone())),
-        policy: policy.version,
-        as_of: None,
-    };
+    let covers = Covers::of(&view, ctx.lang, policy.version, None);
     Ok(JobAnswer { view, covers })
 }
 

@@ -22,6 +22,7 @@ mod xml;
 pub use assembly::{Answer, Assembly};
 pub use given::{GivenFact, GivenProblem};
 pub use request::{AskError, PreparedRequest};
+pub use value::iso_date;
 
 use crate::core::policy::SourceSpec;
 use mirano_schemas::{Attrs, Match, Validity};

@@ -211,7 +211,7 @@ fn boolean(text: &str) -> Option<Value> {
 }
 
 /// `2026-03-15`, perhaps with a time after it: the date as the source wrote it.
-pub(super) fn iso_date(text: &str) -> Option<String> {
+pub fn iso_date(text: &str) -> Option<String> {
     let (date, rest) = (text.get(..10)?, text.get(10..)?);
     let shaped = date.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
     let timed = rest.is_empty()
