@@ -291,6 +291,10 @@ fn late_and_repeated_answers_change_nothing() {
 #[test]
 fn the_lease_of_another_task_answers_nothing() {
     let mut world = World::new();
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("json");
+    policy["sources"]["courts"]["limits"]["concurrency"] = 2.into();
+    let adopt = AdoptPolicy { document: policy.to_string(), origin: PolicyOrigin::Api, expected: Some(0) };
+    world.run(Command::AdoptPolicy(adopt)).expect("adopted");
     let job = world.create(1);
     let task = world.lease("cadastre").expect("queued");
     let second = fact("cadastre", "cadastre.developer", "property:bb", ("inn", "7736050003"), &[]);
