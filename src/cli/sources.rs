@@ -87,8 +87,9 @@ async fn fetch(file: &Path, text: &str, request: &PreparedRequest, direct: bool)
 fn proxy(file: &Path, pool: &str) -> Result<Proxy> {
     let path = file.parent().unwrap_or(Path::new("")).join("../proxies.toml");
     let without = "ask with --direct if the source may see this machine's address";
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Wrong(format!("the source is asked by proxies, and {}: {error}; {without}", path.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Wrong(format!("the source is asked by proxies, and {}: {error}; {without}", path.display()))
+    })?;
     let name = path.display().to_string();
     let pools = read_proxies(&name, &text).map_err(|problems| Wrong(lines(&problems)))?;
     let first = pools.0.get(pool).and_then(|proxies| proxies.first_key_value());
@@ -150,7 +151,8 @@ mod tests {
         let found = proxy(&file, "default").expect("there");
         assert_eq!((found.name.as_str(), found.url.as_str()), ("default/p1", "http://proxy.example:3128"));
         assert!(refused("other").contains("no proxy in the pool other"));
-        std::fs::write(folder.path().join("proxies.toml"), text.replace("proxy.", "user:hunter2@proxy.")).expect("written");
+        std::fs::write(folder.path().join("proxies.toml"), text.replace("proxy.", "user:hunter2@proxy."))
+            .expect("written");
         let wrong = refused("default");
         assert!(wrong.contains("never written out") && !wrong.contains("hunter2"), "{wrong}");
     }

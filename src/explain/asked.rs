@@ -89,9 +89,8 @@ mod tests {
         job(&mut store, 0, "t", "company:1");
         let latest = (1..=5_001).map(|n| job(&mut store, n, "t", "company:2")).last().expect("many");
         job(&mut store, 9_000, "u", "company:3");
-        let known = |tenant: &str, subject: &str| {
-            asked_about(&store, tenant, &Subject(subject.to_owned())).expect("readable")
-        };
+        let known =
+            |tenant: &str, subject: &str| asked_about(&store, tenant, &Subject(subject.to_owned())).expect("readable");
         assert!(known("t", "company:1") && known("t", "company:11"), "asked from the start, and discovered");
         assert!(!known("t", "company:3") && !known("u", "company:1") && !known("t", "company:"));
         let (mut seen, mut last) = (Vec::new(), None);

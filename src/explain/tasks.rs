@@ -72,9 +72,8 @@ pub fn tasks_of(
         // A need may have come back to a task that it had joined before.
         named.extend(of_need.filter(|row| seen.insert(row.task)).map(|row| (need_id, row)));
     }
-    let skip = after.map_or(0, |after| {
-        named.iter().position(|(_, row)| row.alias == after).map_or(named.len(), |place| place + 1)
-    });
+    let skip = after
+        .map_or(0, |after| named.iter().position(|(_, row)| row.alias == after).map_or(named.len(), |place| place + 1));
     let mut out = Vec::new();
     for (need_id, row) in named.iter().skip(skip).take(limit) {
         out.extend(ctx.rows.row::<TaskRow>(row.task.as_bytes())?.map(|row| view(ctx, job, *need_id, &row)));

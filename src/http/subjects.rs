@@ -173,7 +173,8 @@ pub async fn facts_of(
         let policy = state.policy()?;
         let answers = known::answers_about(&**state.engine().views(), &caller.tenant, &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let about = |fact: &FactView| fact.subject == subject.0 && wanted(fact, query.kind.as_deref(), valid_at.as_deref());
+        let about =
+            |fact: &FactView| fact.subject == subject.0 && wanted(fact, query.kind.as_deref(), valid_at.as_deref());
         let page = known::facts_page(&ctx, &answers, after, limit, about)?;
         let shown = page.shown_by.iter().filter_map(|at| answers.get(*at)).map(|answer| &answer.recorded.subject);
         let persons: Vec<Subject> = shown.filter(|asked| asked.level() == Level::Person).cloned().collect();

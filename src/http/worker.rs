@@ -290,7 +290,8 @@ fn time(at: &str, text: &str) -> Result<Timestamp> {
 
 /// A source's own date: ISO, as a page's would be read.
 fn date(text: &str) -> Result<String> {
-    iso_date(text).ok_or_else(|| invalid("/as_of", "is no date YYYY-MM-DD").fix("Send an ISO date, or leave `as_of` out."))
+    iso_date(text)
+        .ok_or_else(|| invalid("/as_of", "is no date YYYY-MM-DD").fix("Send an ISO date, or leave `as_of` out."))
 }
 
 fn evidence_ids(ids: &[String]) -> Result<Vec<EvidenceId>> {

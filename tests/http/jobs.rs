@@ -194,7 +194,10 @@ async fn data_that_grows_too_old_while_it_is_asked_for_is_a_change() {
     let after = again().await;
     assert_eq!(after.status, 200, "what was shown is shown no more");
     let (before, after) = (before.json(), after.json());
-    assert_eq!((&row(&before, "bankrupts")["freshness"], &row(&after, "bankrupts")["freshness"]), (&json!("fresh"), &json!("expired")));
+    assert_eq!(
+        (&row(&before, "bankrupts")["freshness"], &row(&after, "bankrupts")["freshness"]),
+        (&json!("fresh"), &json!("expired"))
+    );
     assert_eq!((&before["status"], &after["status"]), (&json!("PARTIAL"), &json!("PARTIAL")));
     assert_eq!(row(&after, "bankrupts")["state"], "queued");
 }

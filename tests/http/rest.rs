@@ -137,7 +137,9 @@ async fn facts_lead_to_their_evidence() {
     assert_eq!(fact["subject"], subject);
     assert!(fact.get("gone_at").is_none(), "what is absent is left out of facts");
     let facts = "/v1/subjects/company%3A7707083893/facts";
-    for held in ["valid_at=2027-01-15", "valid_at=2027-01-15T10:00:00Z", "valid_at=2027-01-15T10:00:00%2B03:00&as_of=now"] {
+    for held in
+        ["valid_at=2027-01-15", "valid_at=2027-01-15T10:00:00Z", "valid_at=2027-01-15T10:00:00%2B03:00&as_of=now"]
+    {
         assert_eq!(world.read(&format!("{facts}?{held}")).await["items"][0]["fact_id"], fact["fact_id"], "{held}");
     }
     let never = world.get(&format!("{facts}?valid_at=2027-02-30")).await;

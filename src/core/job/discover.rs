@@ -76,7 +76,11 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         }
     }
     // What is not complete takes no name away.
-    if complete && row.needs.iter().any(withdraw::was_named) { withdraw::unnamed(decision, job, parent) } else { Ok(()) }
+    if complete && row.needs.iter().any(withdraw::was_named) {
+        withdraw::unnamed(decision, job, parent)
+    } else {
+        Ok(())
+    }
 }
 
 /// The parameters that facts of a kind name, each with the first fact that does.
@@ -111,9 +115,8 @@ pub(super) fn end_waiting(decision: &mut Decision<'_>, job: JobId) -> Result<(),
                 .map(|profile| plan::parent_entries(decision.ctx, profile, waiting.need.entry))
                 .unwrap_or_default();
             let need_id = waiting.need.need_id;
-            let parents = |entry: u32| {
-                row.needs.iter().filter(move |need| need.need.entry == entry && need.applicable())
-            };
+            let parents =
+                |entry: u32| row.needs.iter().filter(move |need| need.need.entry == entry && need.applicable());
             if entries.iter().flat_map(|(entry, _)| parents(*entry)).any(NeedRow::open) {
                 return None;
             }

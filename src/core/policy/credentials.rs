@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// What is said of a credential that is written out; never the value.
-pub const NAMED: &str = "a credential is `env:NAME`, or `${NAME}` in it, of a variable of the environment, never written out";
+pub const NAMED: &str =
+    "a credential is `env:NAME`, or `${NAME}` in it, of a variable of the environment, never written out";
 
 /// The headers of a request that hold a credential as it is.
 pub fn written_out(headers: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {

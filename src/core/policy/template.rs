@@ -70,7 +70,8 @@ pub fn render(text: &str, context: &impl Serialize) -> Result<String, TemplateEr
 pub fn check(text: &str, context: &impl Serialize) -> Result<(), TemplateError> {
     let mut templates = Templates::default();
     templates.add("text", text)?;
-    let filled = templates.environment.get_template("text").and_then(|text| text.render(Value::from_serialize(context)));
+    let filled =
+        templates.environment.get_template("text").and_then(|text| text.render(Value::from_serialize(context)));
     match filled {
         Err(error) if error.kind() != minijinja::ErrorKind::UndefinedError => Err(error.into()),
         _ => Ok(()),

@@ -51,7 +51,10 @@ impl Folder {
                 let header = reader.headers().map_err(|error| fail(std::io::Error::other(error)))?;
                 let names: Vec<String> =
                     header.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
-                starts_with(&names.iter().take(2).cloned().collect::<Vec<_>>().join(if semicolon { ";" } else { "," }), &line);
+                starts_with(
+                    &names.iter().take(2).cloned().collect::<Vec<_>>().join(if semicolon { ";" } else { "," }),
+                    &line,
+                );
                 for name in names {
                     if !columns.contains(&name) && !name.trim().is_empty() {
                         columns.push(name);

@@ -11,7 +11,8 @@ const TAKEN: [&str; 4] = ["kind", "subject", "source", "match"];
 
 /// One name for a header: Latin letters, digits and underscores, a letter first.
 pub fn slug(header: &str) -> String {
-    let latin: String = header.to_lowercase().chars().map(|c| latin(c).map_or_else(|| c.to_string(), str::to_owned)).collect();
+    let latin: String =
+        header.to_lowercase().chars().map(|c| latin(c).map_or_else(|| c.to_string(), str::to_owned)).collect();
     match plain(&latin) {
         name if name.is_empty() => "column".to_owned(),
         name if name.starts_with(|c: char| c.is_ascii_digit()) || TAKEN.contains(&name.as_str()) => format!("c_{name}"),
@@ -54,10 +55,8 @@ pub fn filled<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<BTreeSet<S
     for path in files {
         let fail = |source| DemoError::Data { path: path.clone(), source };
         let bytes = std::fs::read(path).map_err(fail)?;
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter(&bytes))
-            .flexible(true)
-            .from_reader(bytes.as_slice());
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter(&bytes)).flexible(true).from_reader(bytes.as_slice());
         let header = reader.headers().map_err(|error| fail(std::io::Error::other(error)))?.clone();
         let mut here = vec![true; header.len()];
         for record in reader.records() {
@@ -67,8 +66,7 @@ pub fn filled<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<BTreeSet<S
             }
         }
         let names = header.iter().zip(here).filter(|(_, here)| *here);
-        let names: BTreeSet<String> =
-            names.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
+        let names: BTreeSet<String> = names.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
         always = Some(match always {
             Some(before) => before.intersection(&names).cloned().collect(),
             None => names,

@@ -345,7 +345,11 @@ fn all_mistakes_at_once() {
 fn well_known_sources_need_no_ttl() {
     let mut texts = folder();
     texts.insert("sources/courts.toml".to_owned(), COURTS.replace("ttl = \"14d\"\n", ""));
-    assert_eq!(load(&texts).expect("loads").digest, load(&folder()).expect("loads").digest, "as if it were written out");
+    assert_eq!(
+        load(&texts).expect("loads").digest,
+        load(&folder()).expect("loads").digest,
+        "as if it were written out"
+    );
     for (id, ttl) in [("enforcement", "7d"), ("listings", "1d"), ("reviews", "14d"), ("courts", "14d")] {
         let text = COURTS.replace("ttl = \"14d\"\n", "").replace("id = \"courts\"", &format!("id = \"{id}\""));
         let (name, written) = (format!("sources/{id}.toml"), format!("ttl = \"2d\"\n{text}"));

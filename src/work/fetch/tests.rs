@@ -89,8 +89,7 @@ async fn secrets_reach_the_source_and_nothing_else() {
 #[tokio::test]
 async fn a_secret_that_the_source_says_back_is_not_in_its_answer() {
     let body = r#"{"you_sent": "hunter2&x", "next": "/?key=hunter2%26x&page=2"}"#;
-    let server =
-        Server::answering(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+    let server = Server::answering(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
     let mut request = get(server.url("/?key=${TOKEN}"));
     request.secrets = SecretNames::in_templates([request.url.as_str()]);
     let answer = fetcher().send(&request).await.expect("an answer");
