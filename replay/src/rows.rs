@@ -5,7 +5,10 @@ use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod health;
 pub mod key;
+
+pub use health::*;
 
 macro_rules! rows {
     ($($row:ty => $table:ident),* $(,)?) => {
@@ -264,17 +267,12 @@ pub struct SourceRow {
     pub turn: u64,
     /// Of each tenant and priority with tasks ahead, when the next one begins.
     pub flows: BTreeMap<String, BTreeMap<u8, u64>>,
-}
-
-/// The permits that were granted for one limited thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct RateRow {
-    /// GCRA: theoretical arrival time of the next request, milliseconds since the epoch.
-    pub tat: i64,
-    /// `not_before` of the latest permits, oldest first: as many as a period may hold.
-    pub recent: Vec<Timestamp>,
-    /// Permits given back that may still be used, earliest first.
-    pub returned: Vec<Permit>,
+    /// What came of the last attempts at the source itself (`""`) and through each proxy, and whether it is left alone.
+    pub breakers: BTreeMap<String, BreakerRow>,
+    /// The source said that it is asked too fast.
+    pub pace: Option<PaceRow>,
+    /// The day's requests.
+    pub day: Option<DayRow>,
 }
 
 /// A lease.
@@ -309,19 +307,6 @@ pub struct WatchRow {
     pub last_at: Option<Timestamp>,
     /// The last commit about it.
     pub position: Position,
-}
-
-/// The health of one proxy, as one source sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct ProxyRow {
-    /// Failures in a row.
-    pub failures: u32,
-    /// Not used before.
-    pub rest_until: Option<Timestamp>,
-    /// Tasks that go through it now.
-    pub in_use: u32,
-    /// When it was last leased.
-    pub last_used: Option<Timestamp>,
 }
 
 /// What is known of one query.

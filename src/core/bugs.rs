@@ -31,6 +31,8 @@ pub enum Bug {
     PermitReturnedTwice,
     /// Permits granted before the last start of the process are not counted (I7).
     PermitsForgottenByCrash,
+    /// A source that is to be left alone is leased all the same (I7).
+    OpenBreakerLeased,
     /// An answer is accepted although its lease has ended (I8).
     LateAnswerAccepted,
     /// A want does not look for a task in flight (I8).

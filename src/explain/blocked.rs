@@ -6,7 +6,8 @@
 use super::Context;
 use super::model::BlockedOn;
 use crate::core::policy::{LimitsSpec, SourceSpec};
-use crate::core::source::limits;
+use crate::core::source::breaker::{self, State};
+use crate::core::source::{limits, pace};
 use mirano_replay::rows::{SourceRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
 use mirano_schemas::Timestamp;
@@ -16,29 +17,71 @@ const MOST_COUNTED: usize = 1_000;
 /// A permit that is nearer than this holds nobody up.
 const SOON_MS: u64 = 1_000;
 
+/// What holds a task up: the word, why, and about how long.
+struct Held {
+    reason: &'static str,
+    cause: Option<&'static str>,
+    eta_ms: Option<u64>,
+}
+
+impl Held {
+    fn by(reason: &'static str, eta_ms: Option<u64>) -> Self {
+        Self { reason, cause: None, eta_ms }
+    }
+
+    fn because(self, cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    fn told(self, ahead: u64) -> BlockedOn {
+        BlockedOn {
+            reason: self.reason.to_owned(),
+            cause: self.cause.map(str::to_owned),
+            ahead: coarse(ahead),
+            eta_s: self.eta_ms.map(|ms| coarse(ms.div_ceil(1_000).max(1))),
+        }
+    }
+}
+
 /// What a queued or retrying task waits for.
 pub(super) fn blocked_on(ctx: &Context<'_>, task: &TaskRow) -> Result<Option<BlockedOn>, StoreError> {
     let source = task.scheduled.source.as_str();
     let row: SourceRow = ctx.rows.row(source.as_bytes())?.unwrap_or_default();
-    let now = ctx.now;
-    let blocked = |reason: &str, ahead: u64, eta_ms: Option<u64>| {
-        Some(BlockedOn {
-            reason: reason.to_owned(),
-            ahead: coarse(ahead),
-            eta_s: eta_ms.map(|ms| coarse(ms.div_ceil(1_000).max(1))),
-        })
-    };
+    let spec = ctx.policy.document.sources.get(source);
     match task.state {
-        TaskState::Retrying { at } if at > now => Ok(blocked("backoff", 0, Some(at.since_ms(now)))),
+        TaskState::Retrying { at } if at > ctx.now => {
+            // Its own pause may be over before the source is asked again.
+            let rested = spec.and_then(|spec| rested(spec, &row, ctx.now));
+            let own = at.since_ms(ctx.now);
+            let held = match rested {
+                Some(Held { eta_ms: Some(longer), cause, .. }) if longer > own => {
+                    Held { reason: "backoff", cause, eta_ms: Some(longer) }
+                }
+                _ => Held::by("backoff", Some(own)),
+            };
+            Ok(Some(held.told(0)))
+        }
         TaskState::Queued | TaskState::Retrying { .. } => {
             let ahead = ahead(ctx, task)?;
-            let Some(spec) = ctx.policy.document.sources.get(source) else {
-                return Ok(blocked("queue", ahead, None));
-            };
-            let (reason, eta) = turn(ctx, spec, &row, ahead);
-            Ok(blocked(reason, ahead, eta))
+            let held = spec.map_or(Held::by("queue", None), |spec| turn(ctx, spec, &row, ahead));
+            Ok(Some(held.told(ahead)))
         }
         TaskState::Running { .. } | TaskState::Done { .. } | TaskState::Failed { .. } => Ok(None),
+    }
+}
+
+/// `Some` while the source is left alone.
+fn rested(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> Option<Held> {
+    let asked = row.rest_until.filter(|until| *until > now);
+    match breaker::of_source(spec, row, now) {
+        State::Open(until) if asked.is_none_or(|asked| asked < until) => {
+            Some(Held::by("backoff", Some(until.since_ms(now))).because("breaker_open"))
+        }
+        // The attempt that shows whether it answers is under way.
+        State::HalfOpen if asked.is_none() && !row.leases.is_empty() => {
+            Some(Held::by("backoff", (row.attempt_ms > 0).then_some(row.attempt_ms)).because("breaker_open"))
+        }
+        _ => asked.map(|until| Held::by("backoff", Some(until.since_ms(now))).because("asked_to_wait")),
     }
 }
 
@@ -51,13 +94,14 @@ fn ahead(ctx: &Context<'_>, task: &TaskRow) -> Result<u64, StoreError> {
 }
 
 /// What holds up a task that may run, and about when its turn comes.
-fn turn(ctx: &Context<'_>, spec: &SourceSpec, row: &SourceRow, ahead: u64) -> (&'static str, Option<u64>) {
+fn turn(ctx: &Context<'_>, spec: &SourceSpec, row: &SourceRow, ahead: u64) -> Held {
     let now = ctx.now;
-    if let Some(rest) = row.rest_until.filter(|until| *until > now) {
-        return ("backoff", Some(rest.since_ms(now)));
+    if let Some(held) = rested(spec, row, now) {
+        return held;
     }
     if let Some(until) = proxies_rest(ctx, &spec.limits, row) {
-        return ("proxy", until.map(|until| until.since_ms(now)));
+        let held = Held::by("proxy", until.map(|until| until.since_ms(now)));
+        return if held.eta_ms.is_some() { held.because("breaker_open") } else { held };
     }
     let wait = permit_wait_ms(&spec.limits, row, now, ahead);
     let full = row.leases.len() >= spec.limits.concurrency as usize;
@@ -73,7 +117,8 @@ fn turn(ctx: &Context<'_>, spec: &SourceSpec, row: &SourceRow, ahead: u64) -> (&
         () if full => "concurrency",
         () => "queue",
     };
-    (reason, eta)
+    let held = Held::by(reason, eta);
+    if reason == "rate" && pace::permille(row, now) < 1_000 { held.because("slowed_down") } else { held }
 }
 
 /// `Some` when no proxy of the pool may be used now: and when one may again, if that is known.
@@ -82,16 +127,18 @@ fn proxies_rest(ctx: &Context<'_>, limits: &LimitsSpec, row: &SourceRow) -> Opti
     let pool = ctx.policy.document.proxies.get(name)?;
     let mut first = None::<Timestamp>;
     for proxy in &pool.proxies {
-        let health = row.proxies.get(&format!("{name}/{proxy}"));
-        let rests = health
-            .filter(|health| health.failures >= pool.failures)
-            .and_then(|health| health.rest_until)
-            .map(|at| at.plus_ms(pool.cool_down.0))
-            .filter(|until| *until > ctx.now);
-        match rests {
-            Some(until) => first = Some(first.map_or(until, |other| other.min(until))),
-            None if pool.concurrency.is_some_and(|most| health.is_some_and(|health| health.in_use >= most)) => {}
-            None => return None,
+        let full = format!("{name}/{proxy}");
+        let health = row.proxies.get(&full);
+        let most = match breaker::of_proxy(row, &full, ctx.now) {
+            State::Open(until) => {
+                first = Some(first.map_or(until, |other| other.min(until)));
+                continue;
+            }
+            State::HalfOpen => Some(1),
+            State::Closed => pool.concurrency,
+        };
+        if !most.is_some_and(|most| health.is_some_and(|health| health.in_use >= most)) {
+            return None;
         }
     }
     Some(first)
@@ -100,12 +147,13 @@ fn proxies_rest(ctx: &Context<'_>, limits: &LimitsSpec, row: &SourceRow) -> Opti
 /// How long until the permit after `ahead` others.
 fn permit_wait_ms(limits: &LimitsSpec, row: &SourceRow, now: Timestamp, ahead: u64) -> u64 {
     let next = |from| limits::next("", limits.rate, limits.burst, row.rates.get(""), from).0;
-    let mut permit = next(now);
-    while let Err(later) = limits::of_day(limits.daily, limits.quiet, row.rates.get(limits::DAY), permit) {
+    let mut permit = next(pace::not_before(row, limits.rate, now));
+    while let Err(later) = limits::of_day(limits.daily, limits.quiet, row.day, permit) {
         permit = next(later);
     }
-    let interval = limits.rate.period.0 / u64::from(limits.rate.requests.max(1));
-    let unspaced = u64::from(limits.burst.saturating_sub(1));
+    let interval = pace::interval_ms(row, limits.rate, now);
+    let slowed = pace::permille(row, now) < 1_000;
+    let unspaced = if slowed { 0 } else { u64::from(limits.burst.saturating_sub(1)) };
     permit.not_before.since_ms(now) + ahead.saturating_sub(unspaced) * interval
 }
 

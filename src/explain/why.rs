@@ -86,7 +86,9 @@ pub(super) fn updating(sentences: &Sentences<'_>, view: &JobView) -> Why {
 /// What a row waits for, and about how long: what is not known is said to be so.
 fn holds_up(row: &RowView) -> Both {
     let blocked = row.blocked_on.as_ref();
+    let cause = blocked.and_then(|blocked| blocked.cause.as_deref());
     let reason = match (row.state, blocked.map(|blocked| blocked.reason.as_str())) {
+        (RowState::Queued | RowState::Retrying, Some("backoff" | "rate")) if cause.is_some() => because(cause),
         (RowState::Running, _) => Both::new("источник опрашивается", "the source is being asked"),
         (RowState::WaitingForSubject, _) => {
             return Both::new(
@@ -117,5 +119,20 @@ fn holds_up(row: &RowView) -> Both {
             format!("{}, сколько ещё — неизвестно", reason.ru),
             format!("{}, how long is not known", reason.en),
         ),
+    }
+}
+
+/// Why a source is not asked now, or more slowly.
+fn because(cause: Option<&str>) -> Both {
+    match cause {
+        Some("breaker_open") => Both::new(
+            "источник не отвечает, поэтому его пока не опрашивают и пробуют снова изредка",
+            "the source does not answer, so it is left alone and tried again once in a while",
+        ),
+        Some("slowed_down") => Both::new(
+            "источник сообщил о слишком частых запросах и опрашивается медленнее",
+            "the source said it was asked too fast, and is asked more slowly",
+        ),
+        _ => Both::new("источник просил подождать", "the source asked to be left alone"),
     }
 }

@@ -76,6 +76,7 @@ pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
     let Some(handle) = state.metrics() else {
         return Err(Problem::not_found("recorder of measurements"));
     };
+    super::sources::measure(&state)?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, handle.render()).into_response())
 }

@@ -6,13 +6,14 @@ use super::error::Result;
 use super::query::{At, Page};
 use super::state::AppState;
 use crate::core::policy::{InputType, Policy, PolicyDocument, SourceSpec};
-use crate::core::source::limits;
+use crate::core::source::breaker::{self, State};
+use crate::core::source::{limits, pace};
 use crate::explain::coarse;
 use crate::explain::time::{rfc3339, seconds};
 use crate::explain::words::Both;
 use axum::extract::State;
 use axum::response::Response;
-use mirano_replay::rows::{RateRow, SourceRow};
+use mirano_replay::rows::{OpenRow, RateRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{Outcome, Timestamp};
 use serde::Serialize;
@@ -39,6 +40,10 @@ pub struct SourceView {
     pub serve_stale_s: u64,
     /// `ok`, `failing`, `down`, `resting` or `unknown`.
     pub health: String,
+    /// Whether it is left alone because it did not answer.
+    pub breaker: BreakerView,
+    /// It said that it is asked too fast, and is asked more slowly.
+    pub slowed: Option<SlowedView>,
     /// Tasks that wait; about, unless the caller is an operator.
     pub queue: u64,
     /// Tasks that wait for their next attempt; about, unless the caller is an operator.
@@ -65,6 +70,28 @@ pub struct SourceView {
     pub connector: String,
 }
 
+/// A circuit breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct BreakerView {
+    /// `closed`, `open` (not asked until `until`) or `half_open` (one attempt at a time, to see).
+    pub state: String,
+    /// Since when it has not been closed; to the minute, unless the caller is an operator.
+    pub since: Option<String>,
+    /// When one attempt is made to see; to the minute, unless the caller is an operator.
+    pub until: Option<String>,
+    /// How often it has opened since it was last closed.
+    pub times: u32,
+}
+
+/// A source that is asked more slowly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SlowedView {
+    /// The part of its rate that is used now, in per cent.
+    pub percent: u32,
+    /// When it is asked at the whole rate again; to the minute, unless the caller is an operator.
+    pub full_at: String,
+}
+
 /// A proxy, as one source sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProxyView {
@@ -76,6 +103,8 @@ pub struct ProxyView {
     pub in_use: u32,
     /// Not used before; to the minute, unless the caller is an operator.
     pub rest_until: Option<String>,
+    /// Whether it is left alone because nothing came through it.
+    pub breaker: BreakerView,
 }
 
 /// What came of the last attempt.
@@ -113,7 +142,12 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         level: word(&spec.level),
         ttl_s: seconds(spec.ttl.0),
         serve_stale_s: seconds(spec.serve_stale.0),
-        health: health(row, rest_until).to_owned(),
+        health: health(spec, row, now).to_owned(),
+        breaker: breaker_view(breaker::of_source(spec, row, now), breaker::open_of(spec, row), exact),
+        slowed: row.pace.filter(|pace| pace.at(now) < 1_000).map(|pace| SlowedView {
+            percent: pace.at(now) / 10,
+            full_at: later(pace.full_at, exact),
+        }),
         queue: number(row.queued),
         delayed: number(row.delayed),
         running: number(row.leases.len() as u64),
@@ -146,9 +180,19 @@ fn word(value: &impl Serialize) -> String {
     }
 }
 
-fn health(row: &SourceRow, rest_until: Option<Timestamp>) -> &'static str {
+fn breaker_view(state: State, open: Option<&OpenRow>, exact: bool) -> BreakerView {
+    BreakerView {
+        state: state.word().to_owned(),
+        since: open.map(|open| later(open.since, exact)),
+        until: open.map(|open| later(open.until, exact)),
+        times: open.map_or(0, |open| open.times),
+    }
+}
+
+fn health(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> &'static str {
     match (&row.last_outcome, row.failures) {
-        _ if rest_until.is_some() => "resting",
+        _ if breaker::of_source(spec, row, now) != State::Closed => "down",
+        _ if row.rest_until.is_some_and(|until| until > now) => "resting",
         (None, _) => "unknown",
         (_, failures) if failures >= DOWN_AFTER => "down",
         (Some((outcome, ..)), failures) if failures > 0 && *outcome != Outcome::Found => "failing",
@@ -164,7 +208,13 @@ fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
     let mut day = row.rates.get(limits::DAY).cloned();
     let mut rate = row.rates.get("").cloned().unwrap_or(RateRow { tat: i64::MIN / 2, ..RateRow::default() });
     let mut left = 0;
-    while left < spec.limits.rate.requests.min(spec.limits.burst.max(1)) {
+    let from = pace::not_before(row, spec.limits.rate, now);
+    if from > now || matches!(breaker::of_source(spec, row, now), State::Open(_)) {
+        return 0;
+    }
+    // At a slower pace there is no burst.
+    let burst = if pace::permille(row, now) < 1_000 { 1 } else { spec.limits.burst.max(1) };
+    while left < spec.limits.rate.requests.min(burst) {
         let (permit, charge) = limits::next("", spec.limits.rate, spec.limits.burst, Some(&rate), now);
         if permit.not_before > now {
             break;
@@ -197,14 +247,13 @@ fn proxies(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, 
     let view = |proxy: &String| {
         let proxy = format!("{name}/{proxy}");
         let health = row.proxies.get(&proxy).cloned().unwrap_or_default();
-        let rests = health.rest_until.filter(|_| health.failures >= pool.failures);
+        let state = breaker::of_proxy(row, &proxy, now);
+        let open = row.breakers.get(&proxy).and_then(|row| row.open.as_ref());
         ProxyView {
             failures: health.failures,
             in_use: if exact { health.in_use } else { u32::try_from(coarse(health.in_use.into())).unwrap_or(u32::MAX) },
-            rest_until: rests
-                .map(|at| at.plus_ms(pool.cool_down.0))
-                .filter(|until| *until > now)
-                .map(|until| later(until, exact)),
+            rest_until: open.map(|open| open.until).filter(|until| *until > now).map(|until| later(until, exact)),
+            breaker: breaker_view(state, open, exact),
             proxy,
         }
     };
@@ -233,6 +282,33 @@ pub struct InputView {
     pub required: bool,
     /// Its name for people.
     pub title: Option<Both>,
+}
+
+/// Sets the gauges of breakers and paces to what the views show.
+pub(super) fn measure(state: &AppState) -> Result<()> {
+    // Before the first policy there is nothing to measure.
+    let Ok(policy) = state.policy() else { return Ok(()) };
+    let now = state.engine().now();
+    for (id, spec) in &policy.document.sources {
+        let row: SourceRow = state.engine().views().row(id.as_bytes())?.unwrap_or_default();
+        let gauge = |proxy: &str, state: State| {
+            let open = match state {
+                State::Closed => 0.0,
+                State::HalfOpen => 0.5,
+                State::Open(_) => 1.0,
+            };
+            let labels = [("source", id.clone()), ("proxy", proxy.to_owned())];
+            metrics::gauge!("mirano_breaker_open", &labels).set(open);
+        };
+        gauge("", breaker::of_source(spec, &row, now));
+        let pool = spec.limits.proxies.as_ref().and_then(|name| Some((name, policy.document.proxies.get(name)?)));
+        for proxy in pool.iter().flat_map(|(name, pool)| pool.proxies.iter().map(move |proxy| format!("{name}/{proxy}"))) {
+            gauge(&proxy, breaker::of_proxy(&row, &proxy, now));
+        }
+        let share = f64::from(pace::permille(&row, now)) / 1_000.0;
+        metrics::gauge!("mirano_source_pace_ratio", "source" => id.clone()).set(share);
+    }
+    Ok(())
 }
 
 /// Profiles and their inputs

@@ -35,6 +35,22 @@ pub const ATTEMPTS: u32 = 3;
 /// How many workers a task may lose before it is given up, as the documentation says.
 pub const MOST_LOST: u32 = 100;
 
+/// When a source that does not answer is left alone: so many failures in a row, or such a share (of so many) in per cent.
+/// 0 in a row: never.
+pub fn breaker(source: &str) -> (usize, usize, usize) {
+    match source {
+        CADASTRE => (2, 100, 20),
+        COURTS => (5, 100, 20),
+        DEBTS => (20, 50, 6),
+        _ => (0, 100, 20),
+    }
+}
+
+/// How long a task waits at least for a source that is left alone, before it is given up.
+pub const GIVE_UP_MS: i64 = 240_000;
+/// So many failures in a row make a proxy rest.
+pub const PROXY_FAILURES: usize = 3;
+
 /// The proxies of `courts`: so many requests each in such a period, and one task at a time.
 pub const PROXY_RATE: (u32, i64) = (4, 20_000);
 
@@ -93,7 +109,7 @@ impl Variant {
                  "severity": "high", "title": words},
                 {"id": "debt", "when": "fact.kind == 'debt.order'", "points": 10, "severity": "medium", "title": words}]},
             "proxies": {"ru": {"proxies": ["one", "two"], "rate": format!("{}/{}s", PROXY_RATE.0, PROXY_RATE.1 / 1_000),
-                "concurrency": 1, "cool_down": "30s", "failures": 3}},
+                "concurrency": 1, "cool_down": "30s", "failures": PROXY_FAILURES}},
         })
         .to_string()
     }
@@ -117,6 +133,9 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     let Limits { requests, period_ms, burst, concurrency, timeout_ms } = limits(source);
     let mut limits = json!({"rate": format!("{requests}/{}s", period_ms / 1_000), "burst": burst,
         "concurrency": concurrency, "timeout": format!("{}s", timeout_ms / 1_000)});
+    let (failures, percent, of) = breaker(source);
+    limits["breaker"] = json!({"failures": failures, "share": percent as f64 / 100.0, "of": of, "rest": "20s",
+        "longest": "2m", "give_up": format!("{}s", GIVE_UP_MS / 1_000)});
     if source == COURTS {
         limits["proxies"] = json!("ru");
     }

@@ -54,6 +54,9 @@ fn a_thousand_lives_keep_every_promise() {
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
+        ("opened breaker", sum(|left| left.counts.opened)),
+        ("closed breaker", sum(|left| left.counts.closed)),
+        ("slowed source", sum(|left| left.counts.slowed)),
     ] {
         println!("{times} times: {what}");
         assert!(times >= 100, "only {times} times: {what}");
@@ -100,6 +103,7 @@ fn known_bugs_are_found() {
     found(Bug::ReusedToldAsFetched, &["I6"], 50);
     found(Bug::PermitReturnedTwice, &["I7"], 400);
     found(Bug::PermitsForgottenByCrash, &["I7"], 200);
+    found(Bug::OpenBreakerLeased, &["I7"], 50);
     found(Bug::LateAnswerAccepted, &["I8"], 50);
     found(Bug::FlightNotJoined, &["I8"], 50);
     found(Bug::RemovedSourceWaits, &["liveness"], 200);

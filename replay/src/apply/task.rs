@@ -1,6 +1,6 @@
 //! Tasks: the queue, leases, permits and health of `source/<id>` streams.
 
-use super::{ApplyError, At, dangling, queue};
+use super::{ApplyError, At, dangling, health, queue};
 use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt, encode_row};
@@ -95,6 +95,10 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
 
 fn charge(source: &mut SourceRow, grant: &Grant) {
     for charge in &grant.charges {
+        if charge.key == DAY {
+            health::charge_day(source, grant.permit);
+            continue;
+        }
         let rate = source.rates.entry(charge.key.clone()).or_default();
         if charge.reused {
             rate.returned.retain(|permit| *permit != grant.permit);
@@ -239,11 +243,13 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
     source.failures += 1;
     source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
     source.rest_until = source.rest_until.max(event.rest_until);
-    if let Some(proxy) = held.and_then(|held| held.proxy) {
-        let health = source.proxies.entry(proxy).or_default();
-        health.failures += 1;
-        // How long it rests is policy; the decision to use it again reads `failures` and this moment.
-        health.rest_until = Some(at.recorded_at);
+    let proxy = held.and_then(|held| held.proxy);
+    if !lost_on_our_side(&event.cause) {
+        let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
+        health::note(&mut source, proxy.as_deref(), failed);
+    }
+    if let Some(proxy) = proxy {
+        source.proxies.entry(proxy).or_default().failures += 1;
     }
     if let Some(attempt) = row.attempts.iter_mut().rev().find(|attempt| attempt.lease == event.lease) {
         attempt.ended_at = Some(at.recorded_at);
@@ -317,10 +323,10 @@ pub(super) fn seen_to(store: &mut impl Write, source: &str, at: Timestamp, task:
 pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskCompleted", event.task)?;
     let mut source = source_row(store, &event.source)?;
-    if let Some(proxy) = release(store, at, &mut source, event.lease).and_then(|held| held.proxy) {
-        let health = source.proxies.entry(proxy).or_default();
-        health.failures = 0;
-        health.rest_until = None;
+    let proxy = release(store, at, &mut source, event.lease).and_then(|held| held.proxy);
+    health::note(&mut source, proxy.as_deref(), false);
+    if let Some(proxy) = proxy {
+        source.proxies.entry(proxy).or_default().failures = 0;
     }
     source.failures = 0;
     source.last_answer = Some(at.recorded_at);

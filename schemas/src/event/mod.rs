@@ -3,6 +3,7 @@
 //! Each event has a number that never changes meaning and a schema version; both are stored beside its bytes (see
 //! `codec`). A new field is a new version of that event, with golden bytes of the old one kept and an upcaster.
 
+mod health;
 mod job;
 mod node;
 mod observation;
@@ -11,6 +12,7 @@ mod snapshot;
 mod task;
 mod watch;
 
+pub use health::*;
 pub use job::*;
 pub use node::*;
 pub use observation::*;
@@ -126,6 +128,12 @@ events! {
     31 v 1 TaskRevived,
     /// A task that was given up is no longer to be looked at.
     32 v 1 TaskDropped,
+    /// A source or a proxy is left alone for a while.
+    33 v 1 BreakerOpened,
+    /// A source or a proxy answered again.
+    34 v 1 BreakerClosed,
+    /// A source is asked more slowly.
+    35 v 1 SourceSlowed,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.

@@ -382,6 +382,27 @@ fn of_sources() -> Vec<Event> {
     ]
 }
 
+fn of_health() -> Vec<Event> {
+    let source = || "courts".to_owned();
+    let opened = BreakerOpened {
+        source: source(),
+        proxy: Some("ru/p1".to_owned()),
+        until: NOW.plus_ms(30_000),
+        times: 2,
+        failed: 10,
+        of: 12,
+        outcome: Outcome::Blocked,
+        cause: "too_many_requests".to_owned(),
+    };
+    let slowed =
+        SourceSlowed { source: source(), permille: 500, full_at: NOW.plus_ms(600_000), http_status: Some(429) };
+    vec![
+        opened.into(),
+        BreakerClosed { source: source(), proxy: None, since: NOW }.into(),
+        slowed.into(),
+    ]
+}
+
 fn of_observations() -> Vec<Event> {
     let chunk = ObservationChunk {
         source: "courts".to_owned(),
@@ -417,8 +438,7 @@ fn of_nodes() -> Vec<Event> {
 
 /// One of each event, in the order of their numbers.
 pub fn events() -> Vec<Event> {
-    let withdrawn = NeedWithdrawn { job: job(), need_id: need_id(), by: NeedId([24; 16]) };
-    [of_jobs(), of_sources(), of_observations(), vec![withdrawn.into()], of_nodes()].concat()
+    [of_jobs(), of_sources(), of_health(), of_observations(), of_nodes()].concat()
 }
 
 /// A head with every field filled in.

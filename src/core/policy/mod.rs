@@ -7,7 +7,7 @@ mod credentials;
 pub mod digest;
 pub mod duration;
 mod hours;
-mod sample;
+mod limits;
 pub mod spec;
 pub mod template;
 pub mod validate;
@@ -17,6 +17,7 @@ pub use answer::*;
 pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
+pub use limits::*;
 pub use spec::*;
 
 /// How many needs one entry of a profile may discover when it does not say.

@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DayHours, DurationMs};
+use super::{AnswerSpec, DurationMs, LimitsSpec, Rate};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -65,81 +65,6 @@ pub struct SourceSpec {
     /// What facts it gives.
     #[serde(rename = "fact", default)]
     pub facts: Vec<FactSpec>,
-}
-
-/// `[limits]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsSpec {
-    /// HTTP requests in a period: at most `rate.requests` in any `rate.period`.
-    pub rate: Rate,
-    /// How many of them may start at once.
-    pub burst: u32,
-    /// How many tasks may run at once.
-    pub concurrency: u32,
-    /// After this a request is given up.
-    pub timeout: DurationMs,
-    /// The pool of proxies to go through; none: directly.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxies: Option<String>,
-    /// HTTP requests on one day, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub daily: Option<u32>,
-    /// Hours in which the source is left alone, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<DayHours>,
-}
-
-impl Default for LimitsSpec {
-    fn default() -> Self {
-        Self {
-            rate: Rate { requests: 60, period: DurationMs(60_000) },
-            burst: 1,
-            concurrency: 1,
-            timeout: DurationMs(20_000),
-            proxies: None,
-            daily: None,
-            quiet: None,
-        }
-    }
-}
-
-/// `"30/m"`: requests in a period of `s`, `m`, `h` or `d`, or a number of them, `"30/10s"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub requests: u32,
-    /// In how long.
-    pub period: DurationMs,
-}
-
-impl std::str::FromStr for Rate {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("not a rate like \"30/m\" or \"5/10s\": {text:?}");
-        let (requests, period) = text.split_once('/').ok_or_else(error)?;
-        let requests: u32 = requests.trim().parse().map_err(|_| error())?;
-        let period = period.trim();
-        let period =
-            if period.starts_with(|c: char| c.is_ascii_digit()) { period.to_owned() } else { format!("1{period}") };
-        let period: DurationMs = period.parse().map_err(|_| error())?;
-        if requests == 0 || period.0 == 0 {
-            return Err(error());
-        }
-        Ok(Self { requests, period })
-    }
-}
-
-impl Serialize for Rate {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}/{}", self.requests, self.period))
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 /// `[retry]`

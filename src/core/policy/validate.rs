@@ -145,6 +145,9 @@ impl<'a> Check<'a> {
         if limits.concurrency == 0 {
             self.add(format!("{at}.limits.concurrency"), "at least 1");
         }
+        for (key, detail) in limits.breaker.problems() {
+            self.add(format!("{at}.limits.breaker.{key}"), detail);
+        }
         if limits.timeout.0 == 0 {
             self.add(format!("{at}.limits.timeout"), "must be longer than nothing");
         }

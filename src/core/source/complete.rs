@@ -1,5 +1,6 @@
 //! A source answered: what is new, what is gone, and what the query shows now.
 
+use super::breaker::{self, Attempt};
 use super::fail::attempt_failed;
 use super::{holds, source_row};
 use crate::core::bugs::{self, Bug};
@@ -256,6 +257,7 @@ fn record(
     for fact_id in change.gone.get(rest.gone.clone()).unwrap_or_default() {
         decision.emit(FactVanished { query, fact_id: *fact_id })?;
     }
+    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
     decision.emit(TaskCompleted {
         task: command.task,
         source: command.source.clone(),
@@ -264,5 +266,8 @@ fn record(
         observation,
         http_status: command.http_status,
     })?;
+    if let Some(made) = made {
+        breaker::after(decision, &command.source, &made, None)?;
+    }
     Ok(Reply::Observed(observation))
 }

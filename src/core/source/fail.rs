@@ -5,12 +5,13 @@
 //! be kept) says nothing about the source: such an attempt is made again, up to [`MOST_LOST`] times, so that a task which
 //! kills its worker each time ends all the same.
 
-use super::{holds, source_row, spec};
+use super::breaker::{self, Attempt};
+use super::{held, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::RetrySpec;
-use mirano_replay::rows::{AttemptRow, LeaseEndRow, TaskRow, TaskState, key};
+use mirano_replay::rows::{AttemptRow, LeaseEndRow, TaskRow, TaskState, key, lost_on_our_side};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 
@@ -20,21 +21,14 @@ pub(super) const SUSPICION_MS: u64 = 3_600_000;
 const PAGE: usize = 64;
 /// The code of an attempt whose worker fell silent: what its cause begins with.
 const LEASE_EXPIRED: &str = "lease_expired";
-/// The codes of what goes wrong on our side.
-const OURS: [&str; 3] = [LEASE_EXPIRED, "evidence_store", "key_store"];
 /// How many attempts at one task may be lost on our side; more where the source's file allows more attempts.
 pub const MOST_LOST: u32 = 100;
-
-/// Whether an attempt was lost on our side, and not by the source's doing.
-fn is_lost(cause: &str) -> bool {
-    cause.split(':').next().is_some_and(|code| OURS.contains(&code))
-}
 
 /// Of an attempt's own kind (its source's doing, or ours), how many the task has had with this one, and how many
 /// it may have.
 fn used(task: &TaskRow, cause: &str, retry: &RetrySpec) -> (u32, u32) {
-    let lost = is_lost(cause);
-    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| is_lost(cause) == lost);
+    let lost = lost_on_our_side(cause);
+    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| lost_on_our_side(cause) == lost);
     let before = task.attempts.iter().filter(before).count();
     let most = if lost && !bugs::on(Bug::DeadWorkersCount) { retry.attempts.max(MOST_LOST) } else { retry.attempts };
     (u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1), most)
@@ -82,6 +76,7 @@ pub(super) fn attempt_failed(
         };
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
+    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
     decision.emit(TaskAttemptFailed {
         task: task.scheduled.task,
         source: command.source.clone(),
@@ -95,7 +90,7 @@ pub(super) fn attempt_failed(
         rest_until,
     })?;
     if retry_at.is_none() {
-        let times = if is_lost(&command.cause) { format!(", {used} times") } else { String::new() };
+        let times = if lost_on_our_side(&command.cause) { format!(", {used} times") } else { String::new() };
         decision.emit(TaskFailed {
             task: task.scheduled.task,
             source: command.source.clone(),
@@ -103,6 +98,12 @@ pub(super) fn attempt_failed(
             outcome: command.outcome,
             cause: format!("{}{times}", command.cause),
         })?;
+    }
+    if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
+        let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked);
+        let failed = failed.then_some((command.outcome, command.cause.as_str()));
+        pace::after(decision, &command.source, &made, command.http_status)?;
+        breaker::after(decision, &command.source, &made, failed)?;
     }
     Ok(retry_at)
 }

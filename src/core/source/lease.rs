@@ -1,6 +1,7 @@
 //! Leasing: which task runs next, through which proxy, and when its first request may start.
 
-use super::{LEASE_GRACE_MS, limits, source_row, spec};
+use super::breaker::{self, State};
+use super::{LEASE_GRACE_MS, limits, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
 use crate::core::decision::{DecideError, Decision};
@@ -18,13 +19,14 @@ const REMOVED_AT_ONCE: usize = 128;
 pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply, DecideError> {
     let Ok(spec) = spec(decision, &command.source) else { return end_removed(decision, &command.source) };
     let mut leased = Leased::default();
+    let look_again = breaker::give_up(decision, spec)?;
     for token in &command.tokens {
         match next(decision, spec)? {
             Next::Task { task, grant, proxy } => {
                 leased.tasks.push(start(decision, command, spec, *token, task, grant, proxy)?)
             }
             Next::At(at) => {
-                leased.next_at = Some(at);
+                leased.next_at = Some(look_again.map_or(at, |again| again.min(at)));
                 break;
             }
             Next::Event => break,
@@ -75,6 +77,13 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     }
     if let Some(until) = row.rest_until.filter(|until| *until > now) {
         return Ok(Next::At(until));
+    }
+    match breaker::of_source(spec, &row, now) {
+        _ if bugs::on(Bug::OpenBreakerLeased) => {}
+        State::Open(until) => return Ok(Next::At(until)),
+        // The attempt that is to show whether it answers is under way, or one from before ends first.
+        State::HalfOpen if !row.leases.is_empty() => return Ok(Next::Event),
+        State::HalfOpen | State::Closed => {}
     }
     let proxy = match &spec.limits.proxies {
         None => None,
@@ -132,11 +141,15 @@ fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<
     for name in &spec.proxies {
         let full = format!("{pool}/{name}");
         let health = row.proxies.get(&full).cloned().unwrap_or_default();
-        let rest =
-            health.rest_until.filter(|_| health.failures >= spec.failures).map(|at| at.plus_ms(spec.cool_down.0));
-        if let Some(until) = rest.filter(|until| *until > now) {
-            wait = Some(wait.map_or(until, |other| other.min(until)));
-        } else if spec.concurrency.is_none_or(|most| health.in_use < most) {
+        let most = match breaker::of_proxy(row, &full, now) {
+            State::Open(until) => {
+                wait = Some(wait.map_or(until, |other| other.min(until)));
+                continue;
+            }
+            State::HalfOpen => Some(1),
+            State::Closed => spec.concurrency,
+        };
+        if most.is_none_or(|most| health.in_use < most) {
             let rank = (health.in_use, health.last_used, full);
             best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
         }
@@ -150,10 +163,10 @@ pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let forgotten = SourceRow::default();
     let row = if bugs::permits_forgotten() { &forgotten } else { row };
-    let mut from = now;
+    let mut from = pace::not_before(row, spec.rate, now);
     loop {
         let mut grant = by_rates(decision, spec, proxy, row, from);
-        match limits::of_day(spec.daily, spec.quiet, row.rates.get(limits::DAY), grant.permit) {
+        match limits::of_day(spec.daily, spec.quiet, row.day, grant.permit) {
             Err(later) => from = later,
             Ok(charge) => {
                 // What was given back was charged to its day before.

@@ -10,7 +10,7 @@
 //! shrinks by `J`. The second half of `J` is left for the way to the source.
 
 use crate::core::policy::{DayHours, Rate};
-use mirano_replay::rows::RateRow;
+use mirano_replay::rows::{DAY, DAY_MS, DayRow, RateRow};
 use mirano_schemas::{Charge, Permit, Timestamp};
 
 /// The most permits that are remembered for a window; a rate above it is held by GCRA alone.
@@ -23,7 +23,7 @@ pub fn jitter_ms(rate: Rate, burst: u32) -> u64 {
     if tolerance == 0 { (interval / 20).clamp(20, 1_000) } else { (tolerance / 2).clamp(20, 2_000) }
 }
 
-fn interval_ms(rate: Rate) -> u64 {
+pub(super) fn interval_ms(rate: Rate) -> u64 {
     rate.period.0.div_ceil(u64::from(rate.requests.max(1)))
 }
 
@@ -53,19 +53,13 @@ pub fn next(key: &str, rate: Rate, burst: u32, row: Option<&RateRow>, now: Times
     (permit(at), Charge { key: key.to_owned(), tat: tat.max(at) + interval, keep, reused: false })
 }
 
-/// The key under which a day's requests are counted.
-pub const DAY: &str = "day";
-const DAY_MS: i64 = 86_400_000;
-/// A day's count stands in `tat` as the number of the day times this, plus the requests of that day.
-const DAYS: i64 = 1 << 32;
-
 /// Whether a permit fits the day's quota and keeps the hours of quiet: what it costs, or from when to look again.
 ///
 /// All of a permit's window lies on one day and outside of the quiet, so that its request does, whenever it starts.
 pub fn of_day(
     daily: Option<u32>,
     quiet: Option<DayHours>,
-    row: Option<&RateRow>,
+    counted: Option<DayRow>,
     permit: Permit,
 ) -> Result<Option<Charge>, Timestamp> {
     if let Some(quiet) = quiet
@@ -75,12 +69,17 @@ pub fn of_day(
     }
     let Some(daily) = daily else { return Ok(None) };
     let day = permit.not_before.0.div_euclid(DAY_MS);
-    let counted = row.map_or(0, |row| row.tat).max(0);
-    let used = if counted / DAYS == day { counted % DAYS } else { 0 };
-    if used >= i64::from(daily) || permit.not_after.0.div_euclid(DAY_MS) != day {
+    let used = match counted {
+        // A later page of a task has a permit for a later day: this one was used up.
+        Some(counted) if counted.day > day => return Err(Timestamp(counted.day * DAY_MS)),
+        Some(counted) if counted.day == day => counted.used,
+        _ => 0,
+    };
+    if used >= daily || permit.not_after.0.div_euclid(DAY_MS) != day {
         return Err(Timestamp((day + 1) * DAY_MS));
     }
-    Ok(Some(Charge { key: DAY.to_owned(), tat: day * DAYS + used + 1, keep: 0, reused: false }))
+    // What day that is, and that it is one more, the permit says.
+    Ok(Some(Charge { key: DAY.to_owned(), tat: 0, keep: 0, reused: false }))
 }
 
 fn signed(ms: u64) -> i64 {
@@ -137,18 +136,22 @@ mod tests {
         let midnight = Timestamp(20_000 * DAY_MS);
         let quiet: DayHours = "02:00-03:00".parse().expect("hours");
         let rate = Rate { requests: 60, period: DurationMs(60_000) };
-        let mut rates = [RateRow { tat: i64::MIN / 2, ..RateRow::default() }, RateRow::default()];
+        let mut row = RateRow { tat: i64::MIN / 2, ..RateRow::default() };
+        let mut counted = None::<DayRow>;
         let (mut now, mut by_day) = (midnight.plus_ms(7_199_000), std::collections::BTreeMap::<i64, u32>::new());
         for _ in 0..250 {
-            let (permit, charge) = next("", rate, 5, Some(&rates[0]), now);
-            match of_day(Some(100), Some(quiet), Some(&rates[1]), permit) {
+            let (permit, charge) = next("", rate, 5, Some(&row), now);
+            match of_day(Some(100), Some(quiet), counted, permit) {
                 Err(later) => {
                     assert!(later > now, "{later:?} at {now:?}");
                     now = later;
                 }
-                Ok(day) => {
-                    take(&mut rates[0], &charge, permit);
-                    take(&mut rates[1], &day.expect("counted"), permit);
+                Ok(charged) => {
+                    assert_eq!(charged.expect("counted").key, DAY);
+                    take(&mut row, &charge, permit);
+                    let day = permit.not_before.0.div_euclid(DAY_MS);
+                    let used = counted.filter(|counted| counted.day == day).map_or(0, |counted| counted.used);
+                    counted = Some(DayRow { day, used: used + 1 });
                     for at in [permit.not_before, permit.not_after] {
                         assert!(!quiet.hold(at), "{at:?}");
                     }
@@ -159,6 +162,10 @@ mod tests {
         }
         assert_eq!(by_day.values().copied().take(2).collect::<Vec<_>>(), [100, 100], "{by_day:?}");
         assert!(by_day.len() == 3, "{by_day:?}");
+        // A permit for tomorrow was granted: nothing more is for today.
+        let today = Permit { not_before: midnight, not_after: midnight.plus_ms(10) };
+        let tomorrow = DayRow { day: 20_001, used: 1 };
+        assert_eq!(of_day(Some(100), None, Some(tomorrow), today), Err(Timestamp(20_001 * DAY_MS)));
     }
 
     #[test]

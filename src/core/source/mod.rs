@@ -1,10 +1,12 @@
 //! Decisions of `source/<id>` streams: the queue, leases, permits, answers.
 
+pub mod breaker;
 mod complete;
 mod dead;
 mod fail;
 mod lease;
 pub mod limits;
+pub mod pace;
 mod permit;
 mod want;
 

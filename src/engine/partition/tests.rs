@@ -1,6 +1,6 @@
 //! A whole check, decided and folded in memory.
 
-mod named;
+mod breakers;
 
 use super::*;
 use crate::core::command::*;
@@ -41,6 +41,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with_policy(POLICY)
+    }
+
+    fn with_policy(policy: &str) -> Self {
         let store = MemoryStore::default();
         let partition = Partition::begin(Head::genesis(LogId([1; 16]), 0), 1, &store).expect("empty");
         let mut world = Self {
@@ -51,7 +55,7 @@ impl World {
             looked: 0,
             bodies: Vec::new(),
         };
-        let adopt = AdoptPolicy { document: POLICY.to_owned(), origin: PolicyOrigin::Files, expected: None };
+        let adopt = AdoptPolicy { document: policy.to_owned(), origin: PolicyOrigin::Files, expected: None };
         assert!(matches!(world.run(Command::AdoptPolicy(adopt)), Ok(Reply::Policy(0))));
         world
     }

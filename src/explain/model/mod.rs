@@ -283,6 +283,9 @@ pub struct FailureView {
 pub struct BlockedOn {
     /// `rate`, `concurrency`, `proxy`, `backoff` or `queue`.
     pub reason: String,
+    /// Why that is so, where it is not the usual: `breaker_open`, `asked_to_wait` or `slowed_down`.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// About how many stand before it.
     pub ahead: u64,
     /// About how many seconds until it runs; `null`: not known.

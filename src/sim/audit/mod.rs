@@ -3,6 +3,7 @@
 //! the shapes of events and ids only.
 
 mod facts;
+mod health;
 mod jobs;
 mod limits;
 mod tasks;
@@ -43,6 +44,7 @@ pub struct Auditor {
     open: BTreeMap<(u32, u32), (u64, bool)>,
     lengths: BTreeMap<u32, u64>,
     tasks: tasks::Tasks,
+    health: health::Health,
     facts: facts::Facts,
     jobs: jobs::Jobs,
     acknowledged: Vec<(JobId, String, [u8; 32])>,
@@ -116,6 +118,7 @@ impl Auditor {
             Event::SnapshotSealed(event) => self.jobs.sealed(at, event, &self.facts),
             _ => {
                 self.tasks.event(event)?;
+                self.health.event(now, event)?;
                 self.jobs.event(at, now, event)
             }
         }
@@ -252,6 +255,10 @@ impl Auditor {
             reused: self.jobs.reused,
             coalesced: self.jobs.coalesced,
             chunks: self.facts.chunks_seen,
+            opened: self.health.opened,
+            closed: self.health.closed,
+            slowed: self.health.slowed,
+            left_alone: self.health.given_up,
         }
     }
 }
@@ -268,4 +275,8 @@ pub struct Counts {
     pub reused: usize,
     pub coalesced: usize,
     pub chunks: usize,
+    pub opened: usize,
+    pub closed: usize,
+    pub slowed: usize,
+    pub left_alone: usize,
 }

@@ -136,8 +136,10 @@ impl Tasks {
     /// source refused the question, or when it has no source any more. That workers died is no reason.
     fn may_be_given_up(&self, event: &TaskFailed) -> Result<(), Found> {
         let task = self.tasks.get(&event.task).ok_or("I3: gave up what was not scheduled")?;
+        // Whether its source was left alone for long enough is asked elsewhere.
+        let left_alone = event.cause.starts_with("breaker_open");
         let may =
-            event.outcome == Outcome::Refused || task.refused >= policy::ATTEMPTS || task.lost >= policy::MOST_LOST;
+            left_alone || event.outcome == Outcome::Refused || task.refused >= policy::ATTEMPTS || task.lost >= policy::MOST_LOST;
         if may {
             Ok(())
         } else {

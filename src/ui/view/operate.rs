@@ -26,6 +26,7 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
             "name": text(proxy, "proxy"),
             "tone": if rest.is_some() { "stale" } else if failures > 0 { "bad" } else { "ok" },
             "rest": rest,
+            "breaker": breaker(context, proxy)?,
             "in_use": format::integer(context.lang, number(proxy, "in_use")),
             "failures": (failures > 0).then(|| context.counted("sources.failures", failures)).transpose()?,
         }));
@@ -37,6 +38,10 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "health_said": context.known_or("health", health)?,
         "tone": match health { "ok" => "ok", "down" | "failing" => "bad", "resting" => "stale", _ => "" },
         "rest": rest,
+        "breaker": breaker(context, source)?,
+        "slowed": source.get("slowed").filter(|slowed| slowed.is_object()).map(|slowed| {
+            context.say("sources.slowed", &[("percent", format::integer(context.lang, number(slowed, "percent")))])
+        }).transpose()?,
         "queue": format::integer(context.lang, number(source, "queue")),
         "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources.delayed", n)).transpose()?,
         "running": format::integer(context.lang, number(source, "running")),
@@ -50,6 +55,16 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "cause": last.and_then(|last| some_text(last, "cause")),
         "connector": text(source, "connector"),
         "proxies": proxies,
+    }))
+}
+
+/// A breaker that is not closed, in words, and when one attempt is made to see.
+fn breaker(context: Context<'_>, of: &Value) -> Result<Value, WordError> {
+    let breaker = of.get("breaker").filter(|breaker| breaker.is_object());
+    let Some(breaker) = breaker.filter(|breaker| text(breaker, "state") != "closed") else { return Ok(Value::Null) };
+    Ok(json!({
+        "said": context.known_or("breaker", text(breaker, "state"))?,
+        "until": some_text(breaker, "until").filter(|_| text(breaker, "state") == "open"),
     }))
 }
 
@@ -137,6 +152,15 @@ mod tests {
         assert_eq!(
             (&rows[0]["title"], &rows[0]["tone"], &rows[0]["failures"]),
             (&json!("B"), &json!("bad"), &json!("7 failures in a row"))
+        );
+        assert_eq!(rows[0]["breaker"], json!(null), "what is not told is not shown");
+        let mut open = one("a", "down", 12);
+        open["breaker"] = json!({"state": "open", "since": "x", "until": "2026-01-01T00:01:00Z", "times": 2});
+        open["slowed"] = json!({"percent": 25, "full_at": "2026-01-01T00:10:00Z"});
+        let shown = sources(context, &json!({"items": [open]})).expect("words");
+        assert_eq!(
+            (&shown[0]["breaker"]["said"], &shown[0]["breaker"]["until"], &shown[0]["slowed"]),
+            (&json!("left alone, asked again"), &json!("2026-01-01T00:01:00Z"), &json!("asked at 25% of its rate"))
         );
         assert_eq!(
             (&rows[1]["title"], &rows[1]["queue"], &rows[1]["ttl"]),

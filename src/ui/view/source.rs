@@ -139,6 +139,9 @@ fn badge(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
 fn waits(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     let Some(blocked) = row.get("blocked_on").filter(|blocked| blocked.is_object()) else { return Ok(Value::Null) };
     let reason = match text(blocked, "reason") {
+        "backoff" | "rate" if some_text(blocked, "cause").is_some() => {
+            context.known_or("wait_because", text(blocked, "cause"))?
+        }
         known @ ("rate" | "concurrency" | "proxy" | "backoff" | "queue") => context.plain(&format!("wait.{known}"))?,
         other => format!("{}: {other}", context.plain("wait.other")?),
     };

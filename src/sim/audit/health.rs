@@ -1,0 +1,163 @@
+//! Breakers and paces (I7): a source or a proxy that is left alone is left alone, opens only for a reason and closes only
+//! when something came through; and one that said it was asked too fast is asked as slowly as the log says.
+
+use super::Found;
+use crate::sim::policy;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+struct Breaker {
+    /// Whether the attempts since it was last closed came to nothing.
+    failed: Vec<bool>,
+    /// Since when, until when, how often.
+    open: Option<(Timestamp, Timestamp, u32)>,
+}
+
+#[derive(Default)]
+pub struct Health {
+    /// By source and proxy; none: the source itself.
+    breakers: BTreeMap<(String, Option<String>), Breaker>,
+    running: BTreeMap<LeaseToken, (String, Option<String>)>,
+    /// Of a source that is asked more slowly: since when, until when, and how slow at first.
+    paces: BTreeMap<String, (Timestamp, Timestamp, u32)>,
+    last_permit: BTreeMap<String, Timestamp>,
+    pub opened: usize,
+    pub closed: usize,
+    pub slowed: usize,
+    pub given_up: usize,
+}
+
+impl Health {
+    pub fn event(&mut self, now: Timestamp, event: &Event) -> Result<(), Found> {
+        match event {
+            Event::TaskStarted(event) => {
+                self.may_start(now, &event.source, None)?;
+                if event.proxy.is_some() {
+                    self.may_start(now, &event.source, event.proxy.clone())?;
+                }
+                self.running.insert(event.lease, (event.source.clone(), event.proxy.clone()));
+                self.permit(now, &event.source, &event.grant)
+            }
+            Event::PermitsGranted(event) => {
+                event.grants.iter().try_for_each(|grant| self.permit(now, &event.source, grant))
+            }
+            Event::TaskAttemptFailed(event) => {
+                let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
+                self.ended(event.lease, (!event.cause.starts_with("lease_expired")).then_some(failed));
+                Ok(())
+            }
+            Event::TaskCompleted(event) => {
+                self.ended(event.lease, Some(false));
+                Ok(())
+            }
+            Event::TaskFailed(event) if event.cause.starts_with("breaker_open") => {
+                self.given_up += 1;
+                match self.of(&event.source, None).open {
+                    Some((since, ..)) if now.0 - since.0 >= policy::GIVE_UP_MS => Ok(()),
+                    open => Err(format!("I4: given up for a source whose breaker is {open:?} at {now:?}")),
+                }
+            }
+            Event::BreakerOpened(event) => self.opens(now, event),
+            Event::BreakerClosed(event) => {
+                self.closed += 1;
+                let breaker = self.of(&event.source, event.proxy.clone());
+                match breaker.open.take() {
+                    Some((since, until, _)) if since == event.since && now >= until => {
+                        breaker.failed.clear();
+                        Ok(())
+                    }
+                    open => Err(format!("I7: closed what was {open:?}: {event:?}")),
+                }
+            }
+            Event::SourceSlowed(event) => {
+                self.slowed += 1;
+                self.paces.insert(event.source.clone(), (now, event.full_at, event.permille));
+                let right = event.permille < 1_000 && event.full_at > now && matches!(event.http_status, Some(429 | 503));
+                if right { Ok(()) } else { Err(format!("I7: slowed down for nothing: {event:?}")) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn of(&mut self, source: &str, proxy: Option<String>) -> &mut Breaker {
+        self.breakers.entry((source.to_owned(), proxy)).or_default()
+    }
+
+    fn may_start(&mut self, now: Timestamp, source: &str, proxy: Option<String>) -> Result<(), Found> {
+        let Some((_, until, _)) = self.of(source, proxy.clone()).open else { return Ok(()) };
+        let same = |of: &&(String, Option<String>)| of.0 == source && (proxy.is_none() || of.1 == proxy);
+        let others = self.running.values().filter(same).count();
+        if now < until || others > 0 {
+            return Err(format!(
+                "I7: {source} {proxy:?} is left alone until {until:?}, and was asked at {now:?} beside {others} others"
+            ));
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, lease: LeaseToken, failed: Option<bool>) {
+        let Some((source, proxy)) = self.running.remove(&lease) else { return };
+        let Some(failed) = failed else { return };
+        let own = self.of(&source, None);
+        own.failed.push(failed);
+        let blameless = failed && own.open.is_some();
+        if proxy.is_some() && !blameless {
+            self.of(&source, proxy).failed.push(failed);
+        }
+    }
+
+    fn opens(&mut self, now: Timestamp, event: &BreakerOpened) -> Result<(), Found> {
+        self.opened += 1;
+        let (run, percent, of) = match &event.proxy {
+            None => policy::breaker(&event.source),
+            Some(_) => (policy::PROXY_FAILURES, 1_000, 64),
+        };
+        let breaker = self.of(&event.source, event.proxy.clone());
+        let wrong = |why: &str| Err(format!("I7: {why}: {event:?}"));
+        if event.until <= now {
+            return wrong("rests for no time");
+        }
+        let last: Vec<bool> = breaker.failed.iter().rev().copied().collect();
+        let since = match breaker.open {
+            Some((_, until, _)) if now < until => return wrong("opened again before it was tried"),
+            Some((_, _, times)) if event.times != times + 1 || last.first() != Some(&true) => {
+                return wrong("opened again without a further failure");
+            }
+            Some((since, ..)) => since,
+            None => {
+                let in_a_row = last.iter().take_while(|failed| **failed).count();
+                let among: Vec<&bool> = last.iter().take(of).collect();
+                let failed = among.iter().filter(|failed| ***failed).count();
+                let share = among.len() == of && failed * 100 >= percent * of;
+                if run == 0 || event.times != 1 || !(in_a_row >= run || share) {
+                    return wrong("opened for nothing");
+                }
+                now
+            }
+        };
+        breaker.open = Some((since, event.until, event.times));
+        Ok(())
+    }
+
+    fn permit(&mut self, now: Timestamp, source: &str, grant: &Grant) -> Result<(), Found> {
+        if grant.charges.first().is_some_and(|charge| charge.reused) {
+            return Ok(());
+        }
+        let at = grant.permit.not_before;
+        let limits = policy::limits(source);
+        let before = self.last_permit.get(source).copied();
+        if let (Some((since, full, slowest)), Some(before)) = (self.paces.get(source), before)
+            && now < *full
+        {
+            let grown = i64::from(1_000 - slowest) * (now.0 - since.0) / (full.0 - since.0);
+            let apart = limits.period_ms / i64::from(limits.requests) * 1_000 / (i64::from(*slowest) + grown);
+            // The rate's own interval is rounded, and so is the pace.
+            if at.0 - before.0 < apart - 20 {
+                return Err(format!("I7: {source} is slowed to one request in {apart} ms; {before:?}, then {at:?}"));
+            }
+        }
+        self.last_permit.insert(source.to_owned(), before.map_or(at, |before| before.max(at)));
+        Ok(())
+    }
+}
