@@ -37,6 +37,8 @@ pub enum Bug {
     LateAnswerAccepted,
     /// A want does not look for a task in flight (I8).
     FlightNotJoined,
+    /// Tenants share what a source answers whose licence forbids it (I9).
+    TenantsShare,
     /// A task of a source that left the policy waits for ever (liveness).
     RemovedSourceWaits,
 }

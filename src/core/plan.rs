@@ -1,5 +1,6 @@
 //! What a profile asks: parameters filled in, subjects named, keys made.
 
+use super::bugs::{self, Bug};
 use super::decision::{Context, DecideError};
 use super::persons;
 use super::policy::template::Templates;
@@ -100,12 +101,14 @@ pub struct Entry<'a> {
     pub source: &'a SourceSpec,
     /// The job's address.
     pub address: &'a AddressRecord,
+    /// Whose job it is.
+    pub tenant: &'a str,
 }
 
 impl Entry<'_> {
     /// The need with its parameters, sealed and keyed when it is about a person.
     pub fn need(self, vault: &dyn Vault, params: Params, parent: Option<NeedId>) -> Result<Need, DecideError> {
-        let Self { job, entry, spec, source, address } = self;
+        let Self { job, entry, spec, source, address, tenant } = self;
         let (subject, query, params) = if persons::is_about_person(source.level, &params) {
             let keys = vault.person(&persons::identity(&params))?;
             let query = persons::keyed_query_key(&keys, &spec.source, &params);
@@ -124,6 +127,7 @@ impl Entry<'_> {
             };
             (subject, persons::query_key(&spec.source, &params), Sealable::Plain(params))
         };
+        let query = if bugs::on(Bug::TenantsShare) { query } else { source.share.key(tenant, query) };
         Ok(Need {
             need_id: need_id(job, entry, Some(query)),
             source: spec.source.clone(),

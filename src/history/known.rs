@@ -157,27 +157,23 @@ pub struct IntervalView {
     pub gone_position: Option<String>,
 }
 
-/// Which part of a history.
-pub struct Part<'a> {
-    /// For whom.
-    pub tenant: &'a str,
-    /// Facts of this kind only.
-    pub kind: Option<&'a str>,
-    /// Behind this fact.
-    pub after: Option<FactId>,
-    /// So many at most.
-    pub limit: usize,
-}
-
-/// Facts about a subject that were ever shown before a moment, each thing's facts together, oldest first; and whether there
-/// are more behind them. Costs as much as its queries were answered and changed.
+/// Every fact about a subject that was ever shown before a moment, each thing's facts together, oldest first. Costs as much
+/// as its queries were answered and changed. What is another tenant's alone is left out.
 pub fn history_of(
     ctx: &Context<'_>,
     subject: &Subject,
-    part: &Part<'_>,
-) -> Result<(Vec<FactHistory>, bool), StoreError> {
+    kind: Option<&str>,
+    tenant: &str,
+) -> Result<Vec<FactHistory>, StoreError> {
     let mut ids: BTreeSet<FactId> = BTreeSet::new();
-    for query in queries_about(ctx.rows, part.tenant, subject)? {
+    let visible = |query: QueryKey| -> Result<bool, StoreError> {
+        let row: Option<QueryRow> = ctx.rows.row(query.as_bytes())?;
+        Ok(row.is_some_and(|row| ctx.policy.shows_query(&row, tenant)))
+    };
+    for query in history::queries_about(ctx.rows, subject)? {
+        if !visible(query)? {
+            continue;
+        }
         let mut before = tree::root([]);
         for observation in observations(ctx, query)? {
             let after = observation.recorded.facts_root;
@@ -193,10 +189,17 @@ pub fn history_of(
     }
     let mut out = Vec::new();
     for id in ids {
-        let Some(row) = ctx.rows.row::<FactRow>(id.as_bytes())? else { continue };
+        let Some(mut row) = ctx.rows.row::<FactRow>(id.as_bytes())? else { continue };
         if subject_of(&row) != subject {
             continue;
         }
+        let mut kept = Vec::with_capacity(row.intervals.len());
+        for interval in row.intervals {
+            if visible(interval.query)? {
+                kept.push(interval);
+            }
+        }
+        row.intervals = kept;
         let Some(observation) = shown_by(ctx.rows, &row, ctx.as_of.as_ref())? else { continue };
         let Some(answer) = ctx.rows.row::<ObservationRow>(observation.as_bytes())? else { continue };
         // What is volatile does not move its place.

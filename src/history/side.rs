@@ -225,6 +225,13 @@ fn may_see(book: &Book<'_>, subject: &Subject) -> Result<bool, HistoryError> {
     crate::explain::asked_about(book.rows, tenant, subject).map_err(Into::into)
 }
 
+/// Whether the asker may see what answered a query: some answers are not shared between tenants.
+fn is_shown(book: &Book<'_>, query: &QueryRow) -> Result<bool, HistoryError> {
+    let Asker::Tenant { tenant, .. } = &book.asker else { return Ok(true) };
+    let Some(version) = mirano_replay::apply::in_force(book.rows, 0)? else { return Ok(true) };
+    Ok((book.policy)(version)?.shows_query(query, tenant))
+}
+
 fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side, HistoryError> {
     let none = || HistoryError::NotFound("subject".to_owned());
     if !may_see(book, &subject)? {
@@ -240,7 +247,7 @@ fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side,
     let mut asked = Vec::new();
     for query in queries {
         let Some(row) = book.rows.row::<QueryRow>(query.as_bytes())? else { continue };
-        if !may_see(book, &row.subject)? {
+        if !is_shown(book, &row)? {
             continue;
         }
         let found = history::observation_at(book.rows, query, Some(&moment))?;
@@ -250,6 +257,9 @@ fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side,
             query: Some(query),
             shown: found.map(|found| shown(&found.recorded)).ok_or(Lacks::Missing),
         });
+    }
+    if asked.is_empty() {
+        return Err(none());
     }
     let at = time::rfc3339(moment.at);
     let view = SideView {

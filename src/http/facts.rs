@@ -16,7 +16,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mirano_replay::history::Moment;
-use mirano_replay::rows::{FactRow, ObservationRow};
+use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{EvidenceId, FactId, Level, Sealable, Subject};
 use serde::Deserialize;
@@ -31,7 +31,8 @@ fn find(
     let missing = || Problem::not_found("fact");
     let id: FactId = id.parse().map_err(|_| missing())?;
     let views = state.engine().views();
-    let row: FactRow = views.row(id.as_bytes())?.ok_or_else(missing)?;
+    let mut row: FactRow = views.row(id.as_bytes())?.ok_or_else(missing)?;
+    hide(state, caller, &mut row)?;
     let observation = shown_by(&**views, &row, moment)?.ok_or_else(missing)?;
     let observation: ObservationRow = views.row(observation.as_bytes())?.ok_or_else(missing)?;
     if let Some(person) = person_of(&row, &observation)
@@ -40,6 +41,23 @@ fn find(
         return Err(missing());
     }
     Ok((id, row, observation))
+}
+
+/// Takes away when queries of others showed it whose answers are not shared.
+fn hide(state: &AppState, caller: &Caller, row: &mut FactRow) -> Result<()> {
+    let (policy, views) = (state.policy()?, state.engine().views());
+    if policy.shares_all() {
+        return Ok(());
+    }
+    let mut kept = Vec::with_capacity(row.intervals.len());
+    for interval in std::mem::take(&mut row.intervals) {
+        let query: Option<QueryRow> = views.row(interval.query.as_bytes())?;
+        if query.is_some_and(|query| policy.shows_query(&query, &caller.tenant)) {
+            kept.push(interval);
+        }
+    }
+    row.intervals = kept;
+    Ok(())
 }
 
 fn person_of(row: &FactRow, observation: &ObservationRow) -> Option<Subject> {

@@ -171,7 +171,8 @@ pub async fn facts_of(
         may_read(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
-        let answers = known::answers_about(&**state.engine().views(), &caller.tenant, &subject, moment.as_ref())?;
+        let mut answers = known::answers_about(&**state.engine().views(), &subject, moment.as_ref())?;
+        answers.retain(|answer| policy.shows(&answer.recorded, &caller.tenant));
         let ctx = state.context_at(&policy, Lang::default(), moment);
         let about =
             |fact: &FactView| fact.subject == subject.0 && wanted(fact, query.kind.as_deref(), valid_at.as_deref());
@@ -213,8 +214,16 @@ pub async fn history_of(
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let part = known::Part { tenant: &caller.tenant, kind: query.kind.as_deref(), after, limit };
-        let (items, more) = known::history_of(&ctx, &subject, &part)?;
+        let all = known::history_of(&ctx, &subject, query.kind.as_deref(), &caller.tenant)?;
+        // The last fact of the page before; the list only grows, and keeps its order.
+        let skip = match &after {
+            Some(after) => {
+                all.iter().position(|one| one.fact.fact_id.as_bytes() == after).map_or(all.len(), |at| at + 1)
+            }
+            None => 0,
+        };
+        let more = all.len() > skip + limit;
+        let items: Vec<FactHistory> = all.into_iter().skip(skip).take(limit).collect();
         let last = items.last().filter(|_| more);
         let last = last.and_then(|last| last.fact.fact_id.parse::<FactId>().ok());
         let next_cursor = last.map(|last| cursor(&list, &last.0));

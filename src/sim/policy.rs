@@ -9,6 +9,9 @@ pub const DEBTS: &str = "debts";
 pub const LIST: &str = "list";
 pub const SOURCES: [&str; 4] = [CADASTRE, COURTS, DEBTS, LIST];
 
+/// Its licence forbids that one tenant is shown what another's check brought.
+pub const OF_TENANTS: &str = LIST;
+
 /// What a source allows, as the auditor knows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -139,7 +142,8 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     if source == COURTS {
         limits["proxies"] = json!("ru");
     }
-    json!({"id": source, "title": {"ru": source, "en": source}, "level": level, "ttl": format!("{}s", ttl / 1_000),
+    let share = if source == OF_TENANTS { "tenant" } else { "all" };
+    json!({"id": source, "share": share, "title": {"ru": source, "en": source}, "level": level, "ttl": format!("{}s", ttl / 1_000),
         "serve_stale": format!("{}s", serve_stale / 1_000), "params": [param], "limits": limits,
         "retry": {"attempts": ATTEMPTS, "initial": "2s", "factor": 3.0, "max": "60s"},
         "request": {"url": "http://x/"}, "answer": {"format": "json", "items": "$.x", "valid": [{"at": "$.x"}]},

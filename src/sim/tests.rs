@@ -106,6 +106,7 @@ fn known_bugs_are_found() {
     found(Bug::OpenBreakerLeased, &["I7"], 50);
     found(Bug::LateAnswerAccepted, &["I8"], 50);
     found(Bug::FlightNotJoined, &["I8"], 50);
+    found(Bug::TenantsShare, &["I9"], 50);
     found(Bug::RemovedSourceWaits, &["liveness"], 200);
 }
 

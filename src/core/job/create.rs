@@ -32,7 +32,8 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
         let Some(source) = ctx.policy.document.sources.get(&spec.source) else {
             return Err(Rejection::SourceUnknown(spec.source.clone()).into());
         };
-        let asked = Entry { job: command.job, entry, spec, source, address: &command.address };
+        let (address, tenant) = (&command.address, command.tenant.as_str());
+        let asked = Entry { job: command.job, entry, spec, source, address, tenant };
         let need = if spec.for_each.is_some() {
             let parents = plan::parent_entries(ctx, profile, entry);
             if parents.is_empty() {

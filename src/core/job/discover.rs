@@ -60,7 +60,9 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         let found = named(decision, &row, spec, kind, facts);
         let max = spec.max.unwrap_or(DEFAULT_MAX) as usize;
         let excess = u32::try_from(found.len().saturating_sub(max)).unwrap_or(u32::MAX);
-        let asked = Entry { job, entry: child, spec, source, address: &row.created.address };
+        let created = &row.created;
+        let asked = Entry { job, entry: child, spec, source, address: &created.address, tenant: &created.tenant };
+        let mut any = false;
         for (params, fact) in found.into_iter().take(max) {
             let need = asked.need(ctx.vault, params, Some(parent))?;
             if row.needs.iter().any(|row| row.need.need_id == need.need_id && !row.withdrawn) {

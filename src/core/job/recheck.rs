@@ -25,18 +25,11 @@ pub fn recheck(decision: &mut Decision<'_>, command: &Recheck) -> Result<Reply, 
         .filter(|row| command.selected.is_empty() || command.selected.iter().any(|wanted| matches(&row.need, wanted)))
         .map(|row| row.need.clone())
         .collect();
-    let ids: Vec<NeedId> = needs.iter().map(|need| need.need_id).collect();
     if row.rechecks.contains(&command.command) {
-        return Ok(Reply::Rechecked(ids));
+        return Ok(Reply::Rechecked(ids(&needs)));
     }
-    let planned = RecheckPlanned {
-        job: command.job,
-        command: command.command,
-        needs: ids.clone(),
-        reason: command.reason.clone(),
-    };
-    plan(decision, &row, planned, &needs, row.created.priority)?;
-    Ok(Reply::Rechecked(ids))
+    let why = Why { command: command.command, reason: &command.reason, priority: row.created.priority };
+    Ok(Reply::Rechecked(plan(decision, &row, &needs, &why)?))
 }
 
 /// Asks every need of a job again because its time has come, behind everything that somebody waits for.
@@ -49,9 +42,8 @@ pub fn recheck_by_itself(
     let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
     let askable = |row: &&NeedRow| row.applicable() && row.need.query.is_some();
     let needs: Vec<Need> = row.needs.iter().filter(askable).map(|row| row.need.clone()).collect();
-    let ids = needs.iter().map(|need| need.need_id).collect();
-    let planned = RecheckPlanned { job, command, needs: ids, reason: reason.to_owned() };
-    plan(decision, &row, planned, &needs, BY_ITSELF)
+    plan(decision, &row, &needs, &Why { command, reason, priority: BY_ITSELF })?;
+    Ok(())
 }
 
 /// Asks the needs of a job again that went without an answer to a query.
@@ -69,28 +61,39 @@ pub fn ask_again(
     if needs.is_empty() || row.rechecks.contains(&command) {
         return Ok(());
     }
-    let ids = needs.iter().map(|need| need.need_id).collect();
-    let planned = RecheckPlanned { job, command, needs: ids, reason: "tried again by hand".to_owned() };
-    plan(decision, &row, planned, &needs, row.created.priority)
+    plan(decision, &row, &needs, &Why { command, reason: "tried again by hand", priority: row.created.priority })?;
+    Ok(())
 }
 
 /// The priority of what nobody waits for.
 const BY_ITSELF: u8 = 5;
 
+/// Why needs are asked again, and how urgently.
+struct Why<'a> {
+    command: CommandId,
+    reason: &'a str,
+    priority: u8,
+}
+
+fn ids(needs: &[Need]) -> Vec<NeedId> {
+    needs.iter().map(|need| need.need_id).collect()
+}
+
 fn plan(
     decision: &mut Decision<'_>,
     row: &JobRow,
-    planned: RecheckPlanned,
     needs: &[Need],
-    priority: u8,
-) -> Result<(), DecideError> {
-    let job = planned.job;
-    decision.emit(planned)?;
+    why: &Why<'_>,
+) -> Result<Vec<NeedId>, DecideError> {
+    let (job, ids) = (row.created.job, ids(needs));
+    let Why { command, priority, .. } = *why;
+    decision.emit(RecheckPlanned { job, command, needs: ids.clone(), reason: why.reason.to_owned() })?;
     for need in needs {
         let pending = row.needs.iter().any(|row| row.need.need_id == need.need_id && row.pending.is_some());
         if !pending {
             answer::want(decision, row, need, WantReason::Recheck, 0, priority)?;
         }
     }
-    settle::settle(decision, job, &[])
+    settle::settle(decision, job, &[])?;
+    Ok(ids)
 }

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod duration;
 mod hours;
 mod limits;
+mod share;
 pub mod spec;
 pub mod template;
 pub mod validate;
@@ -18,6 +19,7 @@ pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
 pub use limits::*;
+pub use share::ShareSpec;
 pub use spec::*;
 
 /// How many needs one entry of a profile may discover when it does not say.

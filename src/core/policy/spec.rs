@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DurationMs, LimitsSpec, Rate};
+use super::{AnswerSpec, DurationMs, LimitsSpec, Rate, ShareSpec};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct SourceSpec {
     /// How long past its TTL an answer may still be shown, marked stale.
     #[serde(default)]
     pub serve_stale: DurationMs,
+    /// Whether tenants share what it answers.
+    #[serde(default, skip_serializing_if = "ShareSpec::is_all")]
+    pub share: ShareSpec,
     /// The parameters that make the task's key.
     #[serde(default)]
     pub params: Vec<String>,

@@ -3,6 +3,7 @@
 use super::facts::{Facts, Seen};
 use super::{Found, tree};
 use crate::core::vault::{MemoryVault, Vault};
+use crate::sim::policy;
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::{MemoryStore, ReadExt};
 use mirano_schemas::*;
@@ -176,6 +177,9 @@ impl Jobs {
         let need = job_book.need(receipt.need_id)?;
         if need.need.query != Some(seen.query) {
             return Err("I6: the answer is to another query".to_owned());
+        }
+        if receipt.source == policy::OF_TENANTS && seen.first.tenant != tenant {
+            return Err(format!("I9: tenant {tenant} is shown what {:?} asked for", seen.first));
         }
         let told = (receipt.at, receipt.facts_root, receipt.facts as usize, receipt.outcome, receipt.complete);
         if told != (seen.at, seen.root, seen.facts.len(), seen.outcome, seen.complete)
