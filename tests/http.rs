@@ -10,6 +10,8 @@ mod erased;
 mod errors;
 #[path = "http/events.rs"]
 mod events;
+#[path = "http/health.rs"]
+mod health;
 #[path = "http/history.rs"]
 mod history;
 #[path = "http/jobs.rs"]
@@ -18,6 +20,8 @@ mod jobs;
 mod mcp;
 #[path = "http/rest.rs"]
 mod rest;
+#[path = "http/shares.rs"]
+mod shares;
 #[path = "http/watches.rs"]
 mod watches;
 #[path = "http/whole_base.rs"]

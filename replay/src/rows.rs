@@ -5,6 +5,7 @@ use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod demand;
 mod health;
 pub mod key;
 
@@ -20,6 +21,7 @@ rows! {
     AnchorRow => Anchor, PolicyRow => Policy, JobRow => Job, TaskRow => Task, SourceRow => Source, QueryRow => Query,
     ObservationRow => Observation, FactRow => Fact, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
     LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd, WatchRow => Watch, PolicyHereRow => PolicyHere,
+    demand::DemandRow => Demand, demand::PrefetchedRow => Prefetched,
 }
 
 /// Where the fold of one partition stands.

@@ -3,7 +3,10 @@
 //! The engine keeps them in RocksDB, the simulator and the auditor in memory; the fold can't tell. **Invariant**: each row
 //! is written by the events of one partition only, so that the order in which partitions are folded does not matter.
 
+mod key;
+
 pub use crate::kept::{Kept, Put};
+pub use key::Key;
 use mirano_schemas::codec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -118,8 +121,12 @@ tables! {
     FailedNeed = 39,
     /// partition → the policy in force there
     PolicyHere = 40,
-    /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
-    AskedAbout = 47,
+    /// partition, query → how often its jobs ask for it
+    Demand = 41,
+    /// partition, due, query → (): a popular query whose answer is about to be stale
+    DemandDue = 42,
+    /// partition, source → how many popular queries were asked again in the hour
+    Prefetched = 43,
     /// () → the form of all these rows; written by the store that keeps them
     Form = 32,
 }
@@ -354,44 +361,5 @@ impl Digest {
     /// The digest.
     pub fn finish(&self) -> [u8; 32] {
         *self.0.finalize().as_bytes()
-    }
-}
-
-/// Builds keys: numbers big-endian, so that their order is the order of keys; text ends with a zero byte.
-#[derive(Debug, Clone, Default)]
-pub struct Key(Vec<u8>);
-
-impl Key {
-    /// An empty key.
-    pub fn new() -> Self {
-        Self::default()
-    }
-    /// Adds bytes of fixed length.
-    pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-    /// Adds text, which must not hold a zero byte, and its end.
-    pub fn text(mut self, text: &str) -> Self {
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.push(0);
-        self
-    }
-    /// Adds a number.
-    pub fn u32(self, number: u32) -> Self {
-        self.bytes(&number.to_be_bytes())
-    }
-    /// Adds a number.
-    pub fn u64(self, number: u64) -> Self {
-        self.bytes(&number.to_be_bytes())
-    }
-    /// Adds a moment; later ones sort later.
-    pub fn time(self, at: mirano_schemas::Timestamp) -> Self {
-        let number = u64::try_from(at.0).unwrap_or(0);
-        self.u64(number)
-    }
-    /// The key.
-    pub fn done(self) -> Vec<u8> {
-        self.0
     }
 }

@@ -46,6 +46,7 @@ pub fn stream(event: &Event) -> String {
         Event::BreakerOpened(event) => source(&event.source),
         Event::BreakerClosed(event) => source(&event.source),
         Event::SourceSlowed(event) => source(&event.source),
+        Event::PrefetchDecided(event) => job(&event.job),
         Event::WorldSealed(_) => "world".to_owned(),
         Event::PolicyAdopted(_) => "policy".to_owned(),
         Event::DeciderChanged(_) | Event::ReactionRefused(_) => "node".to_owned(),

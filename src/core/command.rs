@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Check the jobs of watches whose time has come.
     RingWatches,
+    /// Look whether popular queries are to be asked again before their answers become stale.
+    LookAhead,
     /// Seal the whole base, as it was found at a cut.
     SealWorld(WorldBody),
     /// Lease tasks of a source.

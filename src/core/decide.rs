@@ -2,7 +2,7 @@
 
 use super::command::{Command, Reply};
 use super::decision::{Context, DecideError, Decided, Decision};
-use super::{job, policy, react, source, watch, world};
+use super::{job, policy, prefetch, react, source, watch, world};
 use mirano_schemas::{Event, Position, ReactionRefused};
 
 /// Decides a command: what it answers, and what it changes. No events: nothing to commit.
@@ -16,6 +16,7 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::SetWatch(command) => watch::set(&mut decision, command),
         Command::EndWatch { watch, .. } => watch::end(&mut decision, *watch),
         Command::RingWatches => watch::ring(&mut decision),
+        Command::LookAhead => prefetch::look_ahead(&mut decision),
         Command::SealWorld(body) => world::seal(&mut decision, body),
         Command::Lease(command) => source::lease(&mut decision, command),
         Command::Permit { source, lease, n } => source::grant(&mut decision, source, *lease, *n),

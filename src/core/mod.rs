@@ -13,6 +13,7 @@ pub mod partitioning;
 pub mod persons;
 pub mod plan;
 pub mod policy;
+mod prefetch;
 pub mod react;
 pub mod risk;
 pub mod source;

@@ -3,8 +3,8 @@
 
 use super::command::{Rejection, Reply, SetWatch};
 use super::decision::{DecideError, Decision};
-use super::job;
 use super::policy::DayHours;
+use super::{job, prefetch};
 use mirano_replay::rows::{WatchRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
@@ -68,7 +68,9 @@ pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
         // Another number for each watch of the commit: the draw is one for all.
         let drawn = decision.ctx.entropy.wrapping_add(u64::from_le_bytes(*watch.0.first_chunk().unwrap_or(&[0; 8])));
         decision.emit(WatchRang { watch, job, next_at: next(now, every_ms, hours, drawn) })?;
-        if decision.job(job)?.is_some_and(|row| row.is_final) {
+        // What is watched because it is popular is left alone while nobody asks for it.
+        let wanted = row.set.reason != WatchReason::Popular || prefetch::is_asked_for(decision, job)?;
+        if wanted && decision.job(job)?.is_some_and(|row| row.is_final) {
             let command = CommandId::of(&[watch.as_bytes(), &due.to_le_bytes()]);
             job::recheck_by_itself(decision, job, command, "watch")?;
         }

@@ -164,7 +164,11 @@ impl Engine {
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
             Command::SetWatch(command) => partitioning::of_job(command.job, partitions),
             Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
-            Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::ExpireLeases | Command::RingWatches => 0,
+            Command::AdoptPolicy(_)
+            | Command::SealWorld(_)
+            | Command::ExpireLeases
+            | Command::RingWatches
+            | Command::LookAhead => 0,
             Command::Lease(command) => of_source(&command.source),
             Command::Permit { source, .. }
             | Command::ReturnPermits { source, .. }

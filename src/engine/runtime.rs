@@ -307,11 +307,17 @@ impl Loop {
         visible.map(|commit| decode(&commit)).collect()
     }
 
+    /// Tables that something may be due in. Where nothing is asked ahead, what is popular is never looked at.
+    fn due_tables(&self) -> impl Iterator<Item = Table> + use<> {
+        let ahead = self.state.policy().prefetches();
+        DUE.into_iter().filter(move |table| *table != Table::DemandDue || ahead)
+    }
+
     fn note_expiry(&mut self) -> Result<(), EngineError> {
         self.expiry_after = None;
         let views = &self.shared.options.views;
         self.next_expiry = None;
-        for table in DUE {
+        for table in self.due_tables() {
             let first = views.keys(table, &self.partition.to_be_bytes(), &[], 1)?;
             let first = first.first().and_then(|place| due_at(place));
             self.next_expiry = self.next_expiry.into_iter().chain(first).min();
@@ -322,7 +328,7 @@ impl Loop {
     /// What is due before all else is due first. That it is taken back moves nothing: a look at what is not due yet changes
     /// nothing, and finds the next.
     fn hasten_expiry(&mut self, changes: &Changes) {
-        let due = DUE.into_iter().filter_map(|table| changes.first_put(table).and_then(due_at));
+        let due = self.due_tables().filter_map(|table| changes.first_put(table).and_then(due_at));
         self.next_expiry = self.next_expiry.into_iter().chain(due).min();
     }
 
@@ -334,7 +340,7 @@ impl Loop {
     fn expire(&mut self) -> Result<(), EngineError> {
         // Asked again when all that is in flight is folded; meanwhile a second would find the same leases.
         self.next_expiry = None;
-        for command in [Command::ExpireLeases, Command::RingWatches] {
+        for command in [Command::ExpireLeases, Command::RingWatches, Command::LookAhead] {
             let (answer, _) = oneshot::channel();
             self.take(Request { command: Arc::new(command), answer, span: tracing::info_span!("due") });
         }
@@ -351,7 +357,7 @@ impl Loop {
 }
 
 /// Tables of what is due at its time: partition, due, and whose.
-const DUE: [Table; 2] = [Table::LeaseEnd, Table::WatchDue];
+const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue];
 
 /// When the first of them is due, by its key.
 fn due_at(place: &[u8]) -> Option<Timestamp> {

@@ -6,14 +6,14 @@ use super::error::Result;
 use super::query::{At, Page};
 use super::state::AppState;
 use crate::core::policy::{InputType, Policy, PolicyDocument, SourceSpec};
-use crate::core::source::breaker::{self, State};
+use crate::core::source::breaker;
 use crate::core::source::{limits, pace};
 use crate::explain::coarse;
 use crate::explain::time::{rfc3339, seconds};
 use crate::explain::words::Both;
 use axum::extract::State;
 use axum::response::Response;
-use mirano_replay::rows::{OpenRow, RateRow, SourceRow};
+use mirano_replay::rows::{DAY_MS, DayRow, OpenRow, RateRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{Outcome, Timestamp};
 use serde::Serialize;
@@ -144,10 +144,10 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         serve_stale_s: seconds(spec.serve_stale.0),
         health: health(spec, row, now).to_owned(),
         breaker: breaker_view(breaker::of_source(spec, row, now), breaker::open_of(spec, row), exact),
-        slowed: row.pace.filter(|pace| pace.at(now) < 1_000).map(|pace| SlowedView {
-            percent: pace.at(now) / 10,
-            full_at: later(pace.full_at, exact),
-        }),
+        slowed: row
+            .pace
+            .filter(|pace| pace.at(now) < 1_000)
+            .map(|pace| SlowedView { percent: pace.at(now) / 10, full_at: later(pace.full_at, exact) }),
         queue: number(row.queued),
         delayed: number(row.delayed),
         running: number(row.leases.len() as u64),
@@ -180,7 +180,7 @@ fn word(value: &impl Serialize) -> String {
     }
 }
 
-fn breaker_view(state: State, open: Option<&OpenRow>, exact: bool) -> BreakerView {
+fn breaker_view(state: breaker::State, open: Option<&OpenRow>, exact: bool) -> BreakerView {
     BreakerView {
         state: state.word().to_owned(),
         since: open.map(|open| later(open.since, exact)),
@@ -191,7 +191,7 @@ fn breaker_view(state: State, open: Option<&OpenRow>, exact: bool) -> BreakerVie
 
 fn health(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> &'static str {
     match (&row.last_outcome, row.failures) {
-        _ if breaker::of_source(spec, row, now) != State::Closed => "down",
+        _ if breaker::of_source(spec, row, now) != breaker::State::Closed => "down",
         _ if row.rest_until.is_some_and(|until| until > now) => "resting",
         (None, _) => "unknown",
         (_, failures) if failures >= DOWN_AFTER => "down",
@@ -200,23 +200,21 @@ fn health(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> &'static str {
     }
 }
 
-/// How many requests may start at this moment: none while the source rests or is left alone, and none above the day's quota.
+/// How many requests may start at this moment, under all limits of the source.
 fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
-    if row.rest_until.is_some_and(|until| until > now) {
-        return 0;
-    }
-    let mut day = row.rates.get(limits::DAY).cloned();
-    let mut rate = row.rates.get("").cloned().unwrap_or(RateRow { tat: i64::MIN / 2, ..RateRow::default() });
-    let mut left = 0;
-    let from = pace::not_before(row, spec.limits.rate, now);
-    if from > now || matches!(breaker::of_source(spec, row, now), State::Open(_)) {
+    let (limits, mut day) = (&spec.limits, row.day);
+    let rests = row.rest_until.is_some_and(|until| until > now);
+    let open = matches!(breaker::of_source(spec, row, now), breaker::State::Open(_));
+    if rests || open || pace::not_before(row, limits.rate, now) > now {
         return 0;
     }
     // At a slower pace there is no burst.
-    let burst = if pace::permille(row, now) < 1_000 { 1 } else { spec.limits.burst.max(1) };
-    while left < spec.limits.rate.requests.min(burst) {
-        let (permit, charge) = limits::next("", spec.limits.rate, spec.limits.burst, Some(&rate), now);
-        if permit.not_before > now {
+    let burst = if pace::permille(row, now) < 1_000 { 1 } else { limits.burst.max(1) };
+    let mut rate = row.rates.get("").cloned().unwrap_or(RateRow { tat: i64::MIN / 2, ..RateRow::default() });
+    let mut left = 0;
+    while left < limits.rate.requests.min(burst) {
+        let (permit, charge) = limits::next("", limits.rate, limits.burst, Some(&rate), now);
+        if permit.not_before > now || limits::of_day(limits.daily, limits.quiet, day, permit).is_err() {
             break;
         }
         match limits::of_day(spec.limits.daily, spec.limits.quiet, day.as_ref(), permit) {
@@ -235,6 +233,9 @@ fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
             rate.recent.push(permit.not_before);
             let excess = rate.recent.len().saturating_sub(charge.keep as usize);
             rate.recent.drain(..excess);
+            let today = permit.not_before.0.div_euclid(DAY_MS);
+            let used = day.filter(|day| day.day == today).map_or(0, |day| day.used);
+            day = Some(DayRow { day: today, used: used + 1 });
         }
         left += 1;
     }
@@ -291,18 +292,20 @@ pub(super) fn measure(state: &AppState) -> Result<()> {
     let now = state.engine().now();
     for (id, spec) in &policy.document.sources {
         let row: SourceRow = state.engine().views().row(id.as_bytes())?.unwrap_or_default();
-        let gauge = |proxy: &str, state: State| {
+        let gauge = |proxy: &str, state: breaker::State| {
             let open = match state {
-                State::Closed => 0.0,
-                State::HalfOpen => 0.5,
-                State::Open(_) => 1.0,
+                breaker::State::Closed => 0.0,
+                breaker::State::HalfOpen => 0.5,
+                breaker::State::Open(_) => 1.0,
             };
             let labels = [("source", id.clone()), ("proxy", proxy.to_owned())];
             metrics::gauge!("mirano_breaker_open", &labels).set(open);
         };
         gauge("", breaker::of_source(spec, &row, now));
         let pool = spec.limits.proxies.as_ref().and_then(|name| Some((name, policy.document.proxies.get(name)?)));
-        for proxy in pool.iter().flat_map(|(name, pool)| pool.proxies.iter().map(move |proxy| format!("{name}/{proxy}"))) {
+        for proxy in
+            pool.iter().flat_map(|(name, pool)| pool.proxies.iter().map(move |proxy| format!("{name}/{proxy}")))
+        {
             gauge(&proxy, breaker::of_proxy(&row, &proxy, now));
         }
         let share = f64::from(pace::permille(&row, now)) / 1_000.0;

@@ -66,6 +66,9 @@ fn catch_up(views: &mut Views, partition: u32, around: &mut Around<'_>) -> Resul
     }
 }
 
+/// Tables of what is due at its time, as in the engine.
+const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue];
+
 impl Node {
     pub fn new(index: usize) -> Self {
         Self { index, up: false, views: Views::default(), loops: Vec::new() }
@@ -136,6 +139,7 @@ impl Node {
             one.expiry = None;
             one.inbox.push_back((None, Command::ExpireLeases));
             one.inbox.push_back((None, Command::RingWatches));
+            one.inbox.push_back((None, Command::LookAhead));
         } else {
             around.out.push(Out::Expiry(partition, due));
         }
@@ -178,7 +182,7 @@ impl Node {
         }
         around.point("between settle and write")?;
         if let Some(last) = settled.last().map(|commit| commit.position) {
-            let expiry = changes.touch(Table::LeaseEnd) || changes.touch(Table::WatchDue);
+            let expiry = DUE.into_iter().any(|table| changes.touch(table));
             let work = [Table::Source, Table::Ready, Table::Delayed, Table::PolicyInForce];
             if work.into_iter().any(|table| changes.touch(table)) {
                 around.out.push(Out::Work);
@@ -314,7 +318,8 @@ impl Node {
 
     fn note_expiry(&mut self, partition: u32, around: &mut Around<'_>) -> Result<(), Stop> {
         let mut due = None;
-        for table in [Table::LeaseEnd, Table::WatchDue] {
+        let ahead = self.loops[partition as usize].state.policy().prefetches();
+        for table in DUE.into_iter().filter(|table| *table != Table::DemandDue || ahead) {
             let first = self.views.live().keys(table, &partition.to_be_bytes(), &[], 1).map_err(broken)?;
             let first = first.first().and_then(|place| place.get(4..12)).map(be_u64).map(|due| Timestamp(due as i64));
             due = due.into_iter().chain(first).min();

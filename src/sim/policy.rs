@@ -33,6 +33,10 @@ pub fn limits(source: &str) -> Limits {
     Limits { requests, period_ms, burst, concurrency, timeout_ms: 8_000 }
 }
 
+/// Sources whose popular objects are asked ahead, and the part of their budget that is for this.
+pub const PREFETCHED: [&str; 2] = [CADASTRE, LIST];
+pub const PREFETCH_PERCENT: u32 = 1;
+
 /// How often a source is asked before a task is given up.
 pub const ATTEMPTS: u32 = 3;
 /// How many workers a task may lose before it is given up, as the documentation says.
@@ -64,6 +68,8 @@ pub struct Variant {
     pub shorter: u64,
     /// This source has left.
     pub without: Option<&'static str>,
+    /// Popular objects are asked again before their answers become stale.
+    pub prefetch: bool,
     /// Only tells documents apart.
     pub number: u64,
 }
@@ -89,7 +95,11 @@ impl Variant {
     pub fn document(&self) -> String {
         let mut sources = serde_json::Map::new();
         for (source, (ttl, serve_stale)) in self.terms() {
-            sources.insert(source.to_owned(), spec(source, ttl, serve_stale));
+            let mut spec = spec(source, ttl, serve_stale);
+            if self.prefetch && PREFETCHED.contains(&source) {
+                spec["prefetch"] = json!({"share": PREFETCH_PERCENT as f64 / 100.0, "asks": 0.001});
+            }
+            sources.insert(source.to_owned(), spec);
         }
         let here = |need: &Value| need["source"].as_str() != self.without;
         let words = json!({"ru": "п", "en": "p"});

@@ -56,6 +56,7 @@ fn a_thousand_lives_keep_every_promise() {
         ("chunk", sum(|left| left.counts.chunks)),
         ("opened breaker", sum(|left| left.counts.opened)),
         ("closed breaker", sum(|left| left.counts.closed)),
+        ("query asked ahead", sum(|left| left.counts.prefetched)),
         ("slowed source", sum(|left| left.counts.slowed)),
     ] {
         println!("{times} times: {what}");

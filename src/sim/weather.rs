@@ -41,13 +41,19 @@ impl Weather {
         let (workers_die, workers_late, workers_twice, strangers) = (one_in(20), one_in(12), one_in(8), one_in(20));
         let moods = Moods { fails: one_in(6), cuts: one_in(6), lies: one_in(8), slow: one_in(4), bulky: false };
         let span = rng.range(10, 90) * 60_000;
-        let mut policies = vec![(0, Variant { shorter: 1, without: None, number: 0 })];
-        for number in 0..rng.below(4) {
+        let mut policies = vec![(0, Variant { shorter: 1, without: None, prefetch: rng.chance(1, 2), number: 0 })];
+        let changes = rng.below(4);
+        for number in 0..changes {
             let without = [None, None, Some(DEBTS), Some(LIST)][rng.below(4) as usize];
-            let variant = Variant { shorter: 1 + rng.below(4), without, number: number + 1 };
+            let prefetch = rng.chance(1, 2);
+            let variant = Variant { shorter: 1 + rng.below(4), without, prefetch, number: number + 1 };
             policies.push((rng.range(1_000, span), variant));
         }
         policies.sort_by_key(|(at, _)| *at);
+        // What asks by itself comes to an end, so that a life can.
+        if let Some((_, last)) = policies.last().copied() {
+            policies.push((span, Variant { prefetch: false, number: changes + 1, ..last }));
+        }
         Self {
             partitions: 1 + rng.below(4) as u32,
             nodes: if rng.chance(1, 4) { 2 } else { 1 },

@@ -2,7 +2,7 @@
 
 use super::{ApplyError, At};
 use crate::rows::{BreakerRow, DAY_MS, DayRow, OpenRow, PaceRow, SourceRow};
-use crate::store::{ReadExt, Write, WriteExt};
+use crate::store::{Write, WriteExt};
 use mirano_schemas::*;
 
 /// The key of the source itself among its breakers.

@@ -1,6 +1,6 @@
 //! Jobs: rows of `job/<id>` streams.
 
-use super::{ApplyError, At, dangling};
+use super::{ApplyError, At, dangling, demand};
 use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
@@ -43,15 +43,8 @@ pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Res
             store.put(Table::SubjectWord, &key::subject_word(&word, subject), Vec::new());
         }
     }
-    let of_address = [&event.address.subject, &event.address.building_subject];
-    for subject in of_address.into_iter().chain(event.needs.iter().map(|need| &need.subject)) {
-        store.put(
-            Table::AskedAbout,
-            &key::asked_about(&event.tenant, subject, Some((at.recorded_at, event.job))),
-            Vec::new(),
-        );
-    }
-    Ok(store.put_last(event.job.as_bytes(), row)?)
+    store.put_last(event.job.as_bytes(), row)?;
+    event.needs.iter().try_for_each(|need| demand::needed(store, at, event.job, need))
 }
 
 /// The words under which a label is found: lower case, letters and digits, ё as е.
@@ -107,10 +100,7 @@ pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered)
         }
         Some(())
     })?;
-    if let Some(asked) = asked {
-        store.put(Table::AskedAbout, &asked, Vec::new());
-    }
-    Ok(())
+    demand::needed(store, at, event.job, &event.need)
 }
 
 pub(super) fn not_applicable(store: &mut impl Write, at: At, event: &NeedNotApplicable) -> Result<(), ApplyError> {
@@ -154,17 +144,21 @@ pub(super) fn answered(
     ends: bool,
 ) -> Result<(), ApplyError> {
     store.put_row(receipt.receipt_id.as_bytes(), receipt)?;
-    let mut query = None;
+    let (mut query, mut asked) = (None, None);
     change(store, at, "NeedAnswered", job, |row| {
         let need = need(row, receipt.need_id)?;
         need.receipt = Some(receipt.clone());
+        asked = need.need.query;
         if ends {
             need.last_failure = None;
             need.pending = None;
-            query = need.need.query;
+            query = asked;
         }
         Some(())
     })?;
+    if let Some(asked) = asked {
+        demand::answered(store, at, asked, receipt)?;
+    }
     forget_waiter(store, at, job, query)
 }
 

@@ -3,6 +3,7 @@
 //! Core, engine, rebuild, simulator and auditor all fold with it. It never decides: everything that a decision
 //! depended on is in the event. Deterministic: the same rows and the same commit give the same bytes (I5).
 
+mod demand;
 mod health;
 mod job;
 mod observation;
@@ -93,6 +94,7 @@ impl Fold {
             Event::TaskCompleted(event) => task::completed(store, at, event),
             Event::TaskRevived(event) => task::seen_to(store, &event.source, event.failed_at, event.task),
             Event::TaskDropped(event) => task::seen_to(store, &event.source, event.failed_at, event.task),
+            Event::PrefetchDecided(event) => demand::decided(store, at, event),
             Event::BreakerOpened(event) => health::opened(store, at, event),
             Event::BreakerClosed(event) => health::closed(store, event),
             Event::SourceSlowed(event) => health::slowed(store, at, event),

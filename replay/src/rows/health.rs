@@ -143,6 +143,9 @@ mod tests {
     fn a_slow_pace_grows_evenly() {
         let pace = PaceRow { permille: 200, since: Timestamp(1_000), full_at: Timestamp(9_000) };
         let at = |at| pace.at(Timestamp(at));
-        assert_eq!([at(0), at(1_000), at(2_000), at(5_000), at(8_999), at(9_000), at(99_000)], [200, 200, 300, 600, 999, 1_000, 1_000]);
+        assert_eq!(
+            [at(0), at(1_000), at(2_000), at(5_000), at(8_999), at(9_000), at(99_000)],
+            [200, 200, 300, 600, 999, 1_000, 1_000]
+        );
     }
 }

@@ -8,6 +8,7 @@ mod job;
 mod node;
 mod observation;
 mod policy;
+mod prefetch;
 mod snapshot;
 mod task;
 mod watch;
@@ -17,6 +18,7 @@ pub use job::*;
 pub use node::*;
 pub use observation::*;
 pub use policy::*;
+pub use prefetch::*;
 pub use snapshot::*;
 pub use task::*;
 pub use watch::*;
@@ -134,6 +136,8 @@ events! {
     34 v 1 BreakerClosed,
     /// A source is asked more slowly.
     35 v 1 SourceSlowed,
+    /// A popular query was looked at before its answer becomes stale.
+    36 v 1 PrefetchDecided,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.

@@ -396,10 +396,20 @@ fn of_health() -> Vec<Event> {
     };
     let slowed =
         SourceSlowed { source: source(), permille: 500, full_at: NOW.plus_ms(600_000), http_status: Some(429) };
+    let prefetched = PrefetchDecided {
+        source: source(),
+        query: query(),
+        job: job(),
+        need_id: need_id(),
+        verdict: PrefetchVerdict::OverShare,
+        asks_permille: 1_250,
+        next_at: Some(NOW.plus_ms(3_600_000)),
+    };
     vec![
         opened.into(),
         BreakerClosed { source: source(), proxy: None, since: NOW }.into(),
         slowed.into(),
+        prefetched.into(),
     ]
 }
 

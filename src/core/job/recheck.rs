@@ -28,7 +28,8 @@ pub fn recheck(decision: &mut Decision<'_>, command: &Recheck) -> Result<Reply, 
     if row.rechecks.contains(&command.command) {
         return Ok(Reply::Rechecked(ids(&needs)));
     }
-    let why = Why { command: command.command, reason: &command.reason, priority: row.created.priority };
+    let priority = row.created.priority;
+    let why = Why { command: command.command, reason: &command.reason, priority, max_age_ms: 0 };
     Ok(Reply::Rechecked(plan(decision, &row, &needs, &why)?))
 }
 
@@ -42,7 +43,7 @@ pub fn recheck_by_itself(
     let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
     let askable = |row: &&NeedRow| row.applicable() && row.need.query.is_some();
     let needs: Vec<Need> = row.needs.iter().filter(askable).map(|row| row.need.clone()).collect();
-    plan(decision, &row, &needs, &Why { command, reason, priority: BY_ITSELF })?;
+    plan(decision, &row, &needs, &Why { command, reason, priority: BY_ITSELF, max_age_ms: 0 })?;
     Ok(())
 }
 
@@ -61,7 +62,31 @@ pub fn ask_again(
     if needs.is_empty() || row.rechecks.contains(&command) {
         return Ok(());
     }
-    plan(decision, &row, &needs, &Why { command, reason: "tried again by hand", priority: row.created.priority })?;
+    let priority = row.created.priority;
+    plan(decision, &row, &needs, &Why { command, reason: "tried again by hand", priority, max_age_ms: 0 })?;
+    Ok(())
+}
+
+/// Whether a job shows an answer to a need and waits for no other: what may be asked ahead.
+pub fn may_ask(decision: &Decision<'_>, job: JobId, need_id: NeedId) -> Result<bool, DecideError> {
+    let row = decision.job(job)?;
+    let shows = |row: &&NeedRow| row.need.need_id == need_id && row.applicable() && row.pending.is_none();
+    Ok(row.is_some_and(|row| row.needs.iter().find(shows).is_some_and(|need| need.need.query.is_some())))
+}
+
+/// Asks one need of a job again before its answer becomes stale, behind everything that somebody waits for. A younger answer
+/// than that will do.
+pub fn ask_ahead(
+    decision: &mut Decision<'_>,
+    job: JobId,
+    need_id: NeedId,
+    command: CommandId,
+    max_age_ms: u64,
+) -> Result<(), DecideError> {
+    let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
+    let needs: Vec<Need> =
+        row.needs.iter().filter(|row| row.need.need_id == need_id).map(|row| row.need.clone()).collect();
+    plan(decision, &row, &needs, &Why { command, reason: "prefetch", priority: BY_ITSELF, max_age_ms })?;
     Ok(())
 }
 
@@ -73,25 +98,22 @@ struct Why<'a> {
     command: CommandId,
     reason: &'a str,
     priority: u8,
+    /// The oldest answer that will do.
+    max_age_ms: u64,
 }
 
 fn ids(needs: &[Need]) -> Vec<NeedId> {
     needs.iter().map(|need| need.need_id).collect()
 }
 
-fn plan(
-    decision: &mut Decision<'_>,
-    row: &JobRow,
-    needs: &[Need],
-    why: &Why<'_>,
-) -> Result<Vec<NeedId>, DecideError> {
+fn plan(decision: &mut Decision<'_>, row: &JobRow, needs: &[Need], why: &Why<'_>) -> Result<Vec<NeedId>, DecideError> {
     let (job, ids) = (row.created.job, ids(needs));
-    let Why { command, priority, .. } = *why;
+    let Why { command, priority, max_age_ms, .. } = *why;
     decision.emit(RecheckPlanned { job, command, needs: ids.clone(), reason: why.reason.to_owned() })?;
     for need in needs {
         let pending = row.needs.iter().any(|row| row.need.need_id == need.need_id && row.pending.is_some());
         if !pending {
-            answer::want(decision, row, need, WantReason::Recheck, 0, priority)?;
+            answer::want(decision, row, need, WantReason::Recheck, max_age_ms, priority)?;
         }
     }
     settle::settle(decision, job, &[])?;

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod duration;
 mod hours;
 mod limits;
+mod prefetch;
 mod share;
 pub mod spec;
 pub mod template;
@@ -19,6 +20,7 @@ pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
 pub use limits::*;
+pub use prefetch::PrefetchSpec;
 pub use share::ShareSpec;
 pub use spec::*;
 

@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DurationMs, LimitsSpec, Rate, ShareSpec};
+use super::{AnswerSpec, DurationMs, LimitsSpec, PrefetchSpec, Rate, ShareSpec};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct SourceSpec {
     /// Limits that the source sets.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// Whether popular objects are asked again before their answers become stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefetch: Option<PrefetchSpec>,
     /// What to do after a failure.
     #[serde(default)]
     pub retry: RetrySpec,

@@ -162,6 +162,9 @@ impl<'a> Check<'a> {
                 document.proxies.keys().map(String::as_str),
             );
         }
+        for (key, detail) in source.prefetch.iter().flat_map(|prefetch| prefetch.problems()) {
+            self.add(format!("{at}.prefetch.{key}"), detail);
+        }
         let retry = &source.retry;
         if retry.attempts == 0 {
             self.add(format!("{at}.retry.attempts"), "at least 1, the first one");

@@ -163,7 +163,7 @@ pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let forgotten = SourceRow::default();
     let row = if bugs::permits_forgotten() { &forgotten } else { row };
-    let mut from = pace::not_before(row, spec.rate, now);
+    let mut from = pace::not_before(row, spec.rate, decision.ctx.now()).max(now);
     loop {
         let mut grant = by_rates(decision, spec, proxy, row, from);
         match limits::of_day(spec.daily, spec.quiet, row.day, grant.permit) {

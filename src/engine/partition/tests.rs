@@ -1,6 +1,7 @@
 //! A whole check, decided and folded in memory.
 
 mod breakers;
+mod demand;
 
 use super::*;
 use crate::core::command::*;
@@ -72,7 +73,7 @@ impl World {
 
     /// Runs a command, and every reaction that follows.
     fn run(&mut self, command: Command) -> Result<Reply, DecideError> {
-        let given = self.partition.give(&self.store.clone(), &self.vault, 1, &command, self.now, 0);
+        let given = self.partition.give(&self.store, &self.vault, 1, &command, self.now, 0);
         let reply = match given {
             Given::Append(record) => self.record(&record).pop().expect("one answer").1,
             Given::Answered(answer) => answer,
@@ -81,8 +82,7 @@ impl World {
         while let Some(body) = self.bodies.get(self.looked as usize).cloned() {
             let cause = Position { partition: 0, seq: self.looked };
             self.looked += 1;
-            let records =
-                self.partition.look(&self.store.clone(), &self.vault, cause, &body, self.now, 0).expect("reacts");
+            let records = self.partition.look(&self.store, &self.vault, cause, &body, self.now, 0).expect("reacts");
             for record in records {
                 self.record(&record);
             }

@@ -26,10 +26,13 @@ pub struct Health {
     pub closed: usize,
     pub slowed: usize,
     pub given_up: usize,
+    /// Queries asked ahead, by partition, source and hour.
+    ahead: BTreeMap<(u32, String, i64), u32>,
+    pub prefetched: usize,
 }
 
 impl Health {
-    pub fn event(&mut self, now: Timestamp, event: &Event) -> Result<(), Found> {
+    pub fn event(&mut self, partition: u32, now: Timestamp, event: &Event) -> Result<(), Found> {
         match event {
             Event::TaskStarted(event) => {
                 self.may_start(now, &event.source, None)?;
@@ -70,10 +73,24 @@ impl Health {
                     open => Err(format!("I7: closed what was {open:?}: {event:?}")),
                 }
             }
+            Event::PrefetchDecided(event) if event.verdict == PrefetchVerdict::Asked => {
+                self.prefetched += 1;
+                let hour = now.0.div_euclid(3_600_000);
+                let asked = self.ahead.entry((partition, event.source.clone(), hour)).or_default();
+                *asked += 1;
+                // One partition alone may have all of the part; more partitions have less each.
+                let limits = policy::limits(&event.source);
+                let budget = i64::from(limits.requests) * 3_600_000 / limits.period_ms;
+                if i64::from(*asked) > (budget * i64::from(policy::PREFETCH_PERCENT) + 99) / 100 {
+                    return Err(format!("I7: {asked} queries of {} asked ahead in an hour", event.source));
+                }
+                Ok(())
+            }
             Event::SourceSlowed(event) => {
                 self.slowed += 1;
                 self.paces.insert(event.source.clone(), (now, event.full_at, event.permille));
-                let right = event.permille < 1_000 && event.full_at > now && matches!(event.http_status, Some(429 | 503));
+                let right =
+                    event.permille < 1_000 && event.full_at > now && matches!(event.http_status, Some(429 | 503));
                 if right { Ok(()) } else { Err(format!("I7: slowed down for nothing: {event:?}")) }
             }
             _ => Ok(()),

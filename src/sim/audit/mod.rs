@@ -118,7 +118,7 @@ impl Auditor {
             Event::SnapshotSealed(event) => self.jobs.sealed(at, event, &self.facts),
             _ => {
                 self.tasks.event(event)?;
-                self.health.event(now, event)?;
+                self.health.event(at.partition, now, event)?;
                 self.jobs.event(at, now, event)
             }
         }
@@ -259,6 +259,7 @@ impl Auditor {
             closed: self.health.closed,
             slowed: self.health.slowed,
             left_alone: self.health.given_up,
+            prefetched: self.health.prefetched,
         }
     }
 }
@@ -279,4 +280,5 @@ pub struct Counts {
     pub closed: usize,
     pub slowed: usize,
     pub left_alone: usize,
+    pub prefetched: usize,
 }

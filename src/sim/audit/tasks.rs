@@ -138,8 +138,10 @@ impl Tasks {
         let task = self.tasks.get(&event.task).ok_or("I3: gave up what was not scheduled")?;
         // Whether its source was left alone for long enough is asked elsewhere.
         let left_alone = event.cause.starts_with("breaker_open");
-        let may =
-            left_alone || event.outcome == Outcome::Refused || task.refused >= policy::ATTEMPTS || task.lost >= policy::MOST_LOST;
+        let may = left_alone
+            || event.outcome == Outcome::Refused
+            || task.refused >= policy::ATTEMPTS
+            || task.lost >= policy::MOST_LOST;
         if may {
             Ok(())
         } else {
