@@ -29,6 +29,9 @@ pub fn row(table: Table, key: &[u8], bytes: &[u8]) -> Value {
         Table::SubjectLabel => typed!(LabelRow),
         Table::Receipt => typed!(Receipt),
         Table::LeaseEnd => typed!(LeaseEndRow),
+        Table::Watch => typed!(WatchRow),
+        Table::Demand => typed!(demand::DemandRow),
+        Table::Prefetched => typed!(demand::PrefetchedRow),
         Table::FactSet | Table::TreePage => {
             let piece = |piece: &Piece| match piece {
                 Piece::Key(id) => Value::from(FactId(*id).to_string()),
