@@ -30,7 +30,8 @@ const LN2_PERMILLE: u128 = 693;
 /// How often a query will be asked for within a TTL, in thousandths: its decayed score says how often it is now. The jobs of
 /// one partition show a part of the demand only, and about the same as the others'.
 pub fn asks_permille(score: u64, ttl_ms: u64, partitions: u32) -> u64 {
-    let asks = u128::from(score) * u128::from(partitions) * u128::from(ttl_ms) * LN2_PERMILLE;
+    let asks = u128::from(score) * u128::from(partitions);
+    let asks = asks.saturating_mul(u128::from(ttl_ms)).saturating_mul(LN2_PERMILLE);
     u64::try_from(asks / u128::from(HALF_LIFE_MS) / u128::from(ONE_ASK)).unwrap_or(u64::MAX)
 }
 
