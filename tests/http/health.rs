@@ -57,10 +57,10 @@ async fn a_source_that_does_not_answer_is_told_so_until_it_does() {
     assert_eq!((&breaker["state"], &breaker["times"]), (&json!("open"), &json!(1)));
     assert_eq!(
         (breaker["since"].as_str(), breaker["until"].as_str()),
-        (Some("2027-01-15T08:00:10Z"), Some("2027-01-15T08:02:10Z"))
+        (Some("2027-01-15T08:00:10.000Z"), Some("2027-01-15T08:02:10.000Z"))
     );
     let coarse = cadastre(&world, KEY_A).await;
-    assert_eq!(coarse["breaker"]["until"], "2027-01-15T08:03:00Z", "to the minute, and not too soon");
+    assert_eq!(coarse["breaker"]["until"], "2027-01-15T08:03:00.000Z", "to the minute, and not too soon");
     let view = world.read(&format!("/v1/jobs/{job}?lang=en")).await;
     let blocked = &row(&view, "cadastre")["blocked_on"];
     assert_eq!(
@@ -87,7 +87,7 @@ async fn a_source_that_is_asked_too_fast_is_told_to_be_slowed() {
     let task = world.lease("cadastre").await;
     fails(&world, &task, Outcome::Blocked, Some(429)).await;
     let source = cadastre(&world, KEY_ADMIN).await;
-    assert_eq!(source["slowed"], json!({"percent": 50, "full_at": "2027-01-15T08:10:00Z"}));
+    assert_eq!(source["slowed"], json!({"percent": 50, "full_at": "2027-01-15T08:10:00.000Z"}));
     assert_eq!((&source["health"], &source["breaker"]["state"]), (&json!("failing"), &json!("closed")));
     world.pass(300_000);
     assert_eq!(cadastre(&world, KEY_ADMIN).await["slowed"]["percent"], 75);
