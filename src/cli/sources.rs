@@ -1,11 +1,15 @@
 //! `mirano sources test`: one file of a source, its request, and what is read from an answer.
 
 use super::{Misused, Wrong};
-use crate::sources::config::{read_proxies, read_source};
-use crate::sources::connector::report::{TestReport, report};
-use crate::sources::connector::{PreparedRequest, RawPage};
-use crate::work::fetch::{FetchOptions, Fetcher, Proxy};
+use crate::core::policy::AuthKind;
+use crate::engine::{Clock, SystemClock};
+use crate::sources::config::read_source;
+use crate::sources::connector::report::{TestReport, TestedPage, report};
+use crate::sources::connector::{Connector, PreparedRequest, RawPage};
+use crate::work::fetch::{FetchOptions, Fetcher};
 use crate::work::page::Page;
+use crate::work::session::Session;
+use crate::work::tokens::{NoToken, Tokens, Wanted};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,23 +30,28 @@ enum Command {
         /// A parameter, `name=value`; `subject=…` sets the need's subject
         #[arg(long = "params", value_name = "NAME=VALUE")]
         params: Vec<String>,
-        /// A saved page, instead of asking the source
-        #[arg(long, value_name = "FILE")]
-        page: Option<PathBuf>,
-        /// The HTTP status that the saved page came with
+        /// A saved page, instead of asking the source; one more for each further request
+        #[arg(long = "page", value_name = "FILE")]
+        pages: Vec<PathBuf>,
+        /// The HTTP status that the saved pages came with
         #[arg(long, default_value_t = 200)]
         status: u16,
-        /// Ask a source that has proxies without one: it sees this machine's address
-        #[arg(long)]
-        direct: bool,
+        /// How many requests are sent at most: further pages, and what earlier steps lead on to
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        requests: usize,
         /// Only check the file and show the request
         #[arg(long)]
         dry_run: bool,
     },
+    /// Print the JSON Schema of a source's file, for editors
+    Schema,
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let Command::Test { file, params, page, status, direct, dry_run } = args.command;
+    let Command::Test { file, params, pages, status, requests, dry_run } = args.command else {
+        print!("{}", crate::sources::config::SCHEMA);
+        return Ok(());
+    };
     let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
     let name = file.display().to_string();
     let mut given = BTreeMap::new();
@@ -50,36 +59,70 @@ pub(super) async fn run(args: Args) -> Result<()> {
         let (key, value) = param.split_once('=').ok_or_else(|| Misused(format!("--params {param}: not name=value")))?;
         given.insert(key.to_owned(), value.to_owned());
     }
-    let asked = report(&name, &text, given.clone(), None);
-    let page = match (page, &asked.request) {
-        (Some(path), _) => {
-            let body = std::fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-            let final_url = asked.request.as_ref().map(|request| request.url.to_string()).unwrap_or_default();
-            Some(RawPage { status, headers: Vec::new(), body: body.into(), final_url })
+    let mut read = Vec::new();
+    for path in &pages {
+        let body = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
+        read.push(RawPage { status, headers: Vec::new(), body: body.into(), final_url: String::new() });
+    }
+    let mut tested = report(&name, &text, given.clone(), &read);
+    if pages.is_empty() && !dry_run && tested.request.is_some() {
+        let mut asker = Asker::new(&name, &text)?;
+        let mut next = tested.request.clone();
+        while let Some(request) = next.take().filter(|_| read.len() < requests) {
+            read.push(asker.fetch(&request).await?);
+            tested = report(&name, &text, given.clone(), &read);
+            next.clone_from(&tested.next);
         }
-        (None, Some(request)) if !dry_run => Some(fetch(&file, &text, request, direct).await?),
-        _ => None,
-    };
-    let report = report(&name, &text, given, page.as_ref());
-    show(&report);
-    if report.ok() { Ok(()) } else { Err(Wrong("the source is not usable like this".to_owned()).into()) }
+    }
+    show(&tested);
+    if tested.ok() { Ok(()) } else { Err(Wrong("the source is not usable like this".to_owned()).into()) }
 }
 
-async fn fetch(file: &Path, text: &str, request: &PreparedRequest, direct: bool) -> Result<RawPage> {
-    let name = file.display().to_string();
-    let source = read_source(&name, text).map_err(|problems| Wrong(lines(&problems)))?;
-    let proxy = match source.spec.limits.proxies.as_deref().filter(|_| !direct) {
-        Some(pool) => Some(proxy(file, pool)?),
-        None => None,
-    };
-    let fetcher = Fetcher::new(FetchOptions::default());
-    let mut page = Page::new(&source.spec, request, proxy);
-    loop {
-        let sent = page.send(&fetcher).await;
-        let sent = sent.map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
-        if sent.whole {
-            return Ok(sent.fetched.into());
+/// Asks a source as a worker does, without a permit: a person waits.
+struct Asker {
+    connector: Connector,
+    fetcher: Fetcher,
+    session: Session,
+    tokens: Tokens,
+}
+
+impl Asker {
+    fn new(name: &str, text: &str) -> Result<Self> {
+        let source = read_source(name, text).map_err(|problems| Wrong(lines(&problems)))?;
+        let connector = Connector::compile(&source.spec).map_err(|problems| Wrong(lines(&problems)))?;
+        let fetcher = Fetcher::new(FetchOptions::default());
+        Ok(Self { connector, fetcher, session: Session::default(), tokens: Tokens::default() })
+    }
+
+    async fn fetch(&mut self, request: &PreparedRequest) -> Result<RawPage> {
+        let mut page = Page::new(&self.connector, request, None);
+        if let Some(token) = self.token(request).await? {
+            page = page.with_token(token);
         }
+        loop {
+            let sent = page.send(&self.fetcher, &mut self.session).await;
+            let sent = sent.map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
+            if sent.whole {
+                return Ok(sent.fetched.into());
+            }
+        }
+    }
+
+    async fn token(&self, request: &PreparedRequest) -> Result<Option<String>> {
+        let spec = self.connector.spec();
+        let Some(auth) = spec.auth.as_ref().filter(|auth| auth.kind == AuthKind::Oauth2 && request.own) else {
+            return Ok(None);
+        };
+        let wanted = Wanted { fetcher: &self.fetcher, spec, auth, proxy: None, bad: None };
+        let token = self.tokens.of(&spec.id).token(wanted, || SystemClock.now(), async { Ok::<_, ()>(()) }).await;
+        token.map(Some).map_err(|error| {
+            let why = match error {
+                NoToken::Before(()) => String::new(),
+                NoToken::Fetch(error) => format!("{}: {}", error.code(), error.cause),
+                NoToken::Answer { status, code, .. } => format!("status {status} {}", code.unwrap_or_default()),
+            };
+            Wrong(format!("no token was given out: {}", why.trim_end())).into()
+        })
     }
 }
 
@@ -111,7 +154,26 @@ fn show(report: &TestReport) {
     if let Some(why) = &report.not_asked {
         println!("not asked {why}");
     }
-    let Some(page) = &report.page else { return };
+    for page in &report.pages {
+        show_page(page);
+    }
+    if let Some(next) = &report.next {
+        println!("next      {} {}", next.method, next.url);
+    }
+    if let Some(answer) = report.answer.as_ref().filter(|_| report.pages.len() > 1) {
+        let whole = if answer.complete { "complete" } else { "not complete" };
+        println!("answer    {:?}, {} facts, {whole}", answer.outcome, answer.facts.len());
+        if let Some(cause) = &answer.cause {
+            println!("because   {cause}");
+        }
+    }
+}
+
+fn show_page(page: &TestedPage) {
+    if page.request.step > 0 || page.request.number > 0 || !page.step.is_empty() {
+        let step = if page.step.is_empty() { "[request]" } else { &page.step };
+        println!("page      {} of {step}: {} {}", page.request.number + 1, page.request.method, page.request.url);
+    }
     println!("verdict   {:?}", page.verdict);
     if let Some(cause) = &page.cause {
         let line = page.line.map(|line| format!(" (line {line})")).unwrap_or_default();
@@ -121,6 +183,9 @@ fn show(report: &TestReport) {
     for note in &page.notes {
         println!("note      {note}");
     }
+    for request in &page.then {
+        println!("leads to  {} {}", request.method, request.url);
+    }
     for fact in &page.facts {
         println!("fact      {} about {}", fact.kind, fact.subject);
         let all = [("identity", &fact.identity), ("material", &fact.attrs), ("volatile", &fact.volatile)];
@@ -129,9 +194,6 @@ fn show(report: &TestReport) {
                 println!("            {word:<9} {name} = {value:?}");
             }
         }
-    }
-    if let Some(next) = &page.next {
-        println!("next      {} {}", next.method, next.url);
     }
 }
 

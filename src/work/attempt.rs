@@ -9,12 +9,16 @@ use super::fetch::{FetchError, FetchErrorKind, Fetched, Proxy};
 use super::held::Held;
 use super::page::Page;
 use super::pool::Tools;
+use super::session::Session;
 use super::tell::tell;
+use super::tokens::{NoToken, Wanted};
 use crate::core::command::{Command, LeasedTask, Reply};
 use crate::core::persons;
+use crate::core::policy::AuthKind;
 use crate::core::vault::PersonKeys;
 use crate::sources::connector::{Answer, AskContext, Assembly, Connector, PageResult, PreparedRequest, RawPage};
 use mirano_schemas::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
@@ -100,6 +104,15 @@ fn person(tools: &Tools, subject: &Subject) -> Result<Option<PersonKeys>, Ended>
     }
 }
 
+/// What an attempt carries from request to request.
+struct Way {
+    /// One that came with the lease and is not used yet.
+    permit: Option<Permit>,
+    session: Session,
+    /// A token that the source did not take.
+    refused: Option<String>,
+}
+
 struct Asker<'a> {
     tools: &'a Tools,
     task: &'a LeasedTask,
@@ -113,11 +126,10 @@ impl Asker<'_> {
         let context = AskContext { params: params.clone(), subject: self.task.subject.0.clone() };
         let mut request = self.connector.first(params).map_err(|error| refused(&error.to_string()))?;
         let mut assembly = Assembly::new(&self.connector);
-        let mut permit = Some(self.task.permit);
+        let mut way = Way { permit: Some(self.task.permit), session: Session::default(), refused: None };
         loop {
-            let number = assembly.pages();
-            let page = self.page(&request, &mut permit, gathered).await?;
-            let read = self.read(&context, number, &request, page).await?;
+            let page = self.page(&request, &mut way, gathered).await?;
+            let read = self.read(&context, &request, page).await?;
             match assembly.add(read) {
                 Some(next) => request = next,
                 None => return Ok(assembly.finish()),
@@ -126,15 +138,9 @@ impl Asker<'_> {
     }
 
     /// Reads a page, on a thread that may take its time: the worst page costs seconds.
-    async fn read(
-        &self,
-        context: &AskContext,
-        number: u32,
-        request: &PreparedRequest,
-        page: RawPage,
-    ) -> Result<PageResult, Ended> {
+    async fn read(&self, context: &AskContext, request: &PreparedRequest, page: RawPage) -> Result<PageResult, Ended> {
         let (connector, context, request) = (Arc::clone(&self.connector), context.clone(), request.clone());
-        tokio::task::spawn_blocking(move || connector.read(&context, number, &request, &page)).await.map_err(|error| {
+        tokio::task::spawn_blocking(move || connector.read(&context, &request, &page)).await.map_err(|error| {
             tracing::error!(%error, "reading a page panicked");
             let cause = "reader_failed: the page could not be read".to_owned();
             Ended::Failed(Box::new(Answer::failed(Outcome::Unparsable, cause)))
@@ -142,26 +148,108 @@ impl Asker<'_> {
     }
 
     /// Sends the request for one page, its redirects included, and keeps what came.
-    async fn page(
-        &self,
-        request: &PreparedRequest,
-        permit: &mut Option<Permit>,
-        gathered: &mut Gathered,
-    ) -> Result<RawPage, Ended> {
-        let mut page = Page::new(self.connector.spec(), request, self.proxy()?);
+    async fn page(&self, request: &PreparedRequest, way: &mut Way, gathered: &mut Gathered) -> Result<RawPage, Ended> {
+        let conditional = self.connector.request_spec(request.step).conditional;
+        let kept = if conditional { self.unchanged(request).await } else { None };
         loop {
-            self.wait_for(permit.take()).await?;
+            let mut page = Page::new(&self.connector, request, self.proxy()?);
+            if let Some((marks, _)) = &kept {
+                page = page.with_marks(marks);
+            }
+            let token = self.token(request, way, gathered).await?;
+            if let Some(token) = &token {
+                page = page.with_token(token.clone());
+            }
+            let fetched = self.whole(page, way, gathered).await?;
+            // A token may end before its time, once in an attempt.
+            if fetched.status == 401 && token.is_some() && way.refused.is_none() {
+                way.refused = token;
+                continue;
+            }
+            if let (304, Some((_, (id, same)))) = (fetched.status, &kept) {
+                metrics::counter!("mirano_pages_unchanged_total", "source" => self.task.source.clone()).increment(1);
+                gathered.evidence.push(*id);
+                return Ok(RawPage { final_url: fetched.url.to_string(), ..same.clone() });
+            }
+            let id = self.keep(&fetched).await?;
+            gathered.evidence.push(id);
+            if conditional {
+                self.tools.validators.keep(&self.task.source, request, &fetched, id);
+            }
+            return Ok(fetched.into());
+        }
+    }
+
+    /// Sends a page's requests until one is no redirect.
+    async fn whole(&self, mut page: Page, way: &mut Way, gathered: &mut Gathered) -> Result<Fetched, Ended> {
+        loop {
+            self.wait_for(way.permit.take()).await?;
             let asked_at = self.tools.engine.now();
             gathered.observed_at.get_or_insert(asked_at);
-            let sent =
-                page.send(&self.tools.fetcher).await.map_err(|error| Ended::Failed(Box::new(unavailable(&error))))?;
+            let sent = page.send(&self.tools.fetcher, &mut way.session).await;
+            let sent = sent.map_err(|error| Ended::Failed(Box::new(unavailable(&error))))?;
             gathered.http_status = Some(sent.fetched.status);
             if let Some(ms) = retry_after_ms(&sent.fetched, asked_at) {
                 gathered.retry_after_ms = Some(ms);
             }
             if sent.whole {
-                gathered.evidence.push(self.keep(&sent.fetched).await?);
-                return Ok(sent.fetched.into());
+                return Ok(sent.fetched);
+            }
+        }
+    }
+
+    /// The marks of a page that was read before, and the page, if it is still kept.
+    async fn unchanged(&self, request: &PreparedRequest) -> Option<(BTreeMap<String, String>, (EvidenceId, RawPage))> {
+        let marks = self.tools.validators.find(&self.task.source, request)?;
+        match self.tools.evidence.get(&marks.evidence, self.keys).await {
+            Ok(kept) => {
+                let headers = vec![("content-type".to_owned(), kept.content_type)];
+                let page = RawPage { status: 200, headers, body: kept.body, final_url: String::new() };
+                Some((marks.headers, (marks.evidence, page)))
+            }
+            Err(error) => {
+                tracing::info!(%error, "the page is asked for in full");
+                self.tools.validators.forget(&self.task.source, request);
+                None
+            }
+        }
+    }
+
+    /// A token for a source that wants one, and only where the source itself is asked. Asking for it takes a permit too.
+    async fn token(
+        &self,
+        request: &PreparedRequest,
+        way: &mut Way,
+        gathered: &mut Gathered,
+    ) -> Result<Option<String>, Ended> {
+        let spec = self.connector.spec();
+        let Some(auth) = spec.auth.as_ref().filter(|auth| auth.kind == AuthKind::Oauth2 && request.own) else {
+            return Ok(None);
+        };
+        let Way { permit, refused, .. } = way;
+        let wanted = Wanted { fetcher: &self.tools.fetcher, spec, auth, proxy: self.proxy()?, bad: refused.as_deref() };
+        let permit = async { self.wait_for(permit.take()).await };
+        let place = self.tools.tokens.of(&self.task.source);
+        let failed = |outcome, cause| Ended::Failed(Box::new(Answer::failed(outcome, cause)));
+        match place.token(wanted, || self.tools.engine.now(), permit).await {
+            Ok(token) => Ok(Some(token)),
+            Err(NoToken::Before(ended)) => Err(ended),
+            Err(NoToken::Fetch(error)) => {
+                let answer = unavailable(&error);
+                let cause = answer.cause.unwrap_or_default();
+                Err(failed(answer.outcome, format!("{cause} (asking for a token)")))
+            }
+            Err(NoToken::Answer { status, code, fetched }) => {
+                gathered.http_status = Some(status);
+                gathered.retry_after_ms = retry_after_ms(&fetched, self.tools.engine.now());
+                let (outcome, word) = match status {
+                    429 => (Outcome::Blocked, "too_many_requests"),
+                    500.. => (Outcome::Unavailable, "http_status"),
+                    400 | 401 | 403 => (Outcome::Refused, "auth_refused"),
+                    _ => (Outcome::Unparsable, "auth_unparsable"),
+                };
+                let code = code.map(|code| format!(", {code}")).unwrap_or_default();
+                Err(failed(outcome, format!("{word}: no token was given out: status {status}{code}")))
             }
         }
     }

@@ -25,4 +25,9 @@ impl Connectors {
         known.insert(source.to_owned(), (policy.version, Arc::clone(&compiled)));
         Ok(compiled)
     }
+
+    /// Whether workers of other processes can ask a source: not where it wants a session, which they don't have.
+    pub fn may_be_lent(&self, policy: &Policy, source: &str) -> bool {
+        self.of(policy, source).map_or(true, |connector| !connector.needs_a_session())
+    }
 }

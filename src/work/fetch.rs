@@ -20,6 +20,7 @@ mod secrets;
 pub use address::{is_private_host, is_public};
 pub use error::{FetchError, FetchErrorKind};
 pub use redirect::redirect_target;
+pub(super) use secrets::names_secret;
 pub use secrets::{Environment, SecretNames, escape};
 
 use bytes::{Bytes, BytesMut};
@@ -81,6 +82,12 @@ pub struct Outgoing {
     pub headers: BTreeMap<String, String>,
     /// May name secrets as `${NAME}`.
     pub body: Option<String>,
+    /// The body is a form: secrets are percent-encoded when they are put in.
+    pub form: bool,
+    /// Who asks; none: nobody in particular, or a header of the source's file says it.
+    pub credentials: Option<Credentials>,
+    /// The header `Cookie`, as it is sent.
+    pub cookie: Option<String>,
     /// Which secrets may be read: those that the source's templates name.
     pub secrets: SecretNames,
     /// Whether loopback and private addresses may be called.
@@ -91,6 +98,31 @@ pub struct Outgoing {
     pub max_bytes: u64,
     /// The proxy to go through.
     pub proxy: Option<Proxy>,
+}
+
+/// Who asks. Its `Debug` shows no more than the kind.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// RFC 7617; both may name secrets.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+        /// Both are percent-encoded first, as OAuth wants it (RFC 6749, 2.3.1).
+        encoded: bool,
+    },
+    /// A token as it is sent (RFC 6750).
+    Bearer(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Basic { .. } => "Basic(…)",
+            Self::Bearer(_) => "Bearer(…)",
+        })
+    }
 }
 
 /// A proxy of the operator's own file.
@@ -111,6 +143,8 @@ pub struct Fetched {
     pub headers: BTreeMap<String, String>,
     /// Decompressed.
     pub body: Bytes,
+    /// Each header `Set-Cookie`.
+    pub set_cookies: Vec<String>,
     /// What was asked, secrets left as `${NAME}`.
     pub url: Url,
     /// From the call to the last byte.
@@ -122,7 +156,12 @@ pub struct Fetched {
 impl Fetched {
     /// An answer that did not come over the network: from a file, or in a test.
     pub fn of(status: u16, headers: BTreeMap<String, String>, body: Bytes, url: Url) -> Self {
-        Self { status, headers, body, sent: url.clone(), url, took_ms: 0 }
+        Self { status, headers, body, set_cookies: Vec::new(), sent: url.clone(), url, took_ms: 0 }
+    }
+
+    /// The address that was asked, with secrets: for what depends on host and path only.
+    pub(super) fn asked(&self) -> &Url {
+        &self.sent
     }
 
     /// A header by its lower-case name.
@@ -176,7 +215,11 @@ impl Fetcher {
         if let (407, Some(name)) = (status, via) {
             return Err(FetchError::new(FetchErrorKind::Proxy, format!("proxy {name} refused the credentials (407)")));
         }
-        let headers = headers_of(answer.headers());
+        let mut headers = headers_of(answer.headers());
+        // Cookies may be who we are: they go to the next request, and nowhere else.
+        headers.remove("set-cookie");
+        let set_cookies = answer.headers().get_all("set-cookie").iter();
+        let set_cookies = set_cookies.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
         let mut body = BytesMut::new();
         match timeout_at(deadline, read_body(answer, request, &mut body)).await {
             Err(_) => return Err(late(format!("only {} bytes of the body", body.len()))),
@@ -184,8 +227,7 @@ impl Fetcher {
         }
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let url = Url::parse(&request.url).unwrap_or_else(|_| origin(&sent));
-        // What is kept and read holds no secret, even if the source says it back.
-        Ok(Fetched { status, headers, body: secrets.scrub_body(body.freeze()), url, took_ms, sent })
+        Ok(Fetched { status, headers, body: body.freeze(), set_cookies, url, took_ms, sent })
     }
 
     fn prepare(
@@ -210,14 +252,46 @@ impl Fetcher {
             value.set_sensitive(true);
             headers.insert(known, value);
         }
+        let sensitive = |text: String, what: &str| {
+            let value = HeaderValue::from_bytes(text.as_bytes());
+            let mut value = value.map_err(|_| bad(format!("{what} has a line break or a control character")))?;
+            value.set_sensitive(true);
+            Ok::<_, FetchError>(value)
+        };
+        if let Some(credentials) = &request.credentials
+            && !headers.contains_key("authorization")
+        {
+            let text = authorization(credentials, secrets)?;
+            headers.insert("authorization", sensitive(text, "the credentials")?);
+        }
+        if let Some(cookie) = &request.cookie {
+            headers.insert("cookie", sensitive(cookie.clone(), "a cookie")?);
+        }
         let mut prepared = Request::new(method, url);
         if let Some(body) = &request.body {
-            *prepared.body_mut() = Some(secrets.text(body)?.into());
+            let body = if request.form { secrets.url(body)? } else { secrets.text(body)? };
+            *prepared.body_mut() = Some(body.into());
         }
         *prepared.headers_mut() = headers;
         let client = self.clients.get(request, prepared.url(), proxy_secrets)?;
         Ok((client, prepared))
     }
+}
+
+/// The header `Authorization`.
+fn authorization(credentials: &Credentials, secrets: &mut Resolver<'_>) -> Result<String, FetchError> {
+    Ok(match credentials {
+        Credentials::Bearer(token) => format!("Bearer {token}"),
+        Credentials::Basic { user, password, encoded } => {
+            let (user, password) = (secrets.header(user)?, secrets.header(password)?);
+            let form = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let pair =
+                if *encoded { format!("{}:{}", form(&user), form(&password)) } else { format!("{user}:{password}") };
+            let pair = data_encoding::BASE64.encode(pair.as_bytes());
+            secrets.hide(&pair);
+            format!("Basic {pair}")
+        }
+    })
 }
 
 /// Parses a URL and judges what can be judged before the look-up.

@@ -8,5 +8,8 @@ mod held;
 pub mod page;
 pub mod pool;
 pub mod remote;
+pub mod session;
 mod tell;
 pub mod tls;
+pub mod tokens;
+mod validators;

@@ -7,6 +7,8 @@ use super::attempt;
 use super::connectors::Connectors;
 use super::evidence::EvidenceStore;
 use super::fetch::Fetcher;
+use super::tokens::Tokens;
+use super::validators::Validators;
 use crate::core::command::{Command, LeaseTasks, LeasedTask, Reply};
 use crate::engine::{Engine, EngineError, Folded};
 use crate::sources::config::ProxySecrets;
@@ -37,6 +39,8 @@ pub struct Tools {
     /// What this worker is called in the log.
     pub worker: String,
     pub(super) connectors: Connectors,
+    pub(super) tokens: Tokens,
+    pub(super) validators: Validators,
 }
 
 impl Tools {
@@ -48,7 +52,8 @@ impl Tools {
         proxies: ProxySecrets,
         worker: String,
     ) -> Self {
-        Self { engine, evidence, fetcher, proxies, worker, connectors: Connectors::default() }
+        let (connectors, tokens, validators) = Default::default();
+        Self { engine, evidence, fetcher, proxies, worker, connectors, tokens, validators }
     }
 }
 

@@ -126,7 +126,8 @@ impl Remote {
         let mut folded = self.engine.subscribe();
         loop {
             let (mut offers, mut next_at) = (Vec::new(), None::<Timestamp>);
-            for source in sources {
+            let policy = self.engine.policy()?;
+            for source in sources.iter().filter(|source| self.connectors.may_be_lent(&policy, source)) {
                 if offers.len() == most {
                     break;
                 }
@@ -375,9 +376,8 @@ impl Asked {
                 body: kept.body,
                 final_url: request.url.to_string(),
             };
-            let number = assembly.pages();
             let (connector, ctx) = (Arc::clone(&self.connector), self.ctx.clone());
-            let read = tokio::task::spawn_blocking(move || connector.read(&ctx, number, &request, &page)).await;
+            let read = tokio::task::spawn_blocking(move || connector.read(&ctx, &request, &page)).await;
             let Ok(read) = read else {
                 let cause = "reader_failed: the page could not be read".to_owned();
                 return Ok((Answer::failed(Outcome::Unparsable, cause), None));

@@ -1,5 +1,6 @@
 //! `[answer]` of a source's file: how its answers are judged and read.
 
+use super::Places;
 use serde::{Deserialize, Serialize};
 
 /// `[answer]`
@@ -11,9 +12,9 @@ pub struct AnswerSpec {
     /// The charset where the answer does not say it, or lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<String>,
-    /// Where the items are: JSONPath, or a CSS selector; none for CSV.
+    /// Where the items are: JSONPath, or a CSS selector; none for CSV. Of several places, the first that finds any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub items: Option<String>,
+    pub items: Option<Places>,
     /// Any of these: blocked.
     #[serde(default)]
     pub blocked: Vec<Guard>,
@@ -137,10 +138,17 @@ pub struct Guard {
     pub count: Option<u64>,
 }
 
-/// `expect = { filled = 0.7 }`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `expect = { filled = 0.7, min = 1, max = 5000 }`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectSpec {
     /// Share of attributes that are usually there.
-    pub filled: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<f64>,
+    /// An answer that is not empty has at least so many items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    /// No answer has more items than so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
 }

@@ -54,10 +54,12 @@ impl Policy {
     }
 }
 
-/// The version of each connector: one more than before where request, pages, answer or facts changed.
+/// The version of each connector: one more than before where steps, request, pages, answer or facts changed.
 pub fn connector_versions(document: &PolicyDocument, before: Option<&Policy>) -> BTreeMap<String, u32> {
-    let reads =
-        |spec: &SourceSpec| (spec.request.clone(), spec.pages.clone(), spec.answer.clone(), without_ttl(&spec.facts));
+    let reads = |spec: &SourceSpec| {
+        let asked = (spec.before.clone(), spec.request.clone(), spec.pages.clone());
+        (asked, spec.answer.clone(), without_ttl(&spec.facts))
+    };
     let version = |spec: &SourceSpec| {
         let known =
             before.and_then(|before| Some((before.document.sources.get(&spec.id)?, *before.connectors.get(&spec.id)?)));

@@ -2,26 +2,24 @@
 
 mod adopt;
 mod answer;
+mod asking;
 mod compiled;
 mod credentials;
 pub mod digest;
 pub mod duration;
 mod hours;
-mod limits;
-mod prefetch;
-mod share;
+mod reading;
 pub mod spec;
 pub mod template;
 pub mod validate;
 
 pub use adopt::adopt;
 pub use answer::*;
+pub use asking::*;
 pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
-pub use limits::*;
-pub use prefetch::PrefetchSpec;
-pub use share::ShareSpec;
+pub use reading::*;
 pub use spec::*;
 
 /// How many needs one entry of a profile may discover when it does not say.

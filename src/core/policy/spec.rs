@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DurationMs, LimitsSpec, PrefetchSpec, Rate, ShareSpec};
+use super::{AnswerSpec, AuthSpec, DayHours, DurationMs, FactSpec, PagesSpec, RequestSpec, StepSpec};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,12 @@ pub struct SourceSpec {
     /// What to do after a failure.
     #[serde(default)]
     pub retry: RetrySpec,
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthSpec>,
+    /// What is asked first, in order: a search whose finds are then asked for one by one, a form, a login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<StepSpec>,
     /// How to ask.
     pub request: RequestSpec,
     /// How to go on to the next page.
@@ -91,179 +97,6 @@ impl Default for RetrySpec {
     fn default() -> Self {
         Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000) }
     }
-}
-
-/// `[request]`; texts are templates over the parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestSpec {
-    /// GET or POST.
-    #[serde(default = "get")]
-    pub method: String,
-    /// The address to call.
-    pub url: String,
-    /// Headers; a value `env:NAME` is read from the environment when sent.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// The body of a POST.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    /// Whether loopback and private addresses may be called.
-    #[serde(default)]
-    pub allow_private: bool,
-    /// The largest answer that is read, in bytes.
-    #[serde(default = "max_bytes")]
-    pub max_bytes: u64,
-}
-
-fn get() -> String {
-    "GET".to_owned()
-}
-
-fn max_bytes() -> u64 {
-    16 * 1024 * 1024
-}
-
-/// `[pages]`: either `next` or `page`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PagesSpec {
-    /// Where the address of the next page stands; absent or null ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-    /// A numbered page parameter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<PageParam>,
-    /// The most pages that are read; if there are more, the observation is not complete.
-    #[serde(default = "max_pages")]
-    pub max: u32,
-}
-
-fn max_pages() -> u32 {
-    20
-}
-
-/// `page = { param = "page", first = 1, last_when = "empty" }`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PageParam {
-    /// The query parameter.
-    pub param: String,
-    /// The first page's number.
-    #[serde(default)]
-    pub first: u32,
-    /// `empty`: the first page without items is the end.
-    pub last_when: String,
-}
-
-/// `[[fact]]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FactSpec {
-    /// Its kind.
-    pub kind: String,
-    /// About whom: a template over parameters and attributes; `{{ subject }}` is the need's own.
-    #[serde(default = "own_subject")]
-    pub subject: String,
-    /// Attributes that say which thing it is; an item without one of them makes the answer unparsable.
-    pub identity: Vec<String>,
-    /// Places inside the item, each of which makes a fact of this kind; none: no such fact. Left out: the item itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub each: Option<String>,
-    /// `id` or `name`.
-    #[serde(rename = "match", default = "by_id")]
-    pub matched: MatchSpec,
-    /// A TTL of its own, shorter than the source's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<DurationMs>,
-    /// Attributes by name.
-    pub attrs: BTreeMap<String, AttrSpec>,
-    /// When it holds in the world.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid: Option<ValidSpec>,
-}
-
-fn own_subject() -> String {
-    "{{ subject }}".to_owned()
-}
-
-fn by_id() -> MatchSpec {
-    MatchSpec::Id
-}
-
-/// `match = "id"`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MatchSpec {
-    /// A unique identifier.
-    Id,
-    /// Only a name.
-    Name,
-}
-
-/// One attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AttrSpec {
-    /// Where it stands.
-    pub at: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: AttrType,
-    /// An item without it makes the answer unparsable.
-    #[serde(default)]
-    pub required: bool,
-    /// Kept with the observation; not in the fact's id, not in a diff.
-    #[serde(default)]
-    pub volatile: bool,
-    /// Decimal sign in text: `,` or `.`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decimal: Option<String>,
-    /// What separates thousands in text; dropped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thousands: Option<String>,
-    /// strftime form of a date; also `unix` and `unix_ms`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-    /// A regular expression: its first group, or all it matches, is the value; where it does not match there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
-    /// Texts that mean that there is no value: `"N/A"`, `"-"`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub empty: Vec<String>,
-    /// The only texts there may be, as they stand on the page; another makes the answer unparsable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub one_of: Vec<String>,
-}
-
-/// Types of attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttrType {
-    /// Text, white space collapsed.
-    Text,
-    /// A whole number.
-    Integer,
-    /// A decimal number.
-    Decimal,
-    /// A date.
-    Date,
-    /// Yes or no.
-    Boolean,
-    /// A list of texts.
-    List,
-}
-
-/// `[fact.valid]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValidSpec {
-    /// First day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<AttrSpec>,
-    /// Last day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<AttrSpec>,
 }
 
 /// A report profile.

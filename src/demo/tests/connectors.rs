@@ -40,7 +40,7 @@ impl Demo {
                 Err(error) => return Answer::failed(Outcome::Unavailable, error.to_string()),
             };
             let page = RawPage { status, headers, body, final_url: request.url.to_string() };
-            next = assembly.add(connector.read(&ctx, assembly.pages(), &request, &page));
+            next = assembly.add(connector.read(&ctx, &request, &page));
         }
         assembly.finish()
     }

@@ -16,6 +16,9 @@ use crate::core::policy::validate::{PolicyProblem, validate};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// The JSON Schema of a source's file, for editors: `mirano sources schema`.
+pub const SCHEMA: &str = include_str!("source.schema.json");
+
 /// A configuration that holds together.
 #[derive(Debug, Clone)]
 pub struct LoadedConfig {

@@ -2,11 +2,13 @@
 //!
 //! The first page says nothing found: nothing. A later empty page is the end. Any bad page spoils the answer. More
 //! pages than may be read, or a list as long as the source cuts lists: not complete. The same fact twice is one fact;
-//! the same thing twice with different attributes is a page that we do not understand.
+//! the same thing twice with different attributes is a page that we do not understand. What the items of a step lead on
+//! to is asked after that step's last page, each once.
 
 use super::{Connector, ExtractedFact, PageResult, PageVerdict, PreparedRequest, Trouble};
+use crate::core::policy::ExpectSpec;
 use mirano_schemas::{Attrs, Match, Outcome};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +39,12 @@ type ThingKey = (String, String, Match, Attrs);
 /// Joins the pages of one answer; feed it every page in order.
 #[derive(Debug)]
 pub struct Assembly {
-    expect: Option<f64>,
-    capped: Option<u32>,
+    /// Of each request of the file, `[request]` last.
+    steps: Vec<Bounds>,
+    /// What is still to be asked.
+    waiting: VecDeque<PreparedRequest>,
+    /// What has been waiting, as (step, address, body).
+    known: BTreeSet<(usize, String, Option<String>)>,
     pages: u32,
     failed: Option<Answer>,
     ended: bool,
@@ -47,17 +53,35 @@ pub struct Assembly {
     as_of: Option<String>,
     facts: Vec<ExtractedFact>,
     things: BTreeMap<ThingKey, usize>,
-    items: u32,
     filled: u64,
     attributes: u64,
+}
+
+/// What is expected of one request's answers, and how many items they had.
+#[derive(Debug)]
+struct Bounds {
+    expect: ExpectSpec,
+    capped: Option<u32>,
+    /// So many items lead on at most.
+    max: u32,
+    items: u32,
+    led_on: u32,
 }
 
 impl Assembly {
     /// An answer without pages yet.
     pub fn new(connector: &Connector) -> Self {
+        let bounds = |step: &super::steps::Step| Bounds {
+            expect: step.answer.expect.clone().unwrap_or_default(),
+            capped: step.answer.capped,
+            max: step.max,
+            items: 0,
+            led_on: 0,
+        };
         Self {
-            expect: connector.spec.answer.expect.as_ref().map(|expect| expect.filled),
-            capped: connector.spec.answer.capped,
+            steps: connector.before.iter().chain([&connector.main]).map(bounds).collect(),
+            waiting: VecDeque::new(),
+            known: BTreeSet::new(),
             pages: 0,
             failed: None,
             ended: false,
@@ -66,7 +90,6 @@ impl Assembly {
             as_of: None,
             facts: Vec::new(),
             things: BTreeMap::new(),
-            items: 0,
             filled: 0,
             attributes: 0,
         }
@@ -83,7 +106,9 @@ impl Assembly {
         self.pages = self.pages.saturating_add(1);
         let outcome = match page.verdict {
             PageVerdict::Found => {
-                self.items = self.items.saturating_add(page.items);
+                if let Some(bounds) = self.steps.get_mut(page.step) {
+                    bounds.items = bounds.items.saturating_add(page.items);
+                }
                 self.filled = self.filled.saturating_add(u64::from(page.filled));
                 self.attributes = self.attributes.saturating_add(u64::from(page.attributes));
                 self.complete &= page.complete;
@@ -93,15 +118,14 @@ impl Assembly {
                         return self.fail(Outcome::Unparsable, Some(trouble.cause()));
                     }
                 }
-                self.ended = page.next.is_none();
-                return page.next;
+                self.wait(page.step, page.then);
+                return page.next.or_else(|| self.next());
             }
             PageVerdict::NothingFound { by_status_only } => {
-                self.by_status_only = number == 0 && by_status_only;
+                self.by_status_only |= page.number == 0 && by_status_only;
                 self.complete &= page.complete;
                 self.dated(page.as_of);
-                self.ended = true;
-                return None;
+                return self.next();
             }
             PageVerdict::Blocked => Outcome::Blocked,
             PageVerdict::Refused => Outcome::Refused,
@@ -110,6 +134,28 @@ impl Assembly {
         };
         let cause = page.cause.map(|cause| if number == 0 { cause } else { format!("{cause} (page {})", number + 1) });
         self.fail(outcome, cause)
+    }
+
+    /// Takes what items lead on to, each once and no more than may be.
+    fn wait(&mut self, step: usize, then: Vec<PreparedRequest>) {
+        for request in then {
+            if !self.known.insert((request.step, request.url.to_string(), request.body.clone())) {
+                continue;
+            }
+            let Some(bounds) = self.steps.get_mut(step) else { continue };
+            if bounds.led_on >= bounds.max {
+                self.complete = false;
+                continue;
+            }
+            bounds.led_on += 1;
+            self.waiting.push_back(request);
+        }
+    }
+
+    fn next(&mut self) -> Option<PreparedRequest> {
+        let next = self.waiting.pop_front();
+        self.ended = next.is_none();
+        next
     }
 
     fn fail(&mut self, outcome: Outcome, cause: Option<String>) -> Option<PreparedRequest> {
@@ -154,7 +200,10 @@ impl Assembly {
         if self.pages == 0 {
             return Answer::failed(Outcome::Unavailable, "not_asked: no page was read".to_owned());
         }
-        if let Some(expect) = self.expect
+        let Some(main) = self.steps.last() else {
+            return Answer::failed(Outcome::Unavailable, "not_asked: no page was read".to_owned());
+        };
+        if let Some(expect) = main.expect.filled
             && self.attributes > 0
         {
             let share = self.filled as f64 / self.attributes as f64;
@@ -168,14 +217,24 @@ impl Assembly {
                 return Answer::failed(Outcome::Unparsable, cause);
             }
         }
-        if self.items > 0 && self.facts.is_empty() {
+        for Bounds { expect, items, .. } in self.steps.iter().filter(|bounds| bounds.items > 0) {
+            let unexpected = match (expect.min, expect.max) {
+                (Some(min), _) if *items < min && self.ended => format!("at least {min} are expected"),
+                (_, Some(max)) if *items > max => format!("at most {max} are expected"),
+                _ => continue,
+            };
+            let cause = format!("unexpected_items: the answer has {items} items, {unexpected}");
+            return Answer::failed(Outcome::Unparsable, cause);
+        }
+        if main.items > 0 && self.facts.is_empty() {
             return Answer::failed(Outcome::Unparsable, "no_facts: there are items, but no facts in them".to_owned());
         }
-        let cut = self.capped.is_some_and(|capped| self.items >= capped);
+        let cut = self.steps.iter().any(|bounds| bounds.capped.is_some_and(|capped| bounds.items >= capped));
         Answer {
             outcome: if self.facts.is_empty() { Outcome::NothingFound } else { Outcome::Found },
             cause: None,
-            by_status_only: self.by_status_only,
+            // Where there are facts, a page that was not there only ended a list.
+            by_status_only: self.by_status_only && self.facts.is_empty(),
             complete: self.complete && self.ended && !cut,
             as_of: self.as_of,
             facts: self.facts,

@@ -1,10 +1,11 @@
-//! `[answer]` and `[[fact]]`, compiled: places, guards, readings, subjects. All problems at once.
+//! `[answer]`, `take` and `[[fact]]`, compiled: places, guards, readings, subjects. All problems at once.
 
 use super::SpecProblem;
 use super::document::Place;
+use super::parts::{Attribute, Condition, Known, Problems};
 use super::value::Reading;
 use crate::core::policy::template::Templates;
-use crate::core::policy::{AttrSpec, AttrType, FactSpec, Format, Guard, MatchSpec, SourceSpec};
+use crate::core::policy::{AnswerSpec, AttrSpec, AttrType, FactSpec, Format, MatchSpec, PagesSpec, StepSpec};
 use encoding_rs::Encoding;
 use mirano_schemas::Match;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,35 +14,29 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) charset: Option<&'static Encoding>,
-    pub(super) items: Option<Place>,
-    pub(super) next: Option<Place>,
+    /// Tried in order; none: the document is the item.
+    pub(super) items: Vec<Place>,
+    pub(super) ways: Ways,
     pub(super) blocked: Vec<Condition>,
     pub(super) refused: Vec<Condition>,
     pub(super) nothing_found: Vec<Condition>,
     pub(super) valid: Vec<Condition>,
     pub(super) as_of: Option<(Place, Reading)>,
+    /// What a step gives to later ones.
+    pub(super) take: BTreeMap<String, Attribute>,
     pub(super) facts: Vec<Kind>,
     pub(super) subjects: Templates,
+    /// Attributes that are no places.
+    pub(super) texts: Templates,
 }
 
-/// A compiled guard: all its parts must hold.
-#[derive(Debug)]
-pub(super) struct Condition {
-    pub(super) status: Option<u16>,
-    /// In lower case.
-    pub(super) contains: Option<String>,
-    pub(super) at: Option<Place>,
-    pub(super) equals: Option<serde_json::Value>,
-    pub(super) count: Option<u64>,
-    /// As the file says it, for reports.
-    pub(super) says: String,
-}
-
-impl Condition {
-    /// Nothing but the HTTP status is looked at.
-    pub(super) fn status_only(&self) -> bool {
-        self.contains.is_none() && self.at.is_none()
-    }
+/// Where a page says how to go on.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    pub(super) next: Option<Place>,
+    pub(super) cursor: Option<Place>,
+    pub(super) last: Option<(Place, Reading)>,
+    pub(super) total: Option<(Place, Reading)>,
 }
 
 /// A compiled `[[fact]]`.
@@ -57,117 +52,32 @@ pub(super) struct Kind {
     pub(super) subject: String,
 }
 
-/// A compiled attribute.
-#[derive(Debug)]
-pub(super) struct Attribute {
-    pub(super) place: Place,
-    pub(super) reading: Reading,
-    pub(super) required: bool,
-    pub(super) identity: bool,
-    pub(super) volatile: bool,
-    pub(super) all: bool,
-}
-
-/// Collects problems under a path of keys.
-struct Problems<'a> {
-    format: Format,
-    out: &'a mut Vec<SpecProblem>,
-}
-
-impl Problems<'_> {
-    fn add(&mut self, at: impl Into<String>, detail: impl Into<String>) {
-        self.out.push(SpecProblem { at: at.into(), detail: detail.into() });
-    }
-
-    fn place(&mut self, at: &str, text: &str) -> Option<Place> {
-        Place::parse(self.format, text).map_err(|detail| self.add(at, detail)).ok()
-    }
-
-    /// A place whose finds have an inside.
-    fn container(&mut self, at: &str, text: &str) -> Option<Place> {
-        let place = self.place(at, text)?;
-        if place.is_attr() {
-            self.add(at, "an attribute has nothing inside");
-            return None;
-        }
-        Some(place)
-    }
-
-    fn condition(&mut self, at: &str, guard: &Guard, proof: bool) -> Option<Condition> {
-        if guard.status.is_none() && guard.contains.is_none() && guard.at.is_none() {
-            self.add(at, "says nothing: `status`, `contains` or `at`");
-            return None;
-        }
-        if guard.at.is_none() && (guard.equals.is_some() || guard.count.is_some()) {
-            self.add(at, "`equals` and `count` need `at`");
-        }
-        if guard.status.is_some_and(|status| !(100..600).contains(&status)) {
-            self.add(format!("{at}.status"), "not an HTTP status");
-        }
-        if guard.contains.as_deref().is_some_and(|text| text.trim().is_empty()) {
-            self.add(format!("{at}.contains"), "every page contains that");
-        }
-        let place = guard.at.as_deref().map(|text| self.place(&format!("{at}.at"), text));
-        let place = match place {
-            Some(None) => return None,
-            Some(Some(place)) => {
-                if self.format != Format::Json && place.leaves_its_scope() {
-                    self.add(format!("{at}.at"), "a condition looks at the document anyway");
-                }
-                Some(place)
-            }
-            None => None,
-        };
-        let condition = Condition {
-            status: guard.status,
-            contains: guard.contains.as_ref().map(|text| text.to_lowercase()),
-            at: place,
-            equals: guard.equals.clone(),
-            count: guard.count,
-            says: serde_json::to_string(guard).unwrap_or_default(),
-        };
-        if proof && condition.status_only() && guard.status.is_some_and(|status| status == 200) {
-            self.add(at, "status 200 alone proves nothing: block pages have it too");
-        }
-        Some(condition)
-    }
-
-    fn conditions(&mut self, name: &str, guards: &[Guard], proof: bool) -> Vec<Condition> {
-        let guards = guards.iter().enumerate();
-        guards.filter_map(|(i, guard)| self.condition(&format!("answer.{name}[{i}]"), guard, proof)).collect()
-    }
-
-    fn attribute(&mut self, at: &str, spec: &AttrSpec, identity: bool) -> Option<Attribute> {
-        let place = self.place(&format!("{at}.at"), &spec.at);
-        let reading = Reading::compile(spec).map_err(|problems| {
-            for (key, detail) in problems {
-                self.add(format!("{at}.{key}"), detail);
-            }
-        });
-        Some(Attribute {
-            place: place?,
-            reading: reading.ok()?,
-            required: spec.required || identity,
-            identity,
-            volatile: spec.volatile,
-            all: spec.kind == AttrType::List,
-        })
-    }
-
-    fn valid_date(&mut self, at: String, spec: Option<&AttrSpec>) -> Option<Attribute> {
-        let spec = spec?;
-        if spec.kind != AttrType::Date {
-            self.add(format!("{at}.type"), "must be \"date\"");
-        }
-        self.attribute(&at, spec, false)
-    }
+/// What one request of a file is read by: the tables of `[request]`, or of one of `[[before]]`.
+pub(super) struct Tables<'a> {
+    /// Before each path of keys: `before[0].`, or nothing.
+    pub(super) prefix: String,
+    pub(super) pages: Option<&'a PagesSpec>,
+    pub(super) answer: &'a AnswerSpec,
+    /// Of a step.
+    pub(super) step: Option<&'a StepSpec>,
+    /// Of the last one.
+    pub(super) facts: &'a [FactSpec],
+    pub(super) known: &'a Known,
+    /// The values that later steps' requests can't do without.
+    pub(super) needed: BTreeSet<String>,
 }
 
 impl Answers {
-    pub(super) fn compile(spec: &SourceSpec, out: &mut Vec<SpecProblem>) -> Option<Self> {
-        let answer = &spec.answer;
+    pub(super) fn compile(tables: &Tables<'_>, out: &mut Vec<SpecProblem>) -> Option<Self> {
+        let answer = tables.answer;
         let before = out.len();
-        let mut problems = Problems { format: answer.format, out };
+        let mut problems = Problems {
+            prefix: tables.prefix.clone(),
+            format: answer.format,
+            known: tables.known,
+            texts: Templates::default(),
+            out,
+        };
         let charset = answer.charset.as_deref().and_then(|label| {
             let found = Encoding::for_label(label.as_bytes());
             if found.is_none() {
@@ -175,49 +85,50 @@ impl Answers {
             }
             found
         });
-        csv_keys(spec, &mut problems);
-        let items = answer.items.as_deref().and_then(|text| problems.container("answer.items", text));
-        let next = spec.pages.as_ref().and_then(|pages| pages.next.as_deref());
-        let next = next.and_then(|text| problems.place("pages.next", text));
+        csv_keys(tables, &mut problems);
+        let items = answer.items.as_ref().map(|places| problems.containers("answer.items", places));
+        let ways = ways(tables.pages, &mut problems);
         let blocked = problems.conditions("blocked", &answer.blocked, false);
         let refused = problems.conditions("refused", &answer.refused, false);
         let nothing_found = problems.conditions("nothing_found", &answer.nothing_found, true);
         let valid = problems.conditions("valid", &answer.valid, true);
         let as_of = answer.as_of.as_ref().and_then(|as_of| {
             let spec = AttrSpec {
-                at: as_of.at.clone(),
-                kind: AttrType::Date,
-                required: false,
-                volatile: false,
-                decimal: None,
-                thousands: None,
                 format: as_of.format.clone(),
                 pattern: as_of.pattern.clone(),
-                empty: Vec::new(),
-                one_of: Vec::new(),
+                ..AttrSpec::plain(&as_of.at, AttrType::Date)
             };
-            let found = problems.attribute("answer.as_of", &spec, false)?;
-            Some((found.place, found.reading))
+            Some((problems.place("answer.as_of.at", &as_of.at)?, reading("answer.as_of", &spec, &mut problems)?))
         });
-        if spec.facts.is_empty() {
+        let mut take = BTreeMap::new();
+        for (name, attr) in tables.step.iter().flat_map(|step| &step.take) {
+            let needed = tables.needed.contains(name);
+            if let Some(attr) = problems.attribute(&format!("take.{name}"), attr, false) {
+                take.insert(name.clone(), Attribute { required: attr.required || needed, ..attr });
+            }
+        }
+        if tables.step.is_none() && tables.facts.is_empty() {
             problems.add("fact", "a source gives at least one kind of fact");
         }
         let mut subjects = Templates::default();
-        let facts: Vec<Kind> = spec
+        let facts: Vec<Kind> = tables
             .facts
             .iter()
             .enumerate()
-            .filter_map(|(i, fact)| kind(spec, fact, i, &mut subjects, &mut problems))
+            .filter_map(|(i, fact)| kind(tables, fact, i, &mut subjects, &mut problems))
             .collect();
-        let proof = !answer.valid.is_empty()
-            || facts.iter().any(|fact| fact.each.is_none() && fact.attrs.values().any(|attr| attr.required));
+        let read = facts.iter().filter(|fact| fact.each.is_none()).flat_map(|fact| fact.attrs.values());
+        // What is no place is on every page.
+        let on_page = |attr: &Attribute| attr.at.iter().all(|at| matches!(at, super::parts::At::Place(_)));
+        let proof = !answer.valid.is_empty() || read.chain(take.values()).any(|attr| attr.required && on_page(attr));
         if !proof && problems.out.len() == before {
             problems.add(
                 "answer.valid",
                 "without it, or a required attribute, nothing proves that a page is the one we know",
             );
         }
-        if spec.pages.as_ref().is_some_and(|pages| pages.page.is_some())
+        let numbered = tables.pages.and_then(|pages| pages.page.as_ref());
+        if numbered.is_some_and(|page| page.last_when == "empty" && page.last.is_none() && page.total.is_none())
             && answer.valid.is_empty()
             && answer.nothing_found.is_empty()
         {
@@ -226,31 +137,68 @@ impl Answers {
                 "the empty page that ends numbered pages needs a proof: `valid` or `nothing_found`",
             );
         }
-        if let Some(expect) = &answer.expect
-            && !(0.0..=1.0).contains(&expect.filled)
-        {
-            problems.add("answer.expect.filled", "a share from 0 to 1");
-        }
-        if answer.capped == Some(0) {
-            problems.add("answer.capped", "at least 1");
-        }
+        expected(tables, &mut problems);
+        let texts = std::mem::take(&mut problems.texts);
         (problems.out.len() == before).then_some(Self {
             charset,
-            items,
-            next,
+            items: items.unwrap_or_default(),
+            ways,
             blocked,
             refused,
             nothing_found,
             valid,
             as_of,
+            take,
             facts,
             subjects,
+            texts,
         })
     }
 }
 
-fn csv_keys(spec: &SourceSpec, problems: &mut Problems<'_>) {
-    let answer = &spec.answer;
+fn reading(at: &str, spec: &AttrSpec, problems: &mut Problems<'_>) -> Option<Reading> {
+    let told = |found: Vec<(&'static str, String)>| {
+        for (key, detail) in found {
+            problems.add(format!("{at}.{key}"), detail);
+        }
+    };
+    Reading::compile(spec).map_err(told).ok()
+}
+
+/// Where pages say how to go on.
+fn ways(pages: Option<&PagesSpec>, problems: &mut Problems<'_>) -> Ways {
+    let Some(pages) = pages else { return Ways::default() };
+    let mut number = |at: &str, text: Option<&String>| {
+        let place = problems.place(at, text?)?;
+        Some((place, Reading::compile(&AttrSpec::plain("", AttrType::Integer)).ok()?))
+    };
+    let numbered = pages.page.as_ref();
+    let last = number("pages.page.last", numbered.and_then(|page| page.last.as_ref()));
+    let total = number("pages.page.total", numbered.and_then(|page| page.total.as_ref()));
+    let next = pages.next.as_deref().and_then(|text| problems.place("pages.next", text));
+    let cursor = pages.cursor.as_ref().and_then(|cursor| problems.place("pages.cursor.at", &cursor.at));
+    Ways { next, cursor, last, total }
+}
+
+fn expected(tables: &Tables<'_>, problems: &mut Problems<'_>) {
+    if let Some(expect) = &tables.answer.expect {
+        if expect.filled.is_some_and(|filled| !(0.0..=1.0).contains(&filled)) {
+            problems.add("answer.expect.filled", "a share from 0 to 1");
+        }
+        if expect.filled.is_some() && tables.step.is_some() {
+            problems.add("answer.expect.filled", "only the answer that facts are read from has attributes");
+        }
+        if expect.max == Some(0) || expect.max.zip(expect.min).is_some_and(|(max, min)| max < min) {
+            problems.add("answer.expect.max", "at least 1, and not less than `min`");
+        }
+    }
+    if tables.answer.capped == Some(0) {
+        problems.add("answer.capped", "at least 1");
+    }
+}
+
+fn csv_keys(tables: &Tables<'_>, problems: &mut Problems<'_>) {
+    let answer = tables.answer;
     if answer.format == Format::Csv {
         if answer.items.is_some() {
             problems.add("answer.items", "in a CSV each row is an item");
@@ -258,8 +206,8 @@ fn csv_keys(spec: &SourceSpec, problems: &mut Problems<'_>) {
         if answer.delimiter.as_ref().is_some_and(|d| d.len() != 1 || d == "\"" || d == "\n" || d == "\r") {
             problems.add("answer.delimiter", "one ASCII character");
         }
-        if spec.pages.as_ref().is_some_and(|pages| pages.next.is_some()) {
-            problems.add("pages.next", "a CSV has no place for a link; use `page`");
+        if tables.pages.is_some_and(|pages| pages.next.is_some() || pages.cursor.is_some()) {
+            problems.add("pages", "a CSV has no place for a link or a cursor; use `page` or `link`");
         }
     } else {
         for (key, set) in [("delimiter", answer.delimiter.is_some()), ("header", answer.header.is_some())] {
@@ -274,7 +222,7 @@ fn csv_keys(spec: &SourceSpec, problems: &mut Problems<'_>) {
 }
 
 fn kind(
-    spec: &SourceSpec,
+    tables: &Tables<'_>,
     fact: &FactSpec,
     number: usize,
     subjects: &mut Templates,
@@ -283,7 +231,7 @@ fn kind(
     let at = format!("fact[{number}]");
     let each = match fact.each.as_deref() {
         None => None,
-        Some(_) if spec.answer.format == Format::Csv => {
+        Some(_) if tables.answer.format == Format::Csv => {
             problems.add(format!("{at}.each"), "a cell has nothing inside");
             return None;
         }
@@ -309,7 +257,7 @@ fn kind(
     if let Err(error) = subjects.add(&subject, &fact.subject) {
         problems.add(&subject, format!("not a template: {error}"));
     }
-    check_subject(spec, fact, &subject, &subjects.reads(&subject), problems);
+    check_subject(tables.known, fact, &subject, &subjects.reads(&subject), problems);
     let matched = match fact.matched {
         MatchSpec::Id => Match::Id,
         MatchSpec::Name => Match::Name,
@@ -317,7 +265,7 @@ fn kind(
     Some(Kind { kind: fact.kind.clone(), matched, each, attrs, from, to, subject })
 }
 
-fn check_subject(spec: &SourceSpec, fact: &FactSpec, at: &str, reads: &BTreeSet<String>, problems: &mut Problems<'_>) {
+fn check_subject(known: &Known, fact: &FactSpec, at: &str, reads: &BTreeSet<String>, problems: &mut Problems<'_>) {
     let text = fact.subject.trim_start();
     let prefixed = SUBJECTS.iter().any(|prefix| text.starts_with(prefix));
     if !prefixed && !text.starts_with("{{") {
@@ -325,7 +273,7 @@ fn check_subject(spec: &SourceSpec, fact: &FactSpec, at: &str, reads: &BTreeSet<
     }
     for read in reads {
         let (scope, name) = read.split_once('.').unwrap_or(("", read));
-        let param = spec.params.iter().any(|param| param == name);
+        let param = known.params.iter().any(|param| param == name);
         let attr = fact.attrs.get(name);
         match scope {
             "" if name == "subject" => continue,
@@ -338,6 +286,7 @@ fn check_subject(spec: &SourceSpec, fact: &FactSpec, at: &str, reads: &BTreeSet<
             }
             "params" | "" if param => continue,
             "attrs" | "" if attr.is_some() => {}
+            step if known.taken.get(step).is_some_and(|taken| taken.contains(name)) => continue,
             _ => {
                 problems.add(at, format!("`{read}` is neither a parameter nor an attribute"));
                 continue;

@@ -3,10 +3,11 @@
 //! They become what a page would have given: the same types, the same identity, the same subjects; so that the same
 //! thing has the same id whoever reads it.
 
-use super::compile::{Attribute, Kind};
+use super::compile::Kind;
 use super::facts::subject;
+use super::parts::Attribute;
 use super::value::Misfit;
-use super::{AskContext, Connector, ExtractedFact};
+use super::{AskContext, Connector, ExtractedFact, Taken};
 use mirano_schemas::{Attrs, Validity};
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ impl Connector {
         let mut read = Vec::new();
         for (index, fact) in facts.iter().enumerate() {
             let at = format!("/facts/{index}");
-            let Some(kind) = self.reading.facts.iter().find(|kind| kind.kind == fact.kind) else {
-                let known: Vec<&str> = self.reading.facts.iter().map(|kind| kind.kind.as_str()).collect();
+            let Some(kind) = self.main.reading.facts.iter().find(|kind| kind.kind == fact.kind) else {
+                let known: Vec<&str> = self.main.reading.facts.iter().map(|kind| kind.kind.as_str()).collect();
                 let detail = format!("the source gives no such facts, only {}", known.join(", "));
                 problems.push(GivenProblem { at: format!("{at}/kind"), detail });
                 continue;
@@ -103,7 +104,11 @@ impl Connector {
         let valid = Validity { from: date(&fact.from, "from"), to: date(&fact.to, "to") };
         let told = match &fact.subject {
             Some(told) => super::facts::is_subject(told).then(|| told.clone()),
-            None => subject(&self.reading, ctx, kind, [&identity, &attrs, &volatile], line).ok(),
+            None => {
+                // What a step gave is not known here: such a worker says the subject itself.
+                let before = (ctx, &Taken::new());
+                subject(&self.main.reading, before, kind, [&identity, &attrs, &volatile], line).ok()
+            }
         };
         if told.is_none() {
             let detail = "is no subject: property:, company:, person: or source: and a name".to_owned();

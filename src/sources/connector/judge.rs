@@ -3,18 +3,19 @@
 //! 5xx: unavailable; `blocked` (and 429); `refused`; `nothing_found`; a status that is no success, or `valid` that
 //! does not hold: unparsable; items with every required attribute: found; no items: unparsable.
 
-use super::compile::Condition;
 use super::document::Document;
-use super::facts::{Harvest, Misread};
-use super::request::Requests;
+use super::facts::{Before, Harvest, Misread};
+use super::parts::Condition;
+use super::steps::Step;
 use super::{AskContext, Connector, PageResult, PageVerdict, PreparedRequest, RawPage, Trouble, charset, value};
 use mirano_schemas::Value;
 use serde_json::Value as Json;
 
 pub(super) struct Judge<'a> {
     pub(super) connector: &'a Connector,
+    /// The request of the file that the page answers.
+    pub(super) step: &'a Step,
     pub(super) ctx: &'a AskContext,
-    pub(super) number: u32,
     pub(super) request: &'a PreparedRequest,
     pub(super) page: &'a RawPage,
     pub(super) notes: Vec<String>,
@@ -28,12 +29,6 @@ struct Evidence<'a> {
     document: Option<&'a Document>,
 }
 
-/// What to do after this page.
-struct Next {
-    request: Option<PreparedRequest>,
-    complete: bool,
-}
-
 impl Judge<'_> {
     pub(super) fn judge(mut self) -> PageResult {
         let status = self.page.status;
@@ -41,8 +36,8 @@ impl Judge<'_> {
             return self
                 .bad(PageVerdict::Unavailable, &Trouble::new("http_status", format!("the source answered {status}")));
         }
-        let answers = &self.connector.reading;
-        let answer = &self.connector.spec.answer;
+        let answers = &self.step.reading;
+        let answer = &self.step.answer;
         let content_type = self.page.header("content-type");
         let (text, undecodable) = charset::decode(&self.page.body, answers.charset, content_type, answer.format);
         let parsed = match undecodable {
@@ -87,22 +82,28 @@ impl Judge<'_> {
     }
 
     fn items(mut self, document: &Document) -> PageResult {
-        let answers = &self.connector.reading;
-        let items = match &answers.items {
-            Some(place) => document.at_root(place),
-            None => document.rows(),
-        };
+        let answers = &self.step.reading;
+        let found = answers.items.iter().map(|place| document.at_root(place)).find(|items| !items.is_empty());
+        let items = if answers.items.is_empty() { document.rows() } else { found.unwrap_or_default() };
         if items.is_empty() {
-            if self.number > 0 && !answers.valid.is_empty() {
+            if self.request.number > 0 && !answers.valid.is_empty() {
                 self.notes.push("a later page without items: the end".to_owned());
                 return self.nothing(false, Some(document));
             }
             return self.unparsable(&Trouble::new("no_items", "no items, and no proof that there are none".to_owned()));
         }
+        let before = Before::new(self.ctx, &self.request.taken, answers);
+        let last = self.step.id.is_empty();
         let mut harvest = Harvest::default();
-        for (number, item) in items.iter().enumerate() {
+        let mut then = Vec::new();
+        for (number, item) in items.iter().enumerate().take(if self.step.first { 1 } else { usize::MAX }) {
             let line = document.line(item, number);
-            if let Err(Misread { trouble, value }) = harvest.item(answers, self.ctx, document, item, line) {
+            let read = if last {
+                harvest.item(answers, &before, document, item, line)
+            } else {
+                self.then(&before, document, item, line).map(|request| then.push(request))
+            };
+            if let Err(Misread { trouble, value }) = read {
                 self.notes.extend(value.map(|value| format!("item {line}: there stands {value:?}")));
                 return self.unparsable(&trouble);
             }
@@ -111,26 +112,28 @@ impl Judge<'_> {
             Ok(as_of) => as_of,
             Err(trouble) => return self.unparsable(&trouble),
         };
-        let next = match self.next(document) {
+        // The first item of all is on the first page.
+        let next = if self.step.first { Ok(Default::default()) } else { self.next(document, items.len()) };
+        let next = match next {
             Ok(next) => next,
             Err(trouble) => return self.unparsable(&trouble),
         };
         PageResult {
-            verdict: PageVerdict::Found,
-            cause: None,
             facts: harvest.facts,
             as_of,
             next: next.request,
-            complete: next.complete,
+            then,
+            complete: !next.cut,
             items: u32::try_from(items.len()).unwrap_or(u32::MAX),
             filled: harvest.filled,
             attributes: harvest.attributes,
-            notes: self.notes,
+            notes: std::mem::take(&mut self.notes),
+            ..self.empty(PageVerdict::Found)
         }
     }
 
     fn as_of(&mut self, document: &Document) -> Result<Option<String>, Trouble> {
-        let Some((place, reading)) = &self.connector.reading.as_of else {
+        let Some((place, reading)) = &self.step.reading.as_of else {
             return Ok(None);
         };
         let raws: Vec<_> = document.at_root(place).iter().take(1).map(|node| document.raw(node)).collect();
@@ -144,43 +147,6 @@ impl Judge<'_> {
         }
     }
 
-    fn next(&self, document: &Document) -> Result<Next, Trouble> {
-        let end = Next { request: None, complete: true };
-        let Some(pages) = &self.connector.spec.pages else {
-            return Ok(end);
-        };
-        let last_allowed = self.number.saturating_add(1) >= pages.max;
-        let trouble = |text: String| Trouble::new("bad_next_page", text);
-        let Some(place) = &self.connector.reading.next else {
-            // Numbered pages end with an empty one, so after a full one there may always be more.
-            if last_allowed {
-                return Ok(Next { request: None, complete: false });
-            }
-            let request = self.connector.request.page(&self.ctx.params, self.number.saturating_add(1));
-            return request
-                .map(|request| Next { request: Some(request), complete: true })
-                .map_err(|e| trouble(e.to_string()));
-        };
-        let found = document.at_root(place);
-        let link = match found.first().map(|node| document.raw(node)) {
-            None => return Ok(end),
-            Some(super::document::Raw::Text(text)) => value::collapse(&text),
-            Some(super::document::Raw::Json(Json::String(text))) => value::collapse(text),
-            Some(super::document::Raw::Json(_)) => {
-                return Err(trouble("the link to the next page is no text".to_owned()));
-            }
-        };
-        if link.is_empty() {
-            return Ok(end);
-        }
-        let request = Requests::follow(&link, self.request, &self.page.final_url).map_err(|e| trouble(e.to_owned()))?;
-        Ok(if last_allowed {
-            Next { request: None, complete: false }
-        } else {
-            Next { request: Some(request), complete: true }
-        })
-    }
-
     fn nothing(mut self, by_status_only: bool, document: Option<&Document>) -> PageResult {
         let as_of = match document.map_or(Ok(None), |document| self.as_of(document)) {
             Ok(as_of) => as_of,
@@ -190,7 +156,7 @@ impl Judge<'_> {
             as_of,
             complete: true,
             notes: std::mem::take(&mut self.notes),
-            ..empty(PageVerdict::NothingFound { by_status_only })
+            ..self.empty(PageVerdict::NothingFound { by_status_only })
         }
     }
 
@@ -198,23 +164,28 @@ impl Judge<'_> {
         self.bad(PageVerdict::Unparsable, trouble)
     }
 
-    fn bad(self, verdict: PageVerdict, trouble: &Trouble) -> PageResult {
-        PageResult { cause: Some(trouble.cause()), notes: self.notes, ..empty(verdict) }
+    fn bad(mut self, verdict: PageVerdict, trouble: &Trouble) -> PageResult {
+        let step = if self.step.id.is_empty() { String::new() } else { format!(" (step {})", self.step.id) };
+        let notes = std::mem::take(&mut self.notes);
+        PageResult { cause: Some(format!("{}{step}", trouble.cause())), notes, ..self.empty(verdict) }
     }
-}
 
-fn empty(verdict: PageVerdict) -> PageResult {
-    PageResult {
-        verdict,
-        cause: None,
-        facts: Vec::new(),
-        as_of: None,
-        next: None,
-        complete: false,
-        items: 0,
-        filled: 0,
-        attributes: 0,
-        notes: Vec::new(),
+    fn empty(&self, verdict: PageVerdict) -> PageResult {
+        PageResult {
+            verdict,
+            cause: None,
+            facts: Vec::new(),
+            as_of: None,
+            step: self.request.step,
+            number: self.request.number,
+            next: None,
+            then: Vec::new(),
+            complete: false,
+            items: 0,
+            filled: 0,
+            attributes: 0,
+            notes: Vec::new(),
+        }
     }
 }
 

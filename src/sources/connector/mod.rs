@@ -8,31 +8,39 @@ mod assembly;
 mod charset;
 mod compile;
 mod document;
+mod embedded;
 mod facts;
 mod given;
 mod json;
 mod judge;
+mod links;
 mod markup;
+mod money;
+mod next;
+mod parts;
 pub mod report;
 mod request;
+mod script;
+mod steps;
 mod table;
 mod value;
 mod xml;
 
 pub use assembly::{Answer, Assembly};
 pub use given::{GivenFact, GivenProblem};
-pub use request::{AskError, PreparedRequest};
-pub use value::iso_date;
+pub use request::{AskError, PreparedRequest, Taken};
 
-use crate::core::policy::SourceSpec;
+use crate::core::policy::{RequestSpec, SourceSpec};
 use mirano_schemas::{Attrs, Match, Validity};
 use std::collections::BTreeMap;
 
 /// A compiled connector; share it freely between threads.
 pub struct Connector {
     spec: SourceSpec,
-    request: request::Requests,
-    reading: compile::Answers,
+    /// What is asked before, in order.
+    before: Vec<steps::Step>,
+    /// What facts are read from.
+    main: steps::Step,
 }
 
 /// Something wrong in a source's file.
@@ -104,8 +112,14 @@ pub struct PageResult {
     pub facts: Vec<ExtractedFact>,
     /// The source's own date, `YYYY-MM-DD`.
     pub as_of: Option<String>,
+    /// Which request of the file it answers, from 0.
+    pub step: usize,
+    /// Which page of that request it is, from 0.
+    pub number: u32,
     /// What to send next; `None`: this was the last page.
     pub next: Option<PreparedRequest>,
+    /// What its items lead on to: requests of the next step.
+    pub then: Vec<PreparedRequest>,
     /// Whether nothing is known to be missing: false when there are pages that are not read.
     pub complete: bool,
     /// How many items the page has.
@@ -160,10 +174,8 @@ impl Connector {
     /// Compiles a source's file: templates, places, regular expressions, forms. All problems at once.
     pub fn compile(spec: &SourceSpec) -> Result<Self, Vec<SpecProblem>> {
         let mut problems = Vec::new();
-        let request = request::Requests::compile(spec, &mut problems);
-        let reading = compile::Answers::compile(spec, &mut problems);
-        match (request, reading) {
-            (Some(request), Some(reading)) if problems.is_empty() => Ok(Self { spec: spec.clone(), request, reading }),
+        match steps::compile(spec, &mut problems) {
+            Some((before, main)) if problems.is_empty() => Ok(Self { spec: spec.clone(), before, main }),
             _ => Err(problems),
         }
     }
@@ -175,12 +187,39 @@ impl Connector {
 
     /// The request for the first page.
     pub fn first(&self, params: &BTreeMap<String, String>) -> Result<PreparedRequest, AskError> {
-        self.request.page(params, 0)
+        let taken = Taken::new();
+        self.step(0).requests.page(&request::Asking { params, taken: &taken, number: 0, cursor: "", from: None })
     }
 
-    /// Judges one page and says what is next. `number` counts pages from 0; `request` is the one that was sent.
-    pub fn read(&self, ctx: &AskContext, number: u32, request: &PreparedRequest, page: &RawPage) -> PageResult {
-        judge::Judge { connector: self, ctx, number, request, page, notes: Vec::new() }.judge()
+    /// Judges one page and says what is next. `request` is the one that was sent.
+    pub fn read(&self, ctx: &AskContext, request: &PreparedRequest, page: &RawPage) -> PageResult {
+        judge::Judge { connector: self, step: self.step(request.step), ctx, request, page, notes: Vec::new() }.judge()
+    }
+
+    /// How `[request]`, or one of `[[before]]`, is written in the file.
+    pub fn request_spec(&self, step: usize) -> &RequestSpec {
+        self.spec.before.get(step).map_or(&self.spec.request, |step| &step.request)
+    }
+
+    /// Every text of the file that may name a secret for a request.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let requests = self.spec.before.iter().map(|step| &step.request).chain([&self.spec.request]);
+        let texts = requests.flat_map(|request| {
+            request.headers.values().chain(&request.body).chain(request.form.values()).chain([&request.url])
+        });
+        texts.map(String::as_str)
+    }
+
+    /// Why only the process that holds the secrets can ask this source: not every answer can be told by its body alone.
+    pub fn needs_a_session(&self) -> bool {
+        let links = self.spec.before.iter().map(|step| &step.pages).chain([&self.spec.pages]);
+        let mut links = links.flatten().map(|pages| pages.link);
+        self.spec.auth.is_some() || self.spec.request.cookies || links.any(|link| link)
+    }
+
+    /// The step of this number; behind the last one of `[[before]]` is `[request]`.
+    fn step(&self, number: usize) -> &steps::Step {
+        self.before.get(number).unwrap_or(&self.main)
     }
 }
 

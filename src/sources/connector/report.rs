@@ -3,6 +3,7 @@
 //! Shows values of the page, so it is for a terminal, never for a log.
 
 use super::{Answer, AskContext, Assembly, Connector, ExtractedFact, PageVerdict, PreparedRequest, RawPage};
+use crate::core::policy::{Guard, SourceSpec};
 use crate::sources::config::{ConfigProblem, read_source};
 use mirano_schemas::Level;
 use std::collections::BTreeMap;
@@ -16,13 +17,21 @@ pub struct TestReport {
     pub request: Option<PreparedRequest>,
     /// Why there is no request.
     pub not_asked: Option<String>,
-    /// How the page was judged, if there was one.
-    pub page: Option<TestedPage>,
+    /// How each page was judged.
+    pub pages: Vec<TestedPage>,
+    /// What would be asked next.
+    pub next: Option<PreparedRequest>,
+    /// The answer, if these pages were all of it; none without a page.
+    pub answer: Option<Answer>,
 }
 
 /// How a page was judged.
 #[derive(Debug)]
 pub struct TestedPage {
+    /// What it answers; secrets are left as names.
+    pub request: PreparedRequest,
+    /// The step of the file that it answers; empty for `[request]`.
+    pub step: String,
     /// What the page is.
     pub verdict: PageVerdict,
     /// Why it is no answer.
@@ -37,10 +46,8 @@ pub struct TestedPage {
     pub filled: (u32, u32),
     /// The facts that it states.
     pub facts: Vec<ExtractedFact>,
-    /// What would be asked next.
-    pub next: Option<PreparedRequest>,
-    /// The answer, if this page were all of it.
-    pub answer: Answer,
+    /// What its items lead on to.
+    pub then: Vec<PreparedRequest>,
 }
 
 impl TestReport {
@@ -48,14 +55,21 @@ impl TestReport {
     pub fn ok(&self) -> bool {
         self.problems.is_empty()
             && self.not_asked.is_none()
-            && self.page.as_ref().is_none_or(|page| page.answer.outcome.is_answer())
+            && self.answer.as_ref().is_none_or(|answer| answer.outcome.is_answer())
     }
 }
 
-/// Tests a source's file: `name` is the file's name, `text` its text. A parameter called `subject` is the need's
-/// subject; without one an invented subject of the source's level stands for it.
-pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page: Option<&RawPage>) -> TestReport {
-    let mut report = TestReport { problems: Vec::new(), request: None, not_asked: None, page: None };
+/// Tests a source's file: `name` is the file's name, `text` its text, `pages` answer its requests one after the other. A
+/// parameter called `subject` is the need's subject; without one an invented subject of the source's level stands for it.
+pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, pages: &[RawPage]) -> TestReport {
+    let mut report = TestReport {
+        problems: Vec::new(),
+        request: None,
+        not_asked: None,
+        pages: Vec::new(),
+        next: None,
+        answer: None,
+    };
     let source = match read_source(name, text) {
         Ok(source) => source,
         Err(problems) => return TestReport { problems, ..report },
@@ -79,14 +93,20 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
         Err(error) => return TestReport { not_asked: Some(error.to_string()), ..report },
     };
     let ctx = AskContext { params, subject };
-    report.page = page.map(|page| {
-        let result = connector.read(&ctx, 0, &request, page);
-        let mut assembly = Assembly::new(&connector);
+    let mut assembly = Assembly::new(&connector);
+    let mut next = Some(request.clone());
+    for page in pages {
+        let Some(request) = next.take() else { break };
+        // A saved page was got from where it was asked for.
+        let found_at = RawPage { final_url: request.url.to_string(), ..page.clone() };
+        let page = if page.final_url.is_empty() { &found_at } else { page };
+        let tested = connector.read(&ctx, &request, page);
         let line =
-            result.cause.as_deref().and_then(|cause| blamed(&source.spec, cause)).and_then(|at| source.line(&at));
-        let tested = result.clone();
-        assembly.add(result);
-        TestedPage {
+            tested.cause.as_deref().and_then(|cause| blamed(&source.spec, cause)).and_then(|at| source.line(&at));
+        next = assembly.add(tested.clone());
+        report.pages.push(TestedPage {
+            step: source.spec.before.get(request.step).map(|step| step.id.clone()).unwrap_or_default(),
+            request,
             verdict: tested.verdict,
             cause: tested.cause,
             line,
@@ -94,44 +114,50 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
             items: tested.items,
             filled: (tested.filled, tested.attributes),
             facts: tested.facts,
-            next: tested.next,
-            answer: assembly.finish(),
-        }
-    });
+            then: tested.then,
+        });
+    }
+    report.next = next;
+    report.answer = (!report.pages.is_empty()).then(|| assembly.finish());
     report.request = Some(request);
     report
 }
 
 /// The keys of the file that a cause is about.
-fn blamed(spec: &crate::core::policy::SourceSpec, cause: &str) -> Option<String> {
+fn blamed(spec: &SourceSpec, cause: &str) -> Option<String> {
+    let (cause, step) = match cause.rsplit_once(" (step ") {
+        Some((cause, step)) => (cause, step.split(')').next().unwrap_or_default()),
+        None => (cause, ""),
+    };
     let (code, text) = cause.split_once(':')?;
-    let condition = |name: &str, guards: &[crate::core::policy::Guard]| {
-        let says =
-            |guard: &crate::core::policy::Guard| serde_json::to_string(guard).is_ok_and(|says| text.ends_with(&says));
+    let number = spec.before.iter().position(|before| before.id == step);
+    let prefix = number.map(|number| format!("before[{number}].")).unwrap_or_default();
+    let answer = number.and_then(|number| spec.before.get(number)).map_or(&spec.answer, |step| &step.answer);
+    let condition = |name: &str, guards: &[Guard]| {
+        let says = |guard: &Guard| serde_json::to_string(guard).is_ok_and(|says| text.ends_with(&says));
         guards.iter().position(says).map(|i| format!("answer.{name}[{i}]"))
     };
-    match code {
-        "blocked" => condition("blocked", &spec.answer.blocked),
-        "refused" => condition("refused", &spec.answer.refused),
-        "not_valid" => condition("valid", &spec.answer.valid),
+    let fact = |kind: &str| spec.facts.iter().position(|fact| fact.kind == kind);
+    let at = match code {
+        "blocked" => condition("blocked", &answer.blocked)?,
+        "refused" => condition("refused", &answer.refused)?,
+        "not_valid" => condition("valid", &answer.valid)?,
         "attribute_missing" | "attribute_misfit" => {
             let name = text.split('`').nth(1)?;
             let kind = text.split(" of ").nth(1)?.split(' ').next()?;
-            let number = spec.facts.iter().position(|fact| fact.kind == kind)?;
-            Some(if name.starts_with("valid.") {
-                format!("fact[{number}].{name}")
-            } else {
-                format!("fact[{number}].attrs.{name}")
-            })
+            match number {
+                Some(_) => format!("take.{name}"),
+                None if name.starts_with("valid.") => format!("fact[{}].{name}", fact(kind)?),
+                None => format!("fact[{}].attrs.{name}", fact(kind)?),
+            }
         }
-        "bad_subject" => {
-            let kind = text.split(" of ").nth(1)?.split(' ').next()?;
-            Some(format!("fact[{}].subject", spec.facts.iter().position(|fact| fact.kind == kind)?))
-        }
-        "no_items" => Some("answer.items".to_owned()),
-        "as_of_misfit" => Some("answer.as_of".to_owned()),
-        "wrong_charset" => Some("answer.charset".to_owned()),
-        "bad_next_page" => Some("pages".to_owned()),
-        _ => None,
-    }
+        "bad_subject" => format!("fact[{}].subject", fact(text.split(" of ").nth(1)?.split(' ').next()?)?),
+        "bad_step" => "take".to_owned(),
+        "no_items" => "answer.items".to_owned(),
+        "as_of_misfit" => "answer.as_of".to_owned(),
+        "wrong_charset" => "answer.charset".to_owned(),
+        "bad_next_page" => "pages".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{prefix}{at}"))
 }

@@ -1,17 +1,22 @@
-//! Requests: templates filled in with parameters, and the way to the next page.
+//! Requests: templates filled in with parameters and with what earlier steps gave, and the way to the next page.
 //!
 //! Secrets stay names: a header `env:NAME` and `${NAME}` anywhere are put in by whoever sends. So nothing that comes
 //! from a parameter or from a page may look like one.
 
 use super::SpecProblem;
-use crate::core::policy::template::Templates;
-use crate::core::policy::{PagesSpec, SourceSpec};
+use super::links::{field, follow, is_token, judge_pages, link_of, literal_host, names_secret, set_query};
+use super::parts::Known;
+use crate::core::policy::template::{TemplateError, Templates};
+use crate::core::policy::{PagesSpec, RequestSpec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use url::Url;
 
+/// Values of pages for the templates of later requests, by step and name. May be about a person: never log them.
+pub type Taken = BTreeMap<String, BTreeMap<String, String>>;
+
 /// A request, ready but for its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PreparedRequest {
     /// `GET` or `POST`.
     pub method: String,
@@ -21,6 +26,29 @@ pub struct PreparedRequest {
     pub headers: BTreeMap<String, String>,
     /// The body; may hold `${NAME}`.
     pub body: Option<String>,
+    /// The body is a form: secrets in it are percent-encoded.
+    pub form: bool,
+    /// Which request of the file it is: those of `[[before]]` in order, then `[request]`; from 0.
+    pub step: usize,
+    /// Which page of that request it asks for, from 0.
+    pub number: u32,
+    /// What earlier steps gave.
+    pub taken: Taken,
+    /// It goes where the file says, and not where a redirect led: credentials may be sent.
+    pub own: bool,
+}
+
+impl std::fmt::Debug for PreparedRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedRequest")
+            .field("method", &self.method)
+            .field("url", &self.url.as_str())
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("step", &self.step)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a source can't be asked with these parameters.
@@ -29,7 +57,7 @@ pub enum AskError {
     /// A parameter is not there.
     #[error("the parameter `{0}` is missing")]
     MissingParam(String),
-    /// A parameter looks like the name of a secret.
+    /// A parameter, or a value of an earlier step, looks like the name of a secret.
     #[error("the parameter `{0}` may not hold `${{`")]
     ForbiddenParam(String),
     /// A template could not be filled in.
@@ -46,46 +74,83 @@ pub enum AskError {
     /// What came out can't be a header.
     #[error("the header `{0}` would hold a line break or the name of a secret")]
     BadHeader(String),
+    /// The link that an earlier step gave is not one to follow.
+    #[error("{0}")]
+    BadLink(&'static str),
 }
 
-/// Compiled templates of `[request]`.
+/// Compiled templates of one request.
 #[derive(Debug)]
 pub(super) struct Requests {
+    /// Which request of the file.
+    step: usize,
     templates: Templates,
     method: String,
     params: Vec<String>,
     /// Header names, and the value where it is the name of a secret and no template.
     headers: BTreeMap<String, Option<String>>,
     body: bool,
+    form: Vec<String>,
+    /// The host that the file names; none where the address is a link of an earlier step.
     host: Option<String>,
+    /// The step and name of that link.
+    link: Option<(String, String)>,
     pages: Option<PagesSpec>,
-    /// A template reads `page`, so the number needs no query parameter.
-    page_in_template: bool,
+    /// A template reads `page` or `cursor`, so it needs no query parameter.
+    in_template: bool,
 }
 
 #[derive(Serialize)]
 struct Context<'a> {
     #[serde(flatten)]
     params: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    taken: &'a Taken,
     page: u32,
+    cursor: &'a str,
+}
+
+/// Where a request stands in the file.
+pub(super) struct Stands<'a> {
+    pub(super) step: usize,
+    /// Before each path of keys: `before[0].`, or nothing.
+    pub(super) prefix: String,
+    pub(super) request: &'a RequestSpec,
+    pub(super) pages: Option<&'a PagesSpec>,
+    pub(super) known: &'a Known,
+}
+
+/// What a page is asked with.
+pub(super) struct Asking<'a> {
+    pub(super) params: &'a BTreeMap<String, String>,
+    pub(super) taken: &'a Taken,
+    pub(super) number: u32,
+    pub(super) cursor: &'a str,
+    /// The request on whose page the values were taken, and where it led.
+    pub(super) from: Option<(&'a PreparedRequest, &'a str)>,
 }
 
 impl Requests {
-    pub(super) fn compile(spec: &SourceSpec, problems: &mut Vec<SpecProblem>) -> Option<Self> {
+    pub(super) fn compile(stands: &Stands<'_>, problems: &mut Vec<SpecProblem>) -> Option<Self> {
         let before = problems.len();
-        let mut problem = |at: &str, detail: String| problems.push(SpecProblem { at: at.to_owned(), detail });
-        let request = &spec.request;
+        let mut problem =
+            |at: &str, detail: String| problems.push(SpecProblem { at: format!("{}{at}", stands.prefix), detail });
+        let request = stands.request;
         let mut templates = Templates::default();
-        let mut page_in_template = false;
+        let (mut reads_page, mut reads_cursor) = (false, false);
         let mut add = |at: &str, name: &str, text: &str, problem: &mut dyn FnMut(&str, String)| {
             if let Err(error) = templates.add(name, text) {
                 return problem(at, format!("not a template: {error}"));
             }
             for read in templates.reads(name) {
-                if read == "page" {
-                    page_in_template = true;
-                } else if !spec.params.contains(&read) {
-                    problem(at, format!("`{read}` is none of the source's params: {}", spec.params.join(", ")));
+                match read.as_str() {
+                    "page" => reads_page = true,
+                    "cursor" => reads_cursor = true,
+                    _ => {
+                        if let Err(detail) = stands.known.judge(&read) {
+                            problem(at, detail);
+                        }
+                    }
                 }
             }
         };
@@ -93,8 +158,19 @@ impl Requests {
         if !matches!(method.as_str(), "GET" | "POST") {
             problem("request.method", format!("GET or POST, not {:?}", request.method));
         }
-        if request.body.is_some() && method == "GET" {
-            problem("request.body", "a GET has no body".to_owned());
+        for (key, there) in [("body", request.body.is_some()), ("form", !request.form.is_empty())] {
+            if there && method == "GET" {
+                problem(&format!("request.{key}"), format!("a GET has no {key}: method = \"POST\""));
+            }
+        }
+        if request.body.is_some() && !request.form.is_empty() {
+            problem("request.form", "either `body` or `form`".to_owned());
+        }
+        if request.cookies && !stands.prefix.is_empty() {
+            problem("request.cookies", "is said in [request]: one attempt has one set of cookies".to_owned());
+        }
+        if request.conditional && method != "GET" {
+            problem("request.conditional", "only a GET can be asked whether anything changed".to_owned());
         }
         add("request.url", "url", &request.url, &mut problem);
         let mut headers = BTreeMap::new();
@@ -113,75 +189,73 @@ impl Requests {
         if let Some(body) = &request.body {
             add("request.body", "body", body, &mut problem);
         }
+        for (name, value) in &request.form {
+            add(&format!("request.form.{name}"), &format!("form.{name}"), value, &mut problem);
+        }
         if request.url.split('?').next().is_some_and(|path| path.contains("${")) {
             problem("request.url", "`${NAME}` may stand in the query, in a header or in the body".to_owned());
         }
-        let host = match literal_host(&request.url) {
-            Ok(host) => Some(host),
-            Err(detail) => {
+        let link = link_of(&request.url, stands.known);
+        let host = match (&link, literal_host(&request.url)) {
+            (Some(_), _) => None,
+            (None, Ok(host)) => Some(host),
+            (None, Err(detail)) => {
                 problem("request.url", detail);
                 None
             }
         };
-        for reserved in ["page", "subject", "params", "attrs"] {
-            if spec.params.iter().any(|param| param == reserved) {
-                problem("params", format!("`{reserved}` has a meaning of its own and can't be a parameter"));
+        if let Some(pages) = stands.pages {
+            judge_pages(pages, &mut problem);
+        }
+        for (name, reads, there) in [
+            ("page", reads_page, stands.pages.is_some_and(|pages| pages.page.is_some())),
+            ("cursor", reads_cursor, stands.pages.is_some_and(|pages| pages.cursor.is_some())),
+        ] {
+            if reads && !there {
+                problem("request", format!("`{name}` is read, but [pages] has no `{name}`"));
             }
         }
-        if let Some(pages) = &spec.pages {
-            match (&pages.next, &pages.page) {
-                (Some(_), Some(_)) | (None, None) => problem("pages", "either `next` or `page`".to_owned()),
-                (None, Some(page)) if page.last_when != "empty" => {
-                    problem("pages.page.last_when", format!("only \"empty\" is known, not {:?}", page.last_when));
-                }
-                _ => {}
-            }
-            if pages.max == 0 {
-                problem("pages.max", "at least 1".to_owned());
-            }
-        }
-        if page_in_template && spec.pages.as_ref().is_none_or(|pages| pages.page.is_none()) {
-            problem("request", "`page` is read, but [pages] has no `page`".to_owned());
+        if link.is_some() && (reads_page || reads_cursor) {
+            problem("request.url", "where the address is a link, `page` and `cursor` stand in its query".to_owned());
         }
         (problems.len() == before).then(|| Self {
+            step: stands.step,
             templates,
             method,
-            params: spec.params.clone(),
+            params: stands.known.params.clone(),
             headers,
             body: request.body.is_some(),
+            form: request.form.keys().cloned().collect(),
             host,
-            pages: spec.pages.clone(),
-            page_in_template,
+            link,
+            pages: stands.pages.cloned(),
+            in_template: reads_page || reads_cursor,
         })
     }
 
-    /// The request for a page, counted from 0.
-    pub(super) fn page(&self, params: &BTreeMap<String, String>, number: u32) -> Result<PreparedRequest, AskError> {
+    /// The values of earlier steps that a request's templates read, as (step, name).
+    pub(super) fn needs(request: &RequestSpec) -> Vec<(String, String)> {
+        let texts = request.headers.values().chain(&request.body).chain(request.form.values()).chain([&request.url]);
+        let reads = texts.filter_map(|text| crate::core::policy::template::reads(text).ok()).flatten();
+        reads.filter_map(|read| read.split_once('.').map(|(step, name)| (step.to_owned(), name.to_owned()))).collect()
+    }
+
+    /// The request for a page.
+    pub(super) fn page(&self, asking: &Asking<'_>) -> Result<PreparedRequest, AskError> {
+        let params = asking.params;
         if let Some(missing) = self.params.iter().find(|name| !params.contains_key(*name)) {
             return Err(AskError::MissingParam(missing.clone()));
         }
-        if let Some((name, _)) = params.iter().find(|(_, value)| value.contains("${")) {
+        let taken = asking.taken.values().flatten();
+        if let Some((name, _)) = params.iter().chain(taken).find(|(_, value)| value.contains("${")) {
             return Err(AskError::ForbiddenParam(name.clone()));
         }
-        let numbered = self.pages.as_ref().and_then(|pages| pages.page.as_ref());
-        let page = numbered.map_or(0, |page| page.first.saturating_add(number));
-        let context = Context { params, page };
+        let page = self.numbered(asking.number);
+        let context = Context { params, taken: asking.taken, page: page.unwrap_or(0), cursor: asking.cursor };
         let fill = |name: &str| {
-            let template = |e: crate::core::policy::template::TemplateError| AskError::Template {
-                at: name.to_owned(),
-                detail: e.0,
-            };
+            let template = |e: TemplateError| AskError::Template { at: name.to_owned(), detail: e.0 };
             self.templates.render(name, &context).map_err(template)
         };
-        let mut url = Url::parse(&fill("url")?).map_err(|_| AskError::BadUrl)?;
-        if url.host_str().map(str::to_owned) != self.host || !url.username().is_empty() || url.password().is_some() {
-            return Err(AskError::BadUrl);
-        }
-        if let Some(numbered) = numbered
-            && !self.page_in_template
-        {
-            set_query(&mut url, &numbered.param, page);
-        }
         let mut headers = BTreeMap::new();
         for (name, secret) in &self.headers {
             let value = match secret {
@@ -196,92 +270,80 @@ impl Requests {
             };
             headers.insert(name.clone(), value);
         }
-        let body = self.body.then(|| fill("body")).transpose()?;
-        Ok(PreparedRequest { method: self.method.clone(), url, headers, body })
+        let (mut url, mut own) = (Url::parse(&fill("url")?), true);
+        if let (Some((step, name)), Some((request, final_url))) = (&self.link, asking.from) {
+            let link = asking.taken.get(step).and_then(|taken| taken.get(name)).map_or("", String::as_str);
+            let followed = follow(link, request, final_url).map_err(AskError::BadLink)?;
+            own = followed.own;
+            if !own {
+                headers.retain(|_, value| !names_secret(value));
+            }
+            url = Ok(followed.url);
+        }
+        let mut url = url.map_err(|_| AskError::BadUrl)?;
+        let elsewhere = self.link.is_none() && url.host_str().map(str::to_owned) != self.host;
+        if elsewhere || !url.username().is_empty() || url.password().is_some() {
+            return Err(AskError::BadUrl);
+        }
+        self.set_page(&mut url, asking.number, asking.cursor);
+        let body = match (self.body, self.form.is_empty()) {
+            (true, _) => Some(fill("body")?),
+            (false, true) => None,
+            (false, false) => {
+                let fields = self.form.iter().map(|name| Ok((name, fill(&format!("form.{name}"))?)));
+                let fields = fields.collect::<Result<Vec<_>, AskError>>()?;
+                headers
+                    .entry("content-type".to_owned())
+                    .or_insert_with(|| "application/x-www-form-urlencoded".to_owned());
+                Some(fields.iter().map(|(name, value)| field(name, value)).collect::<Vec<_>>().join("&"))
+            }
+        };
+        Ok(PreparedRequest {
+            method: self.method.clone(),
+            url,
+            headers,
+            body,
+            form: !self.form.is_empty(),
+            step: self.step,
+            number: asking.number,
+            taken: asking.taken.clone(),
+            own,
+        })
     }
 
-    /// The request that follows a link on a page, or why it is not followed.
-    pub(super) fn follow(
-        link: &str,
+    /// The number that a page has at the source.
+    fn numbered(&self, number: u32) -> Option<u32> {
+        let page = self.pages.as_ref()?.page.as_ref()?;
+        Some(page.first.saturating_add(number.saturating_mul(page.step)))
+    }
+
+    /// Puts the page's number, or the cursor, into the query.
+    fn set_page(&self, url: &mut Url, number: u32, cursor: &str) {
+        let Some(pages) = self.pages.as_ref().filter(|_| !self.in_template) else { return };
+        match (&pages.page, &pages.cursor) {
+            (Some(page), _) => set_query(url, &page.param, &self.numbered(number).unwrap_or(0).to_string()),
+            (_, Some(param)) if !cursor.is_empty() => set_query(url, &param.param, cursor),
+            _ => {}
+        }
+    }
+
+    /// The request for the page after `request`'s, by its number or by a cursor.
+    pub(super) fn after(
+        &self,
+        params: &BTreeMap<String, String>,
         request: &PreparedRequest,
-        final_url: &str,
-    ) -> Result<PreparedRequest, &'static str> {
-        let base = Url::parse(final_url).unwrap_or_else(|_| request.url.clone());
-        let mut url = base.join(link.trim()).map_err(|_| "the link to the next page is no address")?;
-        url.set_fragment(None);
-        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
-            return Err("the link to the next page is not one to follow");
+        cursor: &str,
+    ) -> Result<PreparedRequest, AskError> {
+        if cursor.contains("${") {
+            return Err(AskError::ForbiddenParam("cursor".to_owned()));
         }
-        // A source may say our own key back in its link; a name stands for it by now, and goes to nobody but the source.
-        let own = url.origin() == request.url.origin() && names_only_own(url.query().unwrap_or_default(), request);
-        let path = url.path();
-        if path.contains("${") || path.contains("$%7B") || (url.as_str().contains("${") && !own) {
-            return Err("the link to the next page holds the name of a secret");
+        let number = request.number.saturating_add(1);
+        if self.in_template {
+            let asking = Asking { params, taken: &request.taken, number, cursor, from: None };
+            return self.page(&asking);
         }
-        let mut headers = request.headers.clone();
-        if url.origin() != request.url.origin() {
-            let upgraded = url.scheme() == "https" && url.host_str() == request.url.host_str();
-            if url.origin() != base.origin() && !upgraded {
-                return Err("the link to the next page leads to another host");
-            }
-            if url.host_str() != request.url.host_str() {
-                // Where a redirect led may be read on, but is not shown what was meant for the source.
-                headers.retain(|_, value| !value.starts_with("env:") && !value.contains("${"));
-            }
-        }
-        if url == request.url {
-            return Err("the link to the next page leads to the page itself");
-        }
-        // What a link names is fetched, as a browser does.
-        Ok(PreparedRequest { method: "GET".to_owned(), url, headers, body: None })
+        let mut next = PreparedRequest { number, ..request.clone() };
+        self.set_page(&mut next.url, number, cursor);
+        Ok(next)
     }
-}
-
-/// Whether every secret that a query names is named by the request already.
-fn names_only_own(query: &str, request: &PreparedRequest) -> bool {
-    let named = |name: &str| {
-        let (inner, whole) = (format!("${{{name}}}"), format!("env:{name}"));
-        request.url.query().is_some_and(|query| query.contains(&inner))
-            || request.headers.values().any(|value| *value == whole || value.contains(&inner))
-    };
-    query.split("${").skip(1).all(|rest| rest.split_once('}').is_some_and(|(name, _)| named(name)))
-}
-
-/// Sets one query parameter and leaves the others as they are written.
-fn set_query(url: &mut Url, name: &str, number: u32) {
-    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    let mut pairs: Vec<String> = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(encoded.as_str()))
-        .map(str::to_owned)
-        .collect();
-    pairs.push(format!("{encoded}={number}"));
-    url.set_query(Some(&pairs.join("&")));
-}
-
-/// The host must stand in the file: a parameter may never choose whom to call.
-fn literal_host(url: &str) -> Result<String, String> {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"))
-        .ok_or("an address begins with http:// or https://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let authority = rest.get(..end).unwrap_or_default();
-    if authority.contains(['{', '}', '$', '%']) {
-        return Err("the host must be written out, followed by `/` or `?`".to_owned());
-    }
-    if authority.contains('@') {
-        return Err("credentials do not belong in an address; use a header `env:NAME` or `${NAME}`".to_owned());
-    }
-    let scheme = if url.starts_with("https") { "https" } else { "http" };
-    Url::parse(&format!("{scheme}://{authority}/"))
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .ok_or_else(|| format!("{authority:?} is no host"))
-}
-
-fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -2,8 +2,10 @@
 
 mod garbage;
 mod guards;
+mod inside;
 mod pages;
 mod real;
+mod steps;
 
 use super::*;
 use crate::sources::config::read_source;
@@ -41,7 +43,7 @@ pub(super) fn page(status: u16, body: impl Into<Vec<u8>>) -> RawPage {
 pub(super) fn answer(connector: &Connector, ctx: &AskContext, page: &RawPage) -> Answer {
     let request = connector.first(&ctx.params).expect("asks");
     let mut assembly = Assembly::new(connector);
-    assembly.add(connector.read(ctx, 0, &request, page));
+    assembly.add(connector.read(ctx, &request, page));
     assembly.finish()
 }
 

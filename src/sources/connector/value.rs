@@ -1,11 +1,14 @@
 //! From what stands in a page to a typed value. What does not fit is an error, never a guess.
 
 use super::document::Raw;
+use super::money;
+use crate::core::policy::template::{TemplateError, Templates};
 use crate::core::policy::{AttrSpec, AttrType};
 use chrono::format::{Item, Parsed, StrftimeItems};
 use chrono::{DateTime, Datelike, NaiveDate};
 use mirano_schemas::Value;
 use regex::Regex;
+use std::collections::BTreeMap;
 
 /// How one attribute is read.
 #[derive(Debug, Clone)]
@@ -17,6 +20,11 @@ pub(super) struct Reading {
     pattern: Option<Regex>,
     empty: Vec<String>,
     one_of: Vec<String>,
+    map: BTreeMap<String, String>,
+    /// Has the template `value`.
+    filter: Option<Templates>,
+    currency: String,
+    split: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +50,8 @@ impl Reading {
         let pattern = spec.pattern.as_deref().and_then(|pattern| {
             Regex::new(pattern).map_err(|e| problems.push(("pattern", format!("not a regular expression: {e}")))).ok()
         });
-        let numeric = matches!(spec.kind, AttrType::Decimal | AttrType::Integer);
+        let fractional = matches!(spec.kind, AttrType::Decimal | AttrType::Money);
+        let numeric = fractional || spec.kind == AttrType::Integer;
         let comma = match spec.decimal.as_deref() {
             None | Some(".") => false,
             Some(",") => true,
@@ -51,8 +60,8 @@ impl Reading {
                 false
             }
         };
-        if spec.decimal.is_some() && spec.kind != AttrType::Decimal {
-            problems.push(("decimal", "only an attribute of type decimal has a decimal sign".to_owned()));
+        if spec.decimal.is_some() && !fractional {
+            problems.push(("decimal", "only an attribute of type decimal or money has a decimal sign".to_owned()));
         }
         if let Some(thousands) = spec.thousands.as_deref() {
             if !numeric {
@@ -75,12 +84,45 @@ impl Reading {
         if spec.format.is_some() && spec.kind != AttrType::Date {
             problems.push(("format", "only an attribute of type date has a form".to_owned()));
         }
+        let code = |code: &String| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
+        match (&spec.currency, spec.kind) {
+            (None, AttrType::Money) => {
+                problems.push(("currency", "money needs its currency, such as \"RUB\"".to_owned()));
+            }
+            (Some(currency), AttrType::Money) if !code(currency) => {
+                problems.push(("currency", "a currency has three capital letters, such as \"RUB\"".to_owned()));
+            }
+            (Some(_), kind) if kind != AttrType::Money => {
+                problems.push(("currency", "only an attribute of type money has a currency".to_owned()));
+            }
+            _ => {}
+        }
+        if spec.split.as_ref().is_some_and(|split| split.is_empty() || spec.kind != AttrType::List) {
+            problems.push(("split", "separates the elements of a list; not empty, and only with type list".to_owned()));
+        }
+        if spec.nth == Some(0) || (spec.nth.is_some() && spec.kind == AttrType::List) {
+            problems.push(("nth", "counts from 1, or from the end from -1; a list takes all".to_owned()));
+        }
+        let filter = spec.value.as_deref().and_then(|text| filter(text).map_err(|e| problems.push(("value", e))).ok());
         if !problems.is_empty() {
             return Err(problems);
         }
         let empty = spec.empty.iter().map(|text| collapse(text)).collect();
         let one_of = spec.one_of.iter().map(|text| collapse(text)).collect();
-        Ok(Self { one_of, kind: spec.kind, comma, thousands: spec.thousands.clone(), format, pattern, empty })
+        let map = spec.map.iter().map(|(from, to)| (collapse(from), to.clone())).collect();
+        Ok(Self {
+            kind: spec.kind,
+            comma,
+            thousands: spec.thousands.clone(),
+            format,
+            pattern,
+            empty,
+            one_of,
+            map,
+            filter,
+            currency: spec.currency.clone().unwrap_or_default(),
+            split: spec.split.clone(),
+        })
     }
 
     /// Reads what was found at the attribute's place: nothing there, or an empty text, is no value.
@@ -96,10 +138,24 @@ impl Reading {
                         values.extend(self.one(&Raw::Json(element))?);
                     }
                 }
+                Raw::Text(text) => {
+                    for piece in self.pieces(text) {
+                        values.extend(self.one(&Raw::Text(piece.to_owned()))?);
+                    }
+                }
+                Raw::Json(serde_json::Value::String(text)) => {
+                    for piece in self.pieces(text) {
+                        values.extend(self.one(&Raw::Text(piece.to_owned()))?);
+                    }
+                }
                 raw => values.extend(self.one(raw)?),
             }
         }
         Ok((!values.is_empty()).then_some(Value::List(values)))
+    }
+
+    fn pieces<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        self.split.as_deref().map_or_else(|| vec![text], |split| text.split(split).collect())
     }
 
     /// A value that a worker has read already: of the same type, but written plainly (ISO dates, a decimal point).
@@ -111,7 +167,12 @@ impl Reading {
             format: DateForm::Iso,
             pattern: None,
             empty: Vec::new(),
-            one_of: self.one_of.clone(),
+            // What a worker gives is what the page's text became.
+            one_of: self.one_of.iter().map(|text| self.map.get(text).unwrap_or(text).clone()).collect(),
+            map: BTreeMap::new(),
+            filter: None,
+            currency: self.currency.clone(),
+            split: None,
         };
         plain.read(&[Raw::Json(value)])
     }
@@ -148,10 +209,31 @@ impl Reading {
         if !self.one_of.is_empty() && !self.one_of.contains(&text) {
             return Err(Misfit { what: "is none of `one_of`".to_owned(), value: text });
         }
+        let text = match self.map.get(&text) {
+            Some(mapped) => mapped.clone(),
+            None => text,
+        };
+        let text = match &self.filter {
+            None => text,
+            Some(filter) => {
+                let context = BTreeMap::from([("value", &text)]);
+                let filled = filter.render("value", &context);
+                // What a filter complains of may repeat the value.
+                let misfit = |error: TemplateError| Misfit {
+                    what: "can't be changed by `value`".to_owned(),
+                    value: format!("{text}: {error}"),
+                };
+                collapse(&filled.map_err(misfit)?)
+            }
+        };
+        if text.is_empty() {
+            return Ok(None);
+        }
         let value = match self.kind {
             AttrType::Text | AttrType::List => Some(Value::text(&text)),
             AttrType::Decimal => self.digits(&text, number).and_then(|text| Value::decimal(&text)),
             AttrType::Integer => self.digits(&text, number).and_then(|text| integer(&text)),
+            AttrType::Money => self.money(&text, number),
             AttrType::Date => self.date(&text).map(Value::Date),
             AttrType::Boolean => boolean(&text),
         };
@@ -180,6 +262,11 @@ impl Reading {
         Some(out)
     }
 
+    fn money(&self, text: &str, number: bool) -> Option<Value> {
+        let (amount, places) = money::amount(text, &self.currency)?;
+        Value::decimal(&money::moved(&self.digits(amount, number)?, places))
+    }
+
     fn date(&self, text: &str) -> Option<String> {
         let date = match &self.format {
             DateForm::Iso => return iso_date(text),
@@ -191,9 +278,29 @@ impl Reading {
     }
 }
 
+/// A value as a template of a later request puts it in.
+pub(super) fn written_plainly(value: &Value) -> String {
+    match value {
+        Value::Text(text) | Value::Decimal(text) | Value::Date(text) => text.clone(),
+        Value::Integer(n) => n.to_string(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::List(values) => values.iter().map(written_plainly).collect::<Vec<_>>().join(","),
+    }
+}
+
 /// White space of all kinds becomes single spaces, none at the ends.
 pub(super) fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The template that changes a value: it reads `value` and nothing else.
+fn filter(text: &str) -> Result<Templates, String> {
+    let mut templates = Templates::default();
+    templates.add("value", text).map_err(|error| format!("not a template: {error}"))?;
+    match templates.reads("value").iter().find(|name| name.as_str() != "value") {
+        Some(other) => Err(format!("a template over `value`; there is no `{other}`")),
+        None => Ok(templates),
+    }
 }
 
 fn integer(text: &str) -> Option<Value> {
@@ -270,6 +377,7 @@ pub(super) fn name(kind: AttrType) -> &'static str {
         AttrType::Text => "text",
         AttrType::Integer => "whole number",
         AttrType::Decimal => "decimal number",
+        AttrType::Money => "sum of money in its currency",
         AttrType::Date => "date",
         AttrType::Boolean => "yes or no",
         AttrType::List => "list",
@@ -281,18 +389,7 @@ mod tests {
     use super::*;
 
     fn spec(kind: AttrType) -> AttrSpec {
-        AttrSpec {
-            at: "$".to_owned(),
-            kind,
-            required: false,
-            volatile: false,
-            decimal: None,
-            thousands: None,
-            format: None,
-            pattern: None,
-            empty: Vec::new(),
-            one_of: Vec::new(),
-        }
+        AttrSpec::plain("$", kind)
     }
 
     fn read(spec: &AttrSpec, text: &str) -> String {
@@ -385,6 +482,57 @@ mod tests {
     }
 
     #[test]
+    fn money_in_its_currency() {
+        let roubles =
+            AttrSpec { currency: Some("RUB".to_owned()), decimal: Some(",".to_owned()), ..spec(AttrType::Money) };
+        for (text, want) in [
+            ("1 234,50 ₽", "1234.5"),
+            ("12,5 млн руб.", "12500000"),
+            ("5 тыс. р.", "5000"),
+            ("5", "5"),
+            ("5 $", "is not a sum of money in its currency"),
+            ("от 5 ₽", "is not a sum of money in its currency"),
+            ("", "-"),
+        ] {
+            assert_eq!(read(&roubles, text), want, "{text}");
+        }
+        let dollars =
+            AttrSpec { currency: Some("USD".to_owned()), thousands: Some(",".to_owned()), ..spec(AttrType::Money) };
+        assert_eq!(read(&dollars, "$1,500.00"), "1500");
+        let reading = Reading::compile(&dollars).expect("compiles");
+        let number = serde_json::json!(8_423_000.5);
+        assert_eq!(reading.read(&[Raw::Json(&number)]), Ok(Value::decimal("8423000.5")));
+        assert_eq!(reading.given(&serde_json::json!("15.5")), Ok(Value::decimal("15.5")));
+    }
+
+    #[test]
+    fn what_texts_become() {
+        let role = AttrSpec {
+            one_of: vec!["Ответчик".to_owned(), "Истец".to_owned()],
+            map: BTreeMap::from([("Ответчик".to_owned(), "defendant".to_owned())]),
+            ..spec(AttrType::Text)
+        };
+        assert_eq!(read(&role, " Ответчик "), "defendant");
+        assert_eq!(read(&role, "Истец"), "Истец", "what is not in the map stays");
+        assert_eq!(read(&role, "defendant"), "is none of `one_of`");
+        let reading = Reading::compile(&role).expect("compiles");
+        assert_eq!(reading.given(&serde_json::json!("defendant")), Ok(Some(Value::text("defendant"))));
+        let open = AttrSpec {
+            map: BTreeMap::from([("В работе".to_owned(), "yes".to_owned()), ("Закрыто".to_owned(), "no".to_owned())]),
+            ..spec(AttrType::Boolean)
+        };
+        assert_eq!(read(&open, "Закрыто"), "Bool(false)");
+        assert_eq!(read(&open, "Иначе"), "is not a yes or no");
+        let changed =
+            |value: &str, text: &str| read(&AttrSpec { value: Some(value.to_owned()), ..spec(AttrType::Text) }, text);
+        assert_eq!(changed("{{ value | upper | replace('-', '') }}", "а-б"), "АБ");
+        assert_eq!(changed("{{ value | split('/') | list | last }}", "/cases/7"), "7");
+        assert_eq!(changed("{% if value == 'x' %}{% else %}{{ value }}{% endif %}", "x"), "-", "nothing is no value");
+        let tags = AttrSpec { split: Some(",".to_owned()), ..spec(AttrType::List) };
+        assert_eq!(read(&tags, "a, b,,c"), "List([Text(\"a\"), Text(\"b\"), Text(\"c\")])");
+    }
+
+    #[test]
     fn bad_settings() {
         let at = |change: fn(&mut AttrSpec)| {
             let mut spec = spec(AttrType::Text);
@@ -396,5 +544,11 @@ mod tests {
         assert_eq!(at(|s| s.thousands = Some(",".to_owned())), ["thousands"]);
         assert_eq!(at(|s| (s.kind, s.decimal) = (AttrType::Decimal, Some(";".to_owned()))), ["decimal"]);
         assert_eq!(at(|s| (s.kind, s.format) = (AttrType::Date, Some("%Q".to_owned()))), ["format"]);
+        assert_eq!(at(|s| s.kind = AttrType::Money), ["currency"]);
+        assert_eq!(at(|s| s.currency = Some("RUB".to_owned())), ["currency"]);
+        assert_eq!(at(|s| s.split = Some(",".to_owned())), ["split"]);
+        assert_eq!(at(|s| s.nth = Some(0)), ["nth"]);
+        assert_eq!(at(|s| s.value = Some("{{ other }}".to_owned())), ["value"]);
+        assert_eq!(at(|s| s.value = Some("{{ value".to_owned())), ["value"]);
     }
 }

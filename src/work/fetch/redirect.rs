@@ -28,6 +28,8 @@ impl Outgoing {
     pub fn follow(&self, fetched: &Fetched) -> Option<Outgoing> {
         let target = redirect_target(fetched)?;
         let mut next = self.clone();
+        // Which cookies go where the redirect leads is for whoever keeps them to say.
+        next.cookie = None;
         let becomes_get = match fetched.status {
             303 => self.method != "HEAD",
             301 | 302 => self.method == "POST",
@@ -36,12 +38,14 @@ impl Outgoing {
         if becomes_get {
             next.method = "GET".to_owned();
             next.body = None;
+            next.form = false;
             next.headers.retain(|name, _| !name.to_ascii_lowercase().starts_with("content-"));
         }
         if target.origin() != fetched.sent.origin() {
             next.headers.retain(|name, value| {
                 !OF_ONE_ORIGIN.contains(&name.to_ascii_lowercase().as_str()) && !names_secret(value)
             });
+            next.credentials = None;
             next.secrets = SecretNames::default();
         }
         next.url = escape(target.as_str()).into_owned();

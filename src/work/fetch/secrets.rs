@@ -41,7 +41,7 @@ pub fn escape(value: &str) -> Cow<'_, str> {
 }
 
 /// Whether a text names a secret.
-pub(super) fn names_secret(text: &str) -> bool {
+pub(in crate::work) fn names_secret(text: &str) -> bool {
     whole(text).is_some() || pieces(text).iter().any(|piece| matches!(piece, Piece::Secret(_)))
 }
 
@@ -112,6 +112,11 @@ impl<'a> Resolver<'a> {
     /// A URL: secrets are percent-encoded, so that they can't change its parts.
     pub(super) fn url(&mut self, text: &str) -> Result<String, Missing> {
         self.replace(text, |secret| utf8_percent_encode(secret, IN_URL).to_string())
+    }
+
+    /// Remembers what was made of secrets, so that it is taken out of messages as well.
+    pub(super) fn hide(&mut self, made: &str) {
+        self.seen.push(made.to_owned());
     }
 
     /// Takes every secret that was put into this request out of a message.

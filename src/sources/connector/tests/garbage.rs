@@ -81,9 +81,10 @@ proptest! {
     fn garbage_is_no_answer(body in pieces(), status in prop::sample::select(vec![200u16, 204, 206, 302, 404, 418])) {
         for connector in connectors() {
             let ctx = ctx(&[]);
-            let request = connector.first(&ctx.params).expect("asks");
+            let first = connector.first(&ctx.params).expect("asks");
             for number in 0..2 {
-                let result = connector.read(&ctx, number, &request, &page(status, body.clone()));
+                let request = PreparedRequest { number, ..first.clone() };
+                let result = connector.read(&ctx, &request, &page(status, body.clone()));
                 prop_assert_eq!(result.verdict, PageVerdict::Unparsable);
                 prop_assert!(result.cause.is_some() && result.facts.is_empty() && result.next.is_none());
             }

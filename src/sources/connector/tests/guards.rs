@@ -138,7 +138,7 @@ fn causes_hold_no_values() {
     let courts = courts();
     let ctx = ctx(&[("inn", "1")]);
     let request = courts.first(&ctx.params).expect("asks");
-    let result = courts.read(&ctx, 0, &request, &page(200, secret));
+    let result = courts.read(&ctx, &request, &page(200, secret));
     assert!(result.cause.as_deref().is_some_and(|cause| cause.contains("`filed`") && !cause.contains("Иванов")));
     assert!(result.notes.iter().any(|note| note.contains("Иванов")), "the author sees it");
 }
@@ -313,7 +313,8 @@ fn files_that_are_refused() {
         ("at = \"$.role\"", "pattern = \"(\", at = \"$.role\"", "fact[0].attrs.role.pattern"),
         ("filled = 0.5", "filled = 70", "answer.expect.filled"),
         ("[answer]", "[pages]\nnext = \"$.next\"\npage = { param = \"p\", last_when = \"empty\" }\n[answer]", "pages"),
-        ("[answer]", "[pages]\npage = { param = \"p\", last_when = \"short\" }\n[answer]", "pages.page.last_when"),
+        ("[answer]", "[pages]\npage = { param = \"p\", last_when = \"short\" }\n[answer]", "pages.page.size"),
+        ("[answer]", "[pages]\npage = { param = \"p\", last_when = \"full\" }\n[answer]", "pages.page.last_when"),
     ] {
         let found = refused(from, to);
         assert!(found.starts_with(at), "{to}: {found}");

@@ -32,7 +32,7 @@ fn run(connector: &Connector, serve: impl Fn(&PreparedRequest) -> (u16, String))
         asked.push(request.url.to_string());
         let (status, body) = serve(&request);
         let page = RawPage { final_url: request.url.to_string(), ..page(status, body) };
-        next = assembly.add(connector.read(&ctx, assembly.pages(), &request, &page));
+        next = assembly.add(connector.read(&ctx, &request, &page));
     }
     (assembly.finish(), asked)
 }
@@ -179,7 +179,72 @@ fn secrets_stay_with_the_source() {
         final_url: "https://www.other.example/l".to_owned(),
         ..page(200, format!("{{\"next\": \"?2\", {}}}", items(&[1])))
     };
-    let next = source.read(&ctx, 0, &request, &moved).next.expect("followed");
+    let next = source.read(&ctx, &request, &moved).next.expect("followed");
     assert_eq!(next.url.as_str(), "https://www.other.example/l?2");
     assert_eq!(next.headers.keys().collect::<Vec<_>>(), ["accept"], "a redirect does not carry the key on");
+}
+
+#[test]
+fn by_cursor() {
+    let by_query = source("url = \"https://s.example/l\"", "cursor = { at = \"$.meta.cursor\", param = \"after\" }");
+    let (answer, asked) = run(&by_query, |request| match request.url.query() {
+        None => (200, format!("{{\"meta\": {{\"cursor\": \"a=b&c\"}}, {}}}", items(&[1]))),
+        Some("after=a%3Db%26c") => (200, format!("{{\"meta\": {{\"cursor\": 17}}, {}}}", items(&[2]))),
+        _ => (200, format!("{{\"meta\": {{\"cursor\": null}}, {}}}", items(&[3]))),
+    });
+    assert_eq!(asked, ["https://s.example/l", "https://s.example/l?after=a%3Db%26c", "https://s.example/l?after=17"]);
+    assert_eq!((answer.facts.len(), answer.complete), (3, true));
+    let (answer, asked) = run(&by_query, |_| (200, format!("{{\"meta\": {{\"cursor\": \"x\"}}, {}}}", items(&[1]))));
+    assert_eq!((answer.outcome, asked.len()), (Outcome::Unparsable, 2), "a cursor that stands still never ends");
+    let in_body = source(
+        "method = \"POST\"\nurl = \"https://s.example/l\"\nbody = '{\"after\": {{ cursor | tojson }}}'",
+        "cursor = { at = \"$.cursor\", param = \"after\" }",
+    );
+    let (answer, asked) = run(&in_body, |request| match request.body.as_deref() {
+        Some("{\"after\": \"\"}") => (200, format!("{{\"cursor\": \"7\", {}}}", items(&[1]))),
+        Some("{\"after\": \"7\"}") => (200, format!("{{{}}}", items(&[2]))),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!((answer.facts.len(), answer.complete, asked.len()), (2, true, 2));
+}
+
+#[test]
+fn by_offset_and_by_what_the_page_says() {
+    let offsets = |more: &str| {
+        source("url = \"https://s.example/l\"", &format!("page = {{ param = \"offset\", step = 2, size = 2, {more} }}"))
+    };
+    let serve = |request: &PreparedRequest| match request.url.query() {
+        Some("offset=0") => (200, format!("{{\"total\": 4, \"last\": 2, {}}}", items(&[1, 2]))),
+        Some("offset=2") => (200, format!("{{\"total\": 4, \"last\": 2, {}}}", items(&[3, 4]))),
+        _ => (200, "{\"total\": 4, \"last\": 2, \"items\": []}".to_owned()),
+    };
+    for (more, requests) in [
+        ("last_when = \"empty\"", 3),
+        ("last_when = \"short\"", 3),
+        ("total = \"$.total\"", 2),
+        ("last = \"$.last\"", 2),
+    ] {
+        let (answer, asked) = run(&offsets(more), serve);
+        assert_eq!((asked.len(), answer.facts.len(), answer.complete), (requests, 4, true), "{more}: {asked:?}");
+    }
+    let (answer, asked) = run(&offsets("last_when = \"short\""), |_| (200, format!("{{{}}}", items(&[1]))));
+    assert_eq!((asked.len(), answer.complete), (1, true), "a short page is the last");
+}
+
+#[test]
+fn by_the_header_link() {
+    let source = source("url = \"https://s.example/l\"", "link = true");
+    let ctx = ctx(&[("q", "")]);
+    let first = source.first(&ctx.params).expect("asks");
+    let with = |link: &str| RawPage {
+        headers: vec![("Link".to_owned(), link.to_owned())],
+        final_url: "https://s.example/l".to_owned(),
+        ..page(200, format!("{{{}}}", items(&[1])))
+    };
+    let next = source.read(&ctx, &first, &with("</l?page=2>; rel=\"next\"")).next.expect("leads on");
+    assert_eq!((next.url.as_str(), next.number), ("https://s.example/l?page=2", 1));
+    assert!(source.read(&ctx, &next, &with("</l?page=1>; rel=\"prev\"")).next.is_none());
+    let elsewhere = source.read(&ctx, &first, &with("<https://evil.example/>; rel=next"));
+    assert_eq!(elsewhere.verdict, PageVerdict::Unparsable);
+    assert!(source.needs_a_session(), "its end can't be told by the body alone");
 }
