@@ -26,6 +26,8 @@ struct Source {
     shown: SourceCount,
     arrivals: VecDeque<Instant>,
     accepted: VecDeque<Instant>,
+    /// Requests that are being answered, by key.
+    answering: BTreeMap<String, u64>,
 }
 
 /// The counters of one source.
@@ -43,6 +45,8 @@ pub struct SourceCount {
     pub in_flight: u64,
     /// The most of them that ever were at once.
     pub max_in_flight: u64,
+    /// The most requests with one key that ever were at once.
+    pub max_in_flight_of_key: u64,
     /// The limit: so many requests …
     pub limit_requests: u32,
     /// … in so many milliseconds.
@@ -111,13 +115,22 @@ impl Counters {
         shown.first_pages += u64::from(first_page);
         shown.in_flight += 1;
         shown.max_in_flight = shown.max_in_flight.max(shown.in_flight);
+        let answering = source.answering.entry(key.to_owned()).or_default();
+        *answering += 1;
+        shown.max_in_flight_of_key = shown.max_in_flight_of_key.max(*answering);
         Arrival::Accepted { of_key, first_pages: shown.first_pages }
     }
 
     /// Takes note that an accepted request was answered or given up.
-    pub fn leave(&mut self, source: &str) {
+    pub fn leave(&mut self, source: &str, key: &str) {
         if let Some(source) = self.sources.get_mut(source) {
             source.shown.in_flight = source.shown.in_flight.saturating_sub(1);
+            if let Some(answering) = source.answering.get_mut(key) {
+                *answering = answering.saturating_sub(1);
+                if *answering == 0 {
+                    source.answering.remove(key);
+                }
+            }
         }
     }
 

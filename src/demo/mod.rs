@@ -14,6 +14,7 @@ mod config;
 mod control;
 mod counters;
 mod data;
+pub mod farm;
 mod fault;
 mod home;
 mod server;

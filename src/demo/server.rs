@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::counters::{Arrival, Counters, Limit};
 use super::data::Folder;
+use super::farm;
 use super::fault::{self, Orders};
 use super::sites::{Ask, site};
 use super::world::{Draw, World};
@@ -81,11 +82,11 @@ pub fn at_speed(limit: Limit, speed: f64) -> Limit {
 }
 
 /// Counts a request out, however its handling ends: the client may have hung up.
-struct InFlight<'a>(&'a Shared, String);
+struct InFlight<'a>(&'a Shared, String, String);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        held(&self.0.counters).leave(&self.1);
+        held(&self.0.counters).leave(&self.1, &self.2);
     }
 }
 
@@ -95,9 +96,10 @@ async fn ask(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> 
     let (_, rest) = path.split_at(path.len().min(1));
     let (first, below) = rest.split_once('/').unwrap_or((rest, ""));
     // Who is asked, what it allows, how long it takes.
-    let (source, limit, latency) = match (site(first), &state.folder) {
-        (Some(site), _) => (site.id.to_owned(), site.limit, site.latency_ms),
-        (None, Some(folder)) if first == "data" => match folder.source_of(below, &query) {
+    let (source, limit, latency) = match (site(first), farm::find(first), &state.folder) {
+        (Some(site), ..) => (site.id.to_owned(), site.limit, site.latency_ms),
+        (None, Some(stall), _) => (stall.id.to_owned(), stall.limit(), (1, 5)),
+        (None, None, Some(folder)) if first == "data" => match folder.source_of(below, &query) {
             Some(source) => (source, super::data::LIMIT, (5, 20)),
             None => return fault::unknown().into_response(),
         },
@@ -113,9 +115,12 @@ async fn ask(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> 
         Arrival::Accepted { of_key, first_pages } => (of_key, first_pages),
         Arrival::TooMany { retry_after } => return too_many(retry_after).into_response(),
     };
-    let _in_flight = InFlight(&state, source.clone());
+    let _in_flight = InFlight(&state, source.clone(), key.clone());
     let ordered = held(&state.orders).take(&source);
     let seeded = || {
+        if let Some(stall) = farm::find(first) {
+            return stall.trouble(of_key, first_pages);
+        }
         let address = ask.query.get("address").map(String::as_str);
         let first = state.faults && ask.page() == 1;
         first.then(|| fault::seeded(state.seed, &source, address, first_pages, of_key)).flatten()
@@ -142,6 +147,7 @@ async fn ask(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> 
 async fn answer(state: &Shared, first: &str, ask: &Ask) -> Answer {
     match (site(first), &state.folder) {
         (Some(site), _) => (site.answer)(ask),
+        _ if farm::find(first).is_some() => farm::answer(ask),
         (None, Some(folder)) => folder.answer(&ask.path, &ask.query, ask.date).await,
         (None, None) => fault::unknown(),
     }

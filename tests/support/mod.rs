@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod api;
 pub mod program;
 
 use mirano::core::command::{Command, CreateJob, Reply};

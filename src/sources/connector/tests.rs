@@ -4,6 +4,7 @@ mod garbage;
 mod guards;
 mod inside;
 mod pages;
+mod ready;
 mod real;
 mod steps;
 

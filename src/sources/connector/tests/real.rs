@@ -5,7 +5,7 @@ use mirano_schemas::Outcome;
 use std::path::PathBuf;
 
 /// A file of the shared data; `None`, said loudly, where there is none.
-fn data(name: &str) -> Option<Vec<u8>> {
+pub(super) fn data(name: &str) -> Option<Vec<u8>> {
     let folder = std::env::var_os("MIRANO_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     let read = std::fs::read(folder.join(name));
     if read.is_err() {

@@ -1,0 +1,149 @@
+//! A farm of two dozen sources that misbehave, each in its own way and under a limit that it enforces and counts itself. The
+//! real program asks all of them at once, is killed (`kill -9`) in the middle, and goes on.
+//!
+//! No source is asked above its limit; no query is asked twice at once; every job ends, completed; each trouble is told
+//! apart from the others; and while work waits, at least 95 % of what the sources allow is used.
+
+#![expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
+
+mod support;
+
+use mirano::demo::{self, Fault, farm};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use support::api::Api;
+use support::program::Program;
+
+/// Addresses that are asked about; each by two jobs at once.
+const ADDRESSES: u32 = 36;
+/// How much of what a source allows is to be used while work waits for it.
+const USED: f64 = 0.95;
+
+/// How a trouble is to be told: outcome, and code of the cause.
+const fn told(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::Outage | Fault::Status500 => ("unavailable", "http_status"),
+        Fault::Captcha | Fault::Status403 => ("blocked", "blocked"),
+        Fault::Status429 => ("blocked", "too_many_requests"),
+        Fault::Maintenance => ("unparsable", "bad_json"),
+        Fault::Garbage | Fault::WrongCharset => ("unparsable", "wrong_charset"),
+        Fault::Timeout | Fault::Slow | Fault::SlowLoris => ("unavailable", "timeout"),
+        Fault::HalfPage => ("unavailable", "truncated"),
+        Fault::RedirectPrivate => ("unavailable", "connect"),
+        Fault::Huge => ("unavailable", "too_large"),
+    }
+}
+
+/// Waits for work by source, as the program sees it.
+async fn waiting(api: &mut Api) -> BTreeMap<String, u64> {
+    let sources = api.json("/v1/sources").await;
+    let items = sources["items"].as_array().expect("sources").clone();
+    let number = |item: &Value, key: &str| item[key].as_u64().expect("a number");
+    items.iter().map(|item| (item["source"].as_str().expect("an id").to_owned(), number(item, "queue"))).collect()
+}
+
+/// What the farm counted.
+async fn counted(url: &str) -> Value {
+    let answer = support::client().get(format!("{url}/control/requests")).send().await.expect("answers");
+    answer.json().await.expect("counters")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_dozen_bad_sources_a_kill_and_no_limit_broken() {
+    let folder = tempfile::tempdir().expect("temp");
+    let (data, config) = (folder.path().join("data"), folder.path().join("config"));
+    let farmed = demo::start(demo::Options { faults: true, ..demo::Options::default() }).await.expect("the farm");
+    let url = farmed.base_url();
+    for (file, text) in farm::config(&url, "concurrency = 40\ntimeout = \"1500ms\"") {
+        let path = config.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        std::fs::write(path, text).expect("writable");
+    }
+    let arguments = ["serve", "--data", data.to_str().expect("UTF-8"), "--config", config.to_str().expect("UTF-8")];
+    let arguments = [&arguments[..], &["--listen", "127.0.0.1:0", "--auth=off", "--partitions", "2"]].concat();
+    let mut server = Program::start(&arguments);
+    let mut api = Api::new(server.says("Mirano is ready").await);
+
+    let mut jobs = Vec::new();
+    for flat in 1..=ADDRESSES {
+        for _ in 0..2 {
+            let address = format!("г. Небывалинск, ул. Пробная, д. 1, кв. {flat}");
+            let job = api.post("/v1/jobs", &json!({"address": address, "profile": "farm"})).await;
+            jobs.push(job["job_id"].as_str().unwrap_or_else(|| panic!("{job}")).to_owned());
+        }
+    }
+
+    // How much of its limit each source sees used, while work waits for it all the time.
+    let (before, from) = (counted(&url).await, Instant::now());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (after, took) = (counted(&url).await, from.elapsed());
+    let queues = waiting(&mut api).await;
+    let mut shares = BTreeMap::new();
+    for stall in &farm::FARM {
+        // One that says "not before two seconds" takes its own time away.
+        if queues[stall.id] < 5 || stall.fault == Some(Fault::Status429) {
+            continue;
+        }
+        let total = |counted: &Value| counted["by_source"][stall.id]["total"].as_f64().unwrap_or(0.0);
+        let allowed = f64::from(stall.requests) * took.as_secs_f64() / 5.0;
+        shares.insert(stall.id, (total(&after) - total(&before)) / allowed);
+    }
+    let used: f64 = shares.values().sum::<f64>() / shares.len() as f64;
+    println!(
+        "used of what is allowed, while work waits: {:.1} % over {} sources: {shares:.2?}",
+        used * 100.0,
+        shares.len()
+    );
+
+    // Killed while all of them are being asked.
+    assert!(queues.values().sum::<u64>() > 0, "there is work left: {queues:?}");
+    let in_flight = counted(&url).await["by_source"].as_object().expect("sources").clone();
+    assert!(in_flight.values().any(|source| source["in_flight"].as_u64() > Some(0)), "requests are under way");
+    server.kill().await;
+    let mut server = Program::start(&arguments);
+    let mut api = Api::new(server.says("Mirano is ready").await);
+
+    let mut failed: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for job in &jobs {
+        let ended = api.until_final(job).await;
+        assert_eq!(ended["status"], "COMPLETED", "{ended:#}");
+        let rows = ended["sources"].as_array().expect("rows");
+        assert!(rows.len() == farm::FARM.len() && rows.iter().all(|row| row["facts"] == 2), "{ended:#}");
+        let tasks = api.json(&format!("/v1/jobs/{job}/tasks")).await;
+        for task in tasks["items"].as_array().expect("tasks") {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            for attempt in task["attempts"].as_array().expect("attempts") {
+                let code = text(&attempt["cause"]).split(':').next().unwrap_or_default().to_owned();
+                // What the kill cost is our own doing, and told as that.
+                if !code.is_empty() && code != "lease_expired" {
+                    failed.entry(text(&task["source"])).or_default().insert((text(&attempt["outcome"]), code));
+                }
+            }
+        }
+    }
+    for stall in &farm::FARM {
+        let seen: Vec<(&str, &str)> = failed
+            .get(stall.id)
+            .into_iter()
+            .flatten()
+            .map(|(outcome, code)| (outcome.as_str(), code.as_str()))
+            .collect();
+        let expected: Vec<(&str, &str)> = stall.fault.map(told).into_iter().collect();
+        assert_eq!(seen, expected, "{}: its trouble happened, and is told apart", stall.id);
+    }
+
+    let counted = counted(&url).await;
+    assert_eq!(counted["over_limit"], 0, "no source was asked above its limit");
+    let sources = counted["by_source"].as_object().expect("sources");
+    assert_eq!(sources.len(), farm::FARM.len());
+    for (id, source) in sources {
+        assert_eq!(source["max_in_flight_of_key"], 1, "{id}: the same is never asked twice at once");
+        let keys = source["by_key"].as_object().expect("keys");
+        assert_eq!(keys.len(), ADDRESSES as usize, "{id}: two jobs about one address ask once");
+    }
+    println!("{} requests to {} sources, {} jobs", counted["total"], sources.len(), jobs.len());
+    assert!(used >= USED, "too little of what is allowed was used: {used:.3} {shares:?}");
+    server.end().await;
+    farmed.stop().await;
+}
