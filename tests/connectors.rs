@@ -92,6 +92,7 @@ valid = [{{ at = "#welcome" }}]
         "[auth]\ntype = \"oauth2\"\ntoken_url = \"{url}/token\"\nclient_id = \"env:SITE_CLIENT\"\nclient_secret = \"env:SITE_SECRET\"\nscope = \"read:all\"\n{}",
         request("/api", "")
     );
+    let denied = oauth.replace("env:SITE_SECRET", "env:SITE_KEY");
     let basic = format!("[auth]\ntype = \"basic\"\nuser = \"env:SITE_KEY\"\n{}", request("/basic", ""));
     let linked = request("/linked", "[pages]\nlink = true");
     let script = format!(
@@ -114,6 +115,7 @@ price = {{ at = "$.price", type = "money", currency = "RUB", decimal = "," , req
         ("chain", chain),
         ("session", session),
         ("oauth", oauth),
+        ("denied", denied),
         ("basic", basic),
         ("linked", linked),
         ("marked", request("/marked", "conditional = true")),
@@ -184,6 +186,14 @@ async fn sources_that_want_more_than_one_request() {
     );
     assert_eq!((site.times("oauth token"), site.times("oauth api")), (1, 1));
 
+    // Another secret: no token, no request, and the cause says whose doing it is.
+    let row = rows(&api.json(&format!("/v1/jobs/{job}")).await)["denied"].clone();
+    let failure = &row["last_failure"];
+    assert_eq!((&row["facts"], &failure["outcome"]), (&json!(0), &json!("refused")), "{row:#}");
+    let cause = failure["cause"].as_str().unwrap_or_default();
+    assert_eq!(cause, "auth_refused: no token was given out: status 401, invalid_client");
+    assert_eq!(site.times("denied token"), 1, "it is not tried again");
+
     // A second address: its token is there already.
     let other = json!({"address": "г. Небывалинск, ул. Пробная, д. 2", "profile": "standard"});
     let second = api.post("/v1/jobs", &other).await["job_id"].as_str().expect("an id").to_owned();
@@ -210,11 +220,11 @@ async fn sources_that_want_more_than_one_request() {
     let snapshots = api.json(&format!("/v1/jobs/{job}/snapshots")).await;
     let snapshot = snapshots["items"][0]["snapshot_id"].as_str().expect("sealed").to_owned();
     let facts = api.json(&format!("/v1/snapshots/{snapshot}/facts?limit=100")).await;
-    let prices: Vec<&Value> = (facts["items"].as_array().expect("facts").iter())
+    let prices: Vec<String> = (facts["items"].as_array().expect("facts").iter())
         .filter(|fact| fact["kind"] == "script.thing")
-        .map(|fact| &fact["attrs"]["price"])
+        .map(|fact| fact["attrs"]["price"].to_string().trim_matches('"').to_owned())
         .collect();
-    assert!(prices.contains(&&json!("1500000")) && prices.contains(&&json!("900000")), "{prices:?}");
+    assert!(["1500000", "900000"].iter().all(|price| prices.iter().any(|have| have == price)), "{facts:#}");
     let heard = api.heard.clone();
     server.end().await;
     told_nothing(folder.path(), &config, &heard);
@@ -225,9 +235,8 @@ fn told_nothing(folder: &Path, config: &Path, heard: &str) {
     let encode = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
     let mut hidden: Vec<String> = vec!["t0ken-".to_owned(), COOKIE.to_owned(), encode("k3y-of-the-api:")];
     hidden.push(encode("client+id:s3cret%2Fof+the+client"));
-    for (name, secret) in SECRETS.into_iter().filter(|(name, _)| *name != "SITE_CLIENT") {
+    for (_, secret) in SECRETS.into_iter().filter(|(name, _)| *name != "SITE_CLIENT") {
         let percent = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
-        assert!(!name.is_empty());
         hidden.extend([secret.to_owned(), encode(secret), percent]);
     }
     let told = |bytes: &[u8]| {
@@ -250,4 +259,28 @@ fn told_nothing(folder: &Path, config: &Path, heard: &str) {
     }
     let traced = std::fs::read_to_string(folder.join("log")).expect("readable");
     assert!(traced.contains("TRACE") && config.is_dir() && files > 10, "everything was traced");
+}
+
+/// The tutorial, typed in as it stands: its file, its answer, its command, and what that says.
+#[test]
+fn the_tutorial_as_written() {
+    let text = include_str!("../docs/sources.md");
+    let block = |language: &str| {
+        let start = format!("```{language}\n");
+        let block = text.split(&start).nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        let indent = block.lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+        block.lines().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default().trim_end())).collect::<String>()
+    };
+    let folder = tempfile::tempdir().expect("temp");
+    std::fs::create_dir(folder.path().join("sources")).expect("writable");
+    std::fs::write(folder.path().join("sources/courts.toml"), block("toml")).expect("writable");
+    std::fs::write(folder.path().join("courts.json"), block("json")).expect("writable");
+    let console = block("console");
+    let (command, said) = console.trim_end().split_once('\n').expect("a command and what it says");
+    let arguments = command.strip_prefix("$ mirano ").expect("the program").split_whitespace();
+    let mut ran = std::process::Command::new(env!("CARGO_BIN_EXE_mirano"));
+    let output = ran.args(arguments).current_dir(folder.path()).output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    assert_eq!(written(&String::from_utf8_lossy(&output.stdout)), written(said));
 }

@@ -39,6 +39,9 @@ enum Command {
         /// How many requests are sent at most: further pages, and what earlier steps lead on to
         #[arg(long, value_name = "N", default_value_t = 3)]
         requests: usize,
+        /// Ask a source that names a pool of proxies without them: it sees this machine's address
+        #[arg(long)]
+        direct: bool,
         /// Only check the file and show the request
         #[arg(long)]
         dry_run: bool,
@@ -48,7 +51,7 @@ enum Command {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let Command::Test { file, params, pages, status, requests, dry_run } = args.command else {
+    let Command::Test { file, params, pages, status, requests, direct, dry_run } = args.command else {
         print!("{}", crate::sources::config::SCHEMA);
         return Ok(());
     };
@@ -66,7 +69,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     let mut tested = report(&name, &text, given.clone(), &read);
     if pages.is_empty() && !dry_run && tested.request.is_some() {
-        let mut asker = Asker::new(&name, &text)?;
+        let mut asker = Asker::new(&name, &text, direct)?;
         let mut next = tested.request.clone();
         while let Some(request) = next.take().filter(|_| read.len() < requests) {
             read.push(asker.fetch(&request).await?);
@@ -87,9 +90,13 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(name: &str, text: &str) -> Result<Self> {
+    fn new(name: &str, text: &str, direct: bool) -> Result<Self> {
         let source = read_source(name, text).map_err(|problems| Wrong(lines(&problems)))?;
         let connector = Connector::compile(&source.spec).map_err(|problems| Wrong(lines(&problems)))?;
+        if source.spec.limits.proxies.is_some() && !direct {
+            let why = "the source is asked through proxies; --direct asks it without them, --page reads a saved page";
+            return Err(Wrong(why.to_owned()).into());
+        }
         let fetcher = Fetcher::new(FetchOptions::default());
         Ok(Self { connector, fetcher, session: Session::default(), tokens: Tokens::default() })
     }

@@ -374,8 +374,8 @@ async fn the_configuration_fits_the_format_and_the_answers() {
         let text =
             encoding_rs::Encoding::for_label(charset.as_bytes()).expect("a charset").decode(&bytes).0.into_owned();
         let document: Option<Value> = serde_json::from_str(&text).ok();
-        let items = source.answer.items.as_deref().unwrap_or_default();
-        for at in source.facts.iter().flat_map(|fact| fact.attrs.values()).map(|attr| attr.at.as_str()) {
+        let items = source.answer.items.as_ref().map_or("", |items| items.first());
+        for at in source.facts.iter().flat_map(|fact| fact.attrs.values()).map(|attr| attr.at.first()) {
             let there = match &document {
                 Some(document) => {
                     let path = format!("{items}{}", at.strip_prefix('$').expect("a JSONPath"));
@@ -498,7 +498,7 @@ async fn the_real_sets_change_as_their_own_counts_say() {
             let attr = attrs.get(field).unwrap_or_else(|| panic!("{field} is read"));
             // As a connector reads text: white space collapsed.
             let read = |row: &BTreeMap<String, String>| -> Vec<String> {
-                row.get(&attr.at).map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+                row.get(attr.at.first()).map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
             };
             let changed =
                 before.iter().filter(|(id, row)| after.get(*id).is_some_and(|new| read(new) != read(row))).count();

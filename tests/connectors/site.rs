@@ -118,10 +118,10 @@ async fn private(State(site): Shared, headers: HeaderMap, Query(query): Query<Pa
 }
 
 async fn token(State(site): Shared, headers: HeaderMap, Form(fields): Form<Pairs>) -> Response {
-    site.note("oauth token");
     let expected = format!("Basic {}", data_encoding::BASE64.encode(b"client+id:s3cret%2Fof+the+client"));
     let known = header_of(&headers, header::AUTHORIZATION) == expected;
     let grant = fields.get("grant_type").map(String::as_str) == Some("client_credentials");
+    site.note(if known { "oauth token" } else { "denied token" });
     if !known || !grant || fields.get("scope").map(String::as_str) != Some("read:all") {
         return (StatusCode::UNAUTHORIZED, Json(json!({"error": "invalid_client"}))).into_response();
     }

@@ -54,6 +54,13 @@ pub enum MatchSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Places(pub Vec<String>);
 
+impl Places {
+    /// The place that is tried first.
+    pub fn first(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+}
+
 impl Serialize for Places {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {

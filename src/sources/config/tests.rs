@@ -404,6 +404,15 @@ fn a_test_of_a_file_names_its_lines() {
     assert_eq!(unasked.not_asked.as_deref(), Some("the parameter `inn` is missing"));
     let broken = report("courts.toml", &COURTS.replace("$.number", "number"), params(), &[]);
     assert_eq!(broken.problems.first().map(|problem| problem.line), Some(20));
+    // What a server would refuse is refused here as well.
+    for (from, to, line) in [
+        ("ttl = \"14d\"", "ttl = \"0s\"", 4),
+        ("identity = [\"number\"]", "identity = [\"nr\"]", 18),
+        ("id = \"courts\"", "id = \"court\"", 1),
+    ] {
+        let refused = report("sources/courts.toml", &COURTS.replacen(from, to, 1), params(), &[]);
+        assert_eq!(refused.problems.first().map(|problem| problem.line), Some(line), "{to}: {refused:#?}");
+    }
 }
 
 #[test]
