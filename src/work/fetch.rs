@@ -13,11 +13,13 @@
 
 mod address;
 mod client;
+mod credentials;
 mod error;
 mod redirect;
 mod secrets;
 
 pub use address::{is_private_host, is_public};
+pub use credentials::Credentials;
 pub use error::{FetchError, FetchErrorKind};
 pub use redirect::redirect_target;
 pub(super) use secrets::names_secret;
@@ -100,31 +102,6 @@ pub struct Outgoing {
     pub proxy: Option<Proxy>,
 }
 
-/// Who asks. Its `Debug` shows no more than the kind.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credentials {
-    /// RFC 7617; both may name secrets.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: String,
-        /// Both are percent-encoded first, as OAuth wants it (RFC 6749, 2.3.1).
-        encoded: bool,
-    },
-    /// A token as it is sent (RFC 6750).
-    Bearer(String),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Basic { .. } => "Basic(…)",
-            Self::Bearer(_) => "Bearer(…)",
-        })
-    }
-}
-
 /// A proxy of the operator's own file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
@@ -190,6 +167,7 @@ impl Fetcher {
         let mut secrets = Resolver::new(&self.options.environment, Some(&request.secrets));
         let mut proxy_secrets = Resolver::new(&self.options.environment, None);
         let outcome = self.exchange(request, &mut secrets, &mut proxy_secrets).await;
+        let outcome = outcome.map(|answer| Fetched { body: secrets.redact(answer.body), ..answer });
         outcome.map_err(|error| error.map_cause(|cause| proxy_secrets.scrub(secrets.scrub(cause))))
     }
 
@@ -261,7 +239,7 @@ impl Fetcher {
         if let Some(credentials) = &request.credentials
             && !headers.contains_key("authorization")
         {
-            let text = authorization(credentials, secrets)?;
+            let text = credentials.header(secrets)?;
             headers.insert("authorization", sensitive(text, "the credentials")?);
         }
         if let Some(cookie) = &request.cookie {
@@ -276,22 +254,6 @@ impl Fetcher {
         let client = self.clients.get(request, prepared.url(), proxy_secrets)?;
         Ok((client, prepared))
     }
-}
-
-/// The header `Authorization`.
-fn authorization(credentials: &Credentials, secrets: &mut Resolver<'_>) -> Result<String, FetchError> {
-    Ok(match credentials {
-        Credentials::Bearer(token) => format!("Bearer {token}"),
-        Credentials::Basic { user, password, encoded } => {
-            let (user, password) = (secrets.header(user)?, secrets.header(password)?);
-            let form = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-            let pair =
-                if *encoded { format!("{}:{}", form(&user), form(&password)) } else { format!("{user}:{password}") };
-            let pair = data_encoding::BASE64.encode(pair.as_bytes());
-            secrets.hide(&pair);
-            format!("Basic {pair}")
-        }
-    })
 }
 
 /// Parses a URL and judges what can be judged before the look-up.
