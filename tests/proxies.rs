@@ -250,14 +250,14 @@ async fn checks_through_real_proxies() {
         &folder.join("config"),
         &url,
         &[
-            ("plain", "", vec![("p", &plain.url)]),
-            ("secured", "", vec![("p", &secured.url)]),
-            ("socks", "", vec![("p", &socks.url)]),
-            ("secured_socks", "", vec![("p", &secured_socks.url)]),
-            ("unknown", "failures = 100", vec![("p", &no_password)]),
-            ("unknown_socks", "failures = 100", vec![("p", &no_password_socks)]),
-            ("blocks", "failures = 1\ncool_down = \"1h\"", vec![("a", &plain.url), ("b", &socks.url)]),
-            ("held", "failures = 1\ncool_down = \"1h\"", vec![("a", &first.url), ("b", &other.url)]),
+            ("plain", "", vec![("p", plain.url.as_str())]),
+            ("secured", "", vec![("p", secured.url.as_str())]),
+            ("socks", "", vec![("p", socks.url.as_str())]),
+            ("secured_socks", "", vec![("p", secured_socks.url.as_str())]),
+            ("unknown", "failures = 100", vec![("p", no_password.as_str())]),
+            ("unknown_socks", "failures = 100", vec![("p", no_password_socks.as_str())]),
+            ("blocks", "failures = 1\ncool_down = \"1h\"", vec![("a", plain.url.as_str()), ("b", socks.url.as_str())]),
+            ("held", "failures = 1\ncool_down = \"1h\"", vec![("a", first.url.as_str()), ("b", other.url.as_str())]),
         ],
     );
     let mut server = start(folder);

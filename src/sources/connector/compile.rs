@@ -76,6 +76,7 @@ impl Answers {
             format: answer.format,
             known: tables.known,
             texts: Templates::default(),
+            json_items: false,
             out,
         };
         let charset = answer.charset.as_deref().and_then(|label| {
@@ -87,6 +88,10 @@ impl Answers {
         });
         csv_keys(tables, &mut problems);
         let items = answer.items.as_ref().map(|places| problems.containers("answer.items", places));
+        let each = tables.facts.iter().filter_map(|fact| fact.each.as_ref()).any(|each| each.contains(">>"));
+        // One that could not be read has its own problem.
+        let unread = answer.items.as_ref().map(|places| places.0.len()) != items.as_ref().map(Vec::len);
+        problems.json_items = each || unread || items.iter().flatten().any(Place::gives_json);
         let ways = ways(tables.pages, &mut problems);
         let blocked = problems.conditions("blocked", &answer.blocked, false);
         let refused = problems.conditions("refused", &answer.refused, false);
@@ -98,7 +103,7 @@ impl Answers {
                 pattern: as_of.pattern.clone(),
                 ..AttrSpec::plain(&as_of.at, AttrType::Date)
             };
-            Some((problems.place("answer.as_of.at", &as_of.at)?, reading("answer.as_of", &spec, &mut problems)?))
+            Some((problems.in_document("answer.as_of.at", &as_of.at)?, reading("answer.as_of", &spec, &mut problems)?))
         });
         let mut take = BTreeMap::new();
         for (name, attr) in tables.step.iter().flat_map(|step| &step.take) {
@@ -169,14 +174,14 @@ fn reading(at: &str, spec: &AttrSpec, problems: &mut Problems<'_>) -> Option<Rea
 fn ways(pages: Option<&PagesSpec>, problems: &mut Problems<'_>) -> Ways {
     let Some(pages) = pages else { return Ways::default() };
     let mut number = |at: &str, text: Option<&String>| {
-        let place = problems.place(at, text?)?;
+        let place = problems.in_document(at, text?)?;
         Some((place, Reading::compile(&AttrSpec::plain("", AttrType::Integer)).ok()?))
     };
     let numbered = pages.page.as_ref();
     let last = number("pages.page.last", numbered.and_then(|page| page.last.as_ref()));
     let total = number("pages.page.total", numbered.and_then(|page| page.total.as_ref()));
-    let next = pages.next.as_deref().and_then(|text| problems.place("pages.next", text));
-    let cursor = pages.cursor.as_ref().and_then(|cursor| problems.place("pages.cursor.at", &cursor.at));
+    let next = pages.next.as_deref().and_then(|text| problems.in_document("pages.next", text));
+    let cursor = pages.cursor.as_ref().and_then(|cursor| problems.in_document("pages.cursor.at", &cursor.at));
     Ways { next, cursor, last, total }
 }
 
@@ -236,7 +241,7 @@ fn kind(
             return None;
         }
         Some(text) => {
-            let place = problems.container(&format!("{at}.each"), text)?;
+            let place = problems.container(&format!("{at}.each"), text, true)?;
             if place.leaves_its_scope() {
                 problems.add(format!("{at}.each"), "looks inside the item; it begins with `$`, not with `^` or `$$`");
             }

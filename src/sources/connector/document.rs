@@ -133,6 +133,16 @@ impl Place {
         self.base != Base::Own
     }
 
+    /// Whether it looks for JSON where it begins.
+    pub(super) fn wants_json(&self) -> bool {
+        matches!(self.path, Path::Json(_))
+    }
+
+    /// Whether it finds JSON inside of a text.
+    pub(super) fn gives_json(&self) -> bool {
+        self.inside.is_some()
+    }
+
     /// Whether it ends at an attribute, which has nothing inside.
     pub(super) fn is_attr(&self) -> bool {
         self.inside.is_none()

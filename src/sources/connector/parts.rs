@@ -66,6 +66,9 @@ impl Known {
         if known {
             return Ok(());
         }
+        if self.taken.is_empty() {
+            return Err(format!("`{read}` is none of the source's params: {}", self.params.join(", ")));
+        }
         let taken = self.taken.iter().flat_map(|(step, names)| names.iter().map(move |name| format!("{step}.{name}")));
         let all: Vec<String> = self.params.iter().cloned().chain(taken).collect();
         Err(format!("`{read}` is none of the source's params and no value of an earlier step: {}", all.join(", ")))
@@ -79,6 +82,8 @@ pub(super) struct Problems<'a> {
     pub(super) format: Format,
     pub(super) known: &'a Known,
     pub(super) texts: Templates,
+    /// Items, or what `each` finds in them, are JSON.
+    pub(super) json_items: bool,
     pub(super) out: &'a mut Vec<SpecProblem>,
 }
 
@@ -91,9 +96,31 @@ impl Problems<'_> {
         Place::parse(self.format, text).map_err(|detail| self.add(at, detail)).ok()
     }
 
-    /// A place whose finds have an inside.
-    pub(super) fn container(&mut self, at: &str, text: &str) -> Option<Place> {
+    /// A place in the document.
+    pub(super) fn in_document(&mut self, at: &str, text: &str) -> Option<Place> {
         let place = self.place(at, text)?;
+        self.judge_json(at, &place, self.format == Format::Json)?;
+        Some(place)
+    }
+
+    /// A place in an item.
+    fn in_item(&mut self, at: &str, text: &str) -> Option<Place> {
+        let place = self.place(at, text)?;
+        self.judge_json(at, &place, self.format == Format::Json || self.json_items)?;
+        Some(place)
+    }
+
+    fn judge_json(&mut self, at: &str, place: &Place, json: bool) -> Option<()> {
+        if !json && place.wants_json() {
+            self.add(at, "a JSONPath, but there is no JSON; `SELECTOR >> $…` looks inside of a text");
+            return None;
+        }
+        Some(())
+    }
+
+    /// A place whose finds have an inside: in an item, or in the document.
+    pub(super) fn container(&mut self, at: &str, text: &str, in_item: bool) -> Option<Place> {
+        let place = if in_item { self.in_item(at, text)? } else { self.in_document(at, text)? };
         if place.is_attr() {
             self.add(at, "an attribute has nothing inside");
             return None;
@@ -105,7 +132,7 @@ impl Problems<'_> {
     pub(super) fn containers(&mut self, at: &str, places: &Places) -> Vec<Place> {
         let several = places.0.len() > 1;
         let at = |i: usize| if several { format!("{at}[{i}]") } else { at.to_owned() };
-        places.0.iter().enumerate().filter_map(|(i, text)| self.container(&at(i), text)).collect()
+        places.0.iter().enumerate().filter_map(|(i, text)| self.container(&at(i), text, false)).collect()
     }
 
     fn condition(&mut self, at: &str, guard: &Guard, proof: bool) -> Option<Condition> {
@@ -122,7 +149,7 @@ impl Problems<'_> {
         if guard.contains.as_deref().is_some_and(|text| text.trim().is_empty()) {
             self.add(format!("{at}.contains"), "every page contains that");
         }
-        let place = guard.at.as_deref().map(|text| self.place(&format!("{at}.at"), text));
+        let place = guard.at.as_deref().map(|text| self.in_document(&format!("{at}.at"), text));
         let place = match place {
             Some(None) => return None,
             Some(Some(place)) => {
@@ -160,7 +187,7 @@ impl Problems<'_> {
                 if text.trim_start().starts_with("{{") {
                     self.text(&at, text)
                 } else {
-                    self.place(&at, text).map(At::Place)
+                    self.in_item(&at, text).map(At::Place)
                 }
             })
             .collect();
