@@ -100,7 +100,6 @@ fn one() -> u32 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_one(step: &u32) -> bool {
     *step == 1
 }
