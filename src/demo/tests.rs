@@ -498,7 +498,9 @@ async fn the_real_sets_change_as_their_own_counts_say() {
             let attr = attrs.get(field).unwrap_or_else(|| panic!("{field} is read"));
             // As a connector reads text: white space collapsed.
             let read = |row: &BTreeMap<String, String>| -> Vec<String> {
-                row.get(attr.at.first()).map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+                row.get(attr.at.first())
+                    .map(|text| text.split_whitespace().map(str::to_owned).collect())
+                    .unwrap_or_default()
             };
             let changed =
                 before.iter().filter(|(id, row)| after.get(*id).is_some_and(|new| read(new) != read(row))).count();
