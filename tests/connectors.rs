@@ -66,7 +66,7 @@ title = {{ at = "{{{{ search.title }}}}", type = "text", required = true }}
 "#
     );
     let session = format!(
-        r#"[[before]]
+        r##"[[before]]
 id = "form"
 [before.request]
 url = "{url}/login"
@@ -85,7 +85,7 @@ allow_private = true
 [before.answer]
 format = "html"
 valid = [{{ at = "#welcome" }}]
-{}"#,
+{}"##,
         request("/private", "cookies = true")
     );
     let oauth = format!(
