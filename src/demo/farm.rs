@@ -18,7 +18,7 @@ pub struct Stall {
     pub id: &'static str,
     /// The trouble that the first request with a key meets.
     pub fault: Option<Fault>,
-    /// So many requests in five seconds.
+    /// So many requests in a [`PERIOD`].
     pub requests: u32,
 }
 
@@ -55,7 +55,7 @@ pub const FARM: [Stall; 24] = [
 ];
 
 /// The period of all their limits.
-const PERIOD: Duration = Duration::from_secs(5);
+pub const PERIOD: Duration = Duration::from_secs(10);
 
 /// The source of this id.
 pub fn find(id: &str) -> Option<&'static Stall> {
