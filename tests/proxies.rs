@@ -106,7 +106,7 @@ struct Site {
     /// (source, address of the caller)
     asked: Mutex<Vec<(String, String)>>,
     arrived: Notify,
-    /// While it holds, requests to `held` wait.
+    /// While it holds, requests to `held` and `crash` wait.
     held: Mutex<bool>,
     free: Notify,
 }
@@ -157,7 +157,7 @@ async fn answer(
     site.arrived.notify_waiters();
     loop {
         let free = site.free.notified();
-        if source != "held" || !*site.held.lock().expect("readable") {
+        if !matches!(source.as_str(), "held" | "crash") || !*site.held.lock().expect("readable") {
             break;
         }
         free.await;
@@ -257,6 +257,7 @@ async fn checks_through_real_proxies() {
             ("unknown", "failures = 100", vec![("p", no_password.as_str())]),
             ("unknown_socks", "failures = 100", vec![("p", no_password_socks.as_str())]),
             ("blocks", "failures = 1\ncool_down = \"1h\"", vec![("a", plain.url.as_str()), ("b", socks.url.as_str())]),
+            ("crash", "", vec![("p", secured_socks.url.as_str())]),
             ("held", "failures = 1\ncool_down = \"1h\"", vec![("a", first.url.as_str()), ("b", other.url.as_str())]),
         ],
     );
@@ -321,10 +322,9 @@ async fn checks_through_real_proxies() {
 
     // The program itself is killed while a request is under way: the proxy is free again when the lease has ended.
     site.hold(true);
-    let job = ask(&mut api, "held", 9).await;
-
-    site.until_asked("held", 7).await;
-    assert!(health(&mut api, "held").await.values().any(|(_, in_use, _)| *in_use == 1), "it is in use");
+    let job = ask(&mut api, "crash", 1).await;
+    site.until_asked("crash", 1).await;
+    assert_eq!(health(&mut api, "crash").await["crash/p"], (0, 1, false), "it is in use");
     let heard = std::mem::take(&mut api.heard);
     server.kill().await;
     site.hold(false);
@@ -332,8 +332,7 @@ async fn checks_through_real_proxies() {
     let mut api = Api::new(server.says("Mirano is ready").await);
     let row = api.until_final(&job).await["sources"][0].clone();
     assert_eq!((&row["facts"], &row["last_failure"]), (&json!(1), &Value::Null), "{row:#}");
-    let now = health(&mut api, "held").await;
-    assert!(now.values().all(|(_, in_use, _)| *in_use == 0), "{now:?}");
+    assert_eq!(health(&mut api, "crash").await["crash/p"], (0, 0, false), "it is free, and well");
     server.end().await;
 
     let log = std::fs::read_to_string(folder.join("log")).expect("readable");
