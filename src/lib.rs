@@ -10,6 +10,7 @@ pub mod history;
 pub mod http;
 pub mod mcp;
 pub mod node;
+pub mod notify;
 pub mod sequencer;
 #[cfg(test)]
 mod sim;

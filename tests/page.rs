@@ -66,6 +66,8 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/jobs/job-done/timeline",
             "/sources",
             "/watches",
+            "/notifications",
+            "/channels/webhooks/w1",
             "/log",
         ] {
             let join = if path.contains('?') { '&' } else { '?' };
@@ -153,6 +155,36 @@ async fn a_check_is_watched_and_no_longer() {
     assert!(html.contains("href=\"/jobs/job-done\""));
     post(&fixtures, "/watches/w1/end", "").await;
     assert_eq!(*fixtures.rechecked.lock().expect("no panic"), ["watch job-done 1d", "end w1"]);
+}
+
+#[tokio::test]
+async fn notifications_are_listed_with_who_is_told() {
+    let fixtures = Fixtures::new(None);
+    let (_, html) = get(&fixtures, "/notifications?lang=en").await;
+    assert!(html.contains("href=\"/notifications\" aria-current=\"page\""), "the navigation leads here: {html}");
+    assert!(html.contains("the &lt;b&gt;first&lt;&#x2f;b&gt; answer") && html.contains("Source is back"), "{html}");
+    assert!(html.contains("action=\"/notifications/read\"") && html.contains("collected over"), "{html}");
+    assert!(html.contains("only what a check names it for") && html.contains("Check ended, Facts changed"), "{html}");
+    post(&fixtures, "/notifications/read", "").await;
+    let (response, html) = post(&fixtures, "/channels/webhooks?lang=en", "target=https%3A%2F%2Fa.example%2F").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(html.contains("whsec_c2VjcmV0") && html.contains("it is not shown again"), "{html}");
+    let (response, html) = post(&fixtures, "/channels/webhooks?lang=en", "target=nonsense").await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(html.contains("is no URL") && html.contains("value=\"nonsense\""), "{html}");
+    let (response, _) = post(&fixtures, "/channels/emails", "target=a%40example.org&digest=1d").await;
+    assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/notifications"));
+    post(&fixtures, "/channels/emails/e1/end", "").await;
+    assert_eq!(post(&fixtures, "/channels/pigeons", "target=x").await.0.status(), StatusCode::NOT_FOUND);
+    let (_, html) = get(&fixtures, "/channels/webhooks/w1?lang=en").await;
+    assert!(html.contains("not delivered") && html.contains("status 500") && html.contains("10 attempts"), "{html}");
+    assert!(html.contains("action=\"/channels/webhooks/w1/deliveries/d2/retry\"") && html.contains("2 notifications"));
+    assert!(!html.contains("deliveries/d1/retry"), "what is being collected is not sent by hand");
+    post(&fixtures, "/channels/webhooks/w1/deliveries/d2/retry", "").await;
+    let done = fixtures.rechecked.lock().expect("no panic").clone();
+    let want = ["read all", "add webhooks https://a.example/", "add webhooks nonsense", "add emails a@example.org",
+        "end emails e1", "again webhooks w1 d2"];
+    assert_eq!(done, want);
 }
 
 #[tokio::test]
@@ -464,6 +496,8 @@ async fn pages_fit_their_windows_and_pictures_are_taken() {
         ("compare", "/compare?from=s1&to=s2"),
         ("sources", "/sources"),
         ("watches", "/watches"),
+        ("notifications", "/notifications"),
+        ("deliveries", "/channels/webhooks/w1"),
         ("log", "/log"),
     ];
     for (name, path) in pages {

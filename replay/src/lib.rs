@@ -6,6 +6,7 @@ pub mod apply;
 pub mod facts;
 pub mod history;
 mod kept;
+mod key_bytes;
 pub mod overlay;
 pub mod proof;
 pub mod rows;

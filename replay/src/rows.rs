@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 pub mod demand;
 mod health;
 pub mod key;
+mod notify;
+
+pub use notify::*;
 
 pub use health::*;
 

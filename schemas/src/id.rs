@@ -134,6 +134,18 @@ id!(
     WatchId, 16, "mirano 2026 watch id v1"
 );
 id!(
+    /// A channel by which a tenant is told: a webhook, an address.
+    ChannelId, 16, "mirano 2026 channel id v1"
+);
+id!(
+    /// A notification: a hash of its cause, so that one cause has one.
+    NotificationId, 16, "mirano 2026 notification id v1"
+);
+id!(
+    /// What a channel is sent: one notification, or a digest of several.
+    DeliveryId, 16, "mirano 2026 delivery id v1"
+);
+id!(
     /// The identity of a log, chosen at random when it is created.
     LogId, 16, "mirano 2026 log id v1"
 );

@@ -1,6 +1,6 @@
 //! Events and rows as JSON: ids and bytes in their text form, and the stream that an event belongs to.
 
-use mirano_schemas::{Event, base32};
+use mirano_schemas::{Event, NotificationDetail, base32};
 use serde_json::Value as Json;
 
 /// The stream of an event: `job/<id>`, `source/<id>`, `policy` or `node`.
@@ -41,6 +41,16 @@ pub fn stream(event: &Event) -> String {
         Event::WatchSet(event) => job(&event.job),
         Event::WatchRang(event) => job(&event.job),
         Event::WatchEnded(event) => job(&event.job),
+        Event::ChannelSet(event) => format!("channel/{}", event.channel),
+        Event::ChannelEnded(event) => format!("channel/{}", event.channel),
+        Event::NotifySet(event) => job(&event.job),
+        Event::NotificationRaised(event) => match (&event.job, &event.detail) {
+            (Some(id), _) => job(id),
+            (None, NotificationDetail::Source { source: id, .. }) => source(id),
+            (None, _) => format!("notification/{}", event.notification),
+        },
+        Event::NotificationRead(_) => "notifications".to_owned(),
+        Event::DeliveryChanged(event) => format!("channel/{}", event.channel),
         Event::TaskRevived(event) => source(&event.source),
         Event::TaskDropped(event) => source(&event.source),
         Event::BreakerOpened(event) => source(&event.source),

@@ -1,7 +1,7 @@
 //! `mirano serve`
 
 use super::{DataFolder, Misused, kafka};
-use crate::core::policy::DurationMs;
+use crate::core::policy::{DurationMs, NotifySpec};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
 use crate::engine::SystemClock;
@@ -9,10 +9,12 @@ use crate::history::schedule;
 use crate::http;
 use crate::mcp;
 use crate::node::{Node, NodeOptions};
-use crate::sequencer::embedded::EmbeddedLog;
+use crate::notify::mail::Mailer;
+use crate::notify::{self, Courier};
 use crate::sequencer::kafka::KafkaLog;
-use crate::sources::config::{self, LoadedConfig};
+use crate::sources::config::{self, LoadedConfig, MailSettings};
 use crate::ui;
+use crate::work::fetch::{FetchOptions, Fetcher};
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -27,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Args {
     #[command(flatten)]
     folder: DataFolder,
-    /// The configuration folder: sources/*.toml, profiles.toml, risk.toml, proxies.toml, keys.toml
+    /// The configuration folder: sources/*.toml, profiles.toml, risk.toml, proxies.toml, notify.toml, keys.toml
     #[arg(long, value_name = "DIR", env = "MIRANO_CONFIG", conflicts_with = "demo")]
     config: Option<PathBuf>,
     /// Where to listen
@@ -114,6 +116,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let version = node.adopt(&loaded.document, args.replace_policy).await?;
     tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
+    let (delivering, delivery) = deliveries(&node, loaded.mail.as_ref(), &loaded.document.notify)?;
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
     let state = http::AppState::new(
         node.engine.clone(),
@@ -142,6 +145,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if let Some(workers) = workers {
         workers.stop().await;
     }
+    delivering.cancel();
+    if tokio::time::timeout(DELIVERY_PATIENCE, delivery).await.is_err() {
+        tracing::warn!("deliveries were given up; they are sent again");
+    }
     if let Some(demo) = demo {
         demo.stop().await;
     }
@@ -152,12 +159,30 @@ pub(super) async fn run(args: Args) -> Result<()> {
     node.flush()
 }
 
-/// The number asked for; else what the log in the folder has; else one.
-fn partitions(asked: Option<u32>, data: &Path) -> Result<u32> {
-    match asked {
-        Some(asked) => Ok(asked),
-        None => Ok(EmbeddedLog::partitions_in(data).context("the log can't be opened")?.unwrap_or(1)),
-    }
+/// How long deliveries under way may take to end at a stop.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts to deliver notifications; what stops it, and its end.
+fn deliveries(
+    node: &Node,
+    mail: Option<&MailSettings>,
+    spec: &NotifySpec,
+) -> Result<(CancellationToken, tokio::task::JoinHandle<()>)> {
+    let mailer = mail.map(|settings| {
+        let password = settings.password.as_deref().map(|named| {
+            let name = named.trim_start_matches("env:");
+            std::env::var(name).map_err(|_| Misused(format!("notify.toml: the environment has no {name}")))
+        });
+        let timeout = Duration::from_millis(spec.timeout.0);
+        Mailer::new(settings, password.transpose()?, timeout).map_err(|error| Misused(error.to_string()))
+    });
+    let courier = Courier {
+        engine: node.engine.clone(),
+        fetcher: Fetcher::new(FetchOptions::default()),
+        mailer: mailer.transpose()?,
+    };
+    let stop = CancellationToken::new();
+    Ok((stop.clone(), tokio::spawn(notify::run(Arc::new(courier), stop))))
 }
 
 /// Addresses of the demo that are worth a look.

@@ -1,5 +1,6 @@
 //! What can be asked of the deciders, what they answer, and how they refuse.
 
+use super::notify::{Claimed, NotifyCommand};
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
@@ -82,6 +83,8 @@ pub enum Command {
     },
     /// Take back leases whose deadline passed.
     ExpireLeases,
+    /// Who is told of what.
+    Notify(NotifyCommand),
 }
 
 /// Start a check.
@@ -250,6 +253,10 @@ pub enum Reply {
     More,
     /// The attempt was noted; whether it is tried again, and when.
     Noted(Option<Timestamp>),
+    /// A channel, new or as it was.
+    Channel(ChannelId),
+    /// What is to be delivered now.
+    Claimed(Vec<Claimed>),
 }
 
 /// Leased tasks.
@@ -328,6 +335,12 @@ pub enum Rejection {
     /// What is said to be an answer is none.
     #[error("complete takes found or nothing_found")]
     NotAnAnswer,
+    /// No such channel, or another tenant's.
+    #[error("no such channel")]
+    ChannelUnknown(ChannelId),
+    /// No such delivery, or it is under way.
+    #[error("no delivery that could be sent again")]
+    NoDelivery,
     /// The commit would be larger than a commit can be.
     #[error("too large: {0}")]
     TooLarge(String),

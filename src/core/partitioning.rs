@@ -1,6 +1,6 @@
 //! Which partition a stream belongs to. Frozen: a log's partition count never changes, nor does this.
 
-use mirano_schemas::JobId;
+use mirano_schemas::{ChannelId, JobId};
 
 fn of(context: &str, bytes: &[u8], partitions: u32) -> u32 {
     let hash = blake3::derive_key(context, bytes);
@@ -16,4 +16,9 @@ pub fn of_job(job: JobId, partitions: u32) -> u32 {
 /// The partition of `source/<id>`.
 pub fn of_source(source: &str, partitions: u32) -> u32 {
     of("mirano 2026 partition of source v1", source.as_bytes(), partitions)
+}
+
+/// The partition of `channel/<id>`.
+pub fn of_channel(channel: ChannelId, partitions: u32) -> u32 {
+    of("mirano 2026 partition of channel v1", channel.as_bytes(), partitions)
 }

@@ -175,6 +175,7 @@ impl Engine {
             | Command::Heartbeat { source, .. } => of_source(source),
             Command::Revive { source, .. } | Command::DropDead { source, .. } => of_source(source),
             Command::Complete(command) => of_source(&command.source),
+            Command::Notify(command) => command.partition(partitions),
             Command::Fail(command) => of_source(&command.source),
         }
     }

@@ -8,6 +8,7 @@ use super::partition::{Given, Partition, Ticket};
 use super::writer::{Batch, Writer, Written, respond};
 use super::{EngineError, catch_up};
 use crate::core::command::Command;
+use crate::core::notify::NotifyCommand;
 use crate::sequencer::{AppendError, Committed, Outcome};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -340,7 +341,7 @@ impl Loop {
     fn expire(&mut self) -> Result<(), EngineError> {
         // Asked again when all that is in flight is folded; meanwhile a second would find the same leases.
         self.next_expiry = None;
-        for command in [Command::ExpireLeases, Command::RingWatches, Command::LookAhead] {
+        for command in [Command::ExpireLeases, Command::RingWatches, Command::Notify(NotifyCommand::TellStale)] {
             let (answer, _) = oneshot::channel();
             self.take(Request { command: Arc::new(command), answer, span: tracing::info_span!("due") });
         }
@@ -357,7 +358,7 @@ impl Loop {
 }
 
 /// Tables of what is due at its time: partition, due, and whose.
-const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue];
+const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::StaleDue];
 
 /// When the first of them is due, by its key.
 fn due_at(place: &[u8]) -> Option<Timestamp> {

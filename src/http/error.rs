@@ -315,6 +315,8 @@ impl From<Rejection> for Problem {
                 .fix("Wait for the first answer and repeat."),
             Rejection::IdempotencyMismatch => new(Code::IdempotencyMismatch),
             Rejection::NoDeadLetter => Self::not_found("dead letter"),
+            Rejection::ChannelUnknown(_) => Self::not_found("channel"),
+            Rejection::NoDelivery => Self::not_found("delivery that could be sent again"),
             Rejection::LeaseLost => new(Code::LeaseLost),
             Rejection::VersionChanged(version) => {
                 Self::new(Code::VersionChanged, format!("the version in force is {version}"))

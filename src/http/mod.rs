@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 pub mod auth;
 mod body;
+mod channels;
 mod dead;
 mod diff;
 mod docs;
@@ -19,6 +20,7 @@ mod in_process;
 pub mod jobs;
 mod layers;
 mod log;
+mod notifications;
 mod page;
 mod policy;
 mod proofs;
@@ -78,6 +80,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::read::get))
         .routes(routes!(jobs::changes::get))
         .routes(routes!(events::get))
+        .routes(routes!(events::live::system))
+        .routes(routes!(events::live::subject))
+        .routes(routes!(events::live::sources))
         .routes(routes!(tasks::of_job))
         .routes(routes!(tasks::get))
         .routes(routes!(report::get))
@@ -109,6 +114,18 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(dead::drop))
         .routes(routes!(watches::post, watches::list))
         .routes(routes!(watches::get, watches::delete))
+        .routes(routes!(jobs::notify::get, jobs::notify::put))
+        .routes(routes!(channels::webhooks::post, channels::webhooks::list))
+        .routes(routes!(channels::webhooks::get, channels::webhooks::patch, channels::webhooks::delete))
+        .routes(routes!(channels::webhooks::rotate))
+        .routes(routes!(channels::deliveries::of_webhook))
+        .routes(routes!(channels::deliveries::retry_webhook))
+        .routes(routes!(channels::emails::post, channels::emails::list))
+        .routes(routes!(channels::emails::get, channels::emails::patch, channels::emails::delete))
+        .routes(routes!(channels::deliveries::of_email))
+        .routes(routes!(channels::deliveries::retry_email))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::read))
         .routes(routes!(worker::lease))
         .routes(routes!(worker::permits))
         .routes(routes!(worker::heartbeat))

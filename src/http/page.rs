@@ -5,7 +5,7 @@ use super::in_process::{Ask, InProcess};
 use super::state::AppState;
 use crate::core::policy::PolicyDocument;
 use crate::explain::words::Both;
-use crate::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
+use crate::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::Method;
@@ -191,6 +191,48 @@ impl PageData for Pages {
     async fn end_watch(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
         let path = format!("/v1/watches/{}", path(id));
         self.call(visitor, Method::DELETE, &path, None, None).await.map(|_| ())
+    }
+
+    async fn notifications(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/notifications?limit=50", lang).await
+    }
+
+    async fn mark_read(&self, visitor: &Visitor) -> Result<(), Problem> {
+        let body = json!({"all": true});
+        self.call(visitor, Method::POST, "/v1/notifications/read", Some(body), None).await.map(|_| ())
+    }
+
+    async fn channels(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        let webhooks = self.read(visitor, "/v1/webhooks?limit=100", lang).await?;
+        let emails = self.read(visitor, "/v1/emails?limit=100", lang).await?;
+        Ok(json!({"webhooks": webhooks, "emails": emails}))
+    }
+
+    async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem> {
+        let lang = if lang == Lang::Ru { "ru" } else { "en" };
+        let mut body = match new.kind.as_str() {
+            "emails" => json!({"address": new.target, "lang": lang}),
+            _ => json!({"url": new.target}),
+        };
+        if let (Some(digest), Some(body)) = (new.digest, body.as_object_mut()) {
+            body.insert("digest".to_owned(), json!(digest));
+        }
+        self.call(visitor, Method::POST, &format!("/v1/{}", path(&new.kind)), Some(body), new.idempotency_key).await
+    }
+
+    async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {
+        let about = format!("/v1/{}/{}", path(kind), path(id));
+        self.call(visitor, Method::DELETE, &about, None, None).await.map(|_| ())
+    }
+
+    async fn deliveries(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<Value, Problem> {
+        let about = format!("/v1/{}/{}/deliveries", path(kind), path(id));
+        self.call(visitor, Method::GET, &about, None, None).await
+    }
+
+    async fn send_again(&self, visitor: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem> {
+        let about = format!("/v1/{}/{}/deliveries/{}/retry", path(kind), path(id), path(delivery));
+        self.call(visitor, Method::POST, &about, None, None).await.map(|_| ())
     }
 
     async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem> {

@@ -5,6 +5,7 @@ use super::auth::{Caller, Role};
 use super::error::Result;
 use super::query::{At, Page};
 use super::state::AppState;
+use crate::core::notify::DOWN_AFTER;
 use crate::core::policy::{InputType, Policy, PolicyDocument, SourceSpec};
 use crate::core::source::breaker;
 use crate::core::source::{limits, pace};
@@ -20,8 +21,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// Failures in a row from which a source counts as down.
-const DOWN_AFTER: u32 = 5;
 /// What others than operators see of times: more would show what other tenants ask.
 const MINUTE_MS: i64 = 60_000;
 
@@ -130,6 +129,14 @@ pub async fn list(State(state): State<AppState>, caller: Caller, at: At) -> Resu
         items.push(view(&policy, spec, &row, state.engine().now(), exact));
     }
     Ok(answer::json(&at, &Page { items, next_cursor: None }))
+}
+
+/// One source, as the list shows it; none where the policy has no such source.
+pub(super) fn row_of(state: &AppState, source: &str, exact: bool) -> Result<Option<SourceView>> {
+    let policy = state.policy()?;
+    let Some(spec) = policy.document.sources.get(source) else { return Ok(None) };
+    let row: SourceRow = state.engine().views().row(source.as_bytes())?.unwrap_or_default();
+    Ok(Some(view(&policy, spec, &row, state.engine().now(), exact)))
 }
 
 fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exact: bool) -> SourceView {

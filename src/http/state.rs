@@ -2,6 +2,7 @@
 
 use super::auth::{Auth, Caller, Role};
 use super::error::{Code, Problem, Result};
+use super::events::live::Live;
 use crate::audit::heads::CommitTrees;
 use crate::core::policy::Policy;
 use crate::engine::Engine;
@@ -35,6 +36,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     remote: Remote,
     policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
+    live: Live,
 }
 
 /// Answers of any length that are on their way at once.
@@ -62,6 +64,7 @@ impl AppState {
             replays: Arc::new(Semaphore::new(1)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             policies: Mutex::default(),
+            live: Live::default(),
         }))
     }
 
@@ -108,6 +111,11 @@ impl AppState {
     /// What workers of other processes are answered by.
     pub fn remote(&self) -> &Remote {
         &self.0.remote
+    }
+
+    /// Who listens to what happens.
+    pub fn live(&self) -> &Live {
+        &self.0.live
     }
 
     /// The policy in force.

@@ -129,7 +129,7 @@ pub struct FactsQuery {
 }
 
 /// A person is shown to who asked about them, while their key is there.
-fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> Result<()> {
+pub(super) fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> Result<()> {
     if subject.level() != Level::Person {
         return Ok(());
     }

@@ -5,9 +5,11 @@ use super::auth::{Caller, User};
 use super::body::Body;
 use super::error::{Code, Problem, ProblemBody, Result};
 use super::jobs::create::{self, NewJob};
+use super::jobs::notify::Notify;
 use super::query::{At, IdempotencyKey, Page, Query, cursor, limit, place};
 use super::state::AppState;
 use crate::core::command::{Command, Reply, SetWatch};
+use crate::core::notify::NotifyCommand;
 use crate::core::policy::{DayHours, DurationMs};
 use crate::explain::time::rfc3339;
 use axum::Json;
@@ -45,6 +47,9 @@ pub struct NewWatch {
     pub hours: Option<String>,
     /// `key` (it matters), `popular` or `paid`.
     pub reason: String,
+    /// Who is told of the check, and of what, from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
 }
 
 /// A watch.
@@ -97,7 +102,15 @@ pub async fn post(
         _ => return Err(invalid("/reason", "is none of `key`, `popular`, `paid`")),
     };
     let job = job(&state, &caller, key.as_ref(), &new).await?;
-    let watch = watch_id(&state, &caller, key.as_ref())?;
+    if let Some(notify) = &new.notify {
+        let notify = NotifyCommand::SetJob(notify.command(&state, &caller, job)?);
+        state.engine().submit(Command::Notify(notify)).await?;
+    }
+    let fresh: [u8; 16] = rand::random();
+    let watch = match &key {
+        Some(IdempotencyKey(key)) => WatchId::of(&[caller.tenant.as_bytes(), key.as_bytes()]),
+        None => WatchId::of(&[caller.tenant.as_bytes(), b"", &fresh]),
+    };
     let set = SetWatch { watch, job, tenant: caller.tenant.clone(), every_ms: every.0, hours, reason };
     let decided = state.engine().submit(Command::SetWatch(set)).await?;
     let Reply::Watch(watch) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
@@ -134,8 +147,9 @@ async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, ne
     match (&new.job_id, &new.address, &new.profile) {
         (Some(id), None, None) => Ok(state.job(caller, id)?.created.job),
         (None, Some(address), Some(profile)) => {
-            let asked = NewJob::of(address.clone(), profile.clone());
-            Ok(create::start(state, caller, PATH, key.cloned(), &asked).await?.0)
+            // Who is told is set with the check, so that its first answers are told as well.
+            let asked = NewJob { notify: new.notify.clone(), ..NewJob::of(address.clone(), profile.clone()) };
+            Ok(create::start(state, caller, key.cloned(), &asked).await?.0)
         }
         (None, Some(_), None) => Err(missing("/profile")),
         (None, None, _) => Err(missing("/job_id")),

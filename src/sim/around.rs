@@ -82,6 +82,7 @@ pub fn partition_of(command: &Command, partitions: u32) -> u32 {
             partitioning::of_source(source, partitions)
         }
         Command::Complete(command) => partitioning::of_source(&command.source, partitions),
+        Command::Notify(command) => command.partition(partitions),
         Command::Fail(command) => partitioning::of_source(&command.source, partitions),
     }
 }

@@ -9,6 +9,7 @@ use super::views::Views;
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{Command, Reply};
 use crate::core::decision::DecideError;
+use crate::core::notify::NotifyCommand;
 use crate::engine::partition::{Given, Partition, Ticket};
 use mirano_replay::apply::be_u64;
 use mirano_replay::overlay::Changes;
@@ -17,6 +18,9 @@ use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
+
+/// Tables of what is due at its time, as `engine::runtime` looks at them.
+const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::StaleDue];
 
 pub struct Node {
     pub index: usize,
@@ -139,7 +143,7 @@ impl Node {
             one.expiry = None;
             one.inbox.push_back((None, Command::ExpireLeases));
             one.inbox.push_back((None, Command::RingWatches));
-            one.inbox.push_back((None, Command::LookAhead));
+            one.inbox.push_back((None, Command::Notify(NotifyCommand::TellStale)));
         } else {
             around.out.push(Out::Expiry(partition, due));
         }
@@ -318,8 +322,7 @@ impl Node {
 
     fn note_expiry(&mut self, partition: u32, around: &mut Around<'_>) -> Result<(), Stop> {
         let mut due = None;
-        let ahead = self.loops[partition as usize].state.policy().prefetches();
-        for table in DUE.into_iter().filter(|table| *table != Table::DemandDue || ahead) {
+        for table in DUE {
             let first = self.views.live().keys(table, &partition.to_be_bytes(), &[], 1).map_err(broken)?;
             let first = first.first().and_then(|place| place.get(4..12)).map(be_u64).map(|due| Timestamp(due as i64));
             due = due.into_iter().chain(first).min();

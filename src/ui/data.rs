@@ -42,6 +42,19 @@ pub struct NewCheck {
     pub idempotency_key: Option<String>,
 }
 
+/// A channel by which the visitor is to be told, as the form gave it. Nothing is judged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewChannel {
+    /// `webhooks` or `emails`.
+    pub kind: String,
+    /// The URL or the address.
+    pub target: String,
+    /// Over how long is collected; none: each is told at once.
+    pub digest: Option<String>,
+    /// The same for every sending of one form.
+    pub idempotency_key: Option<String>,
+}
+
 /// A problem as `/v1` gives it (RFC 9457): `status`, `code`, `title`, `detail`, `fix`, `errors: [{at, detail}]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub Value);
@@ -130,6 +143,27 @@ pub trait PageData: Send + Sync + 'static {
 
     /// Ends a watch. Durable on return.
     async fn end_watch(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// What the visitor was told, in the shape of `GET /v1/notifications`.
+    async fn notifications(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
+
+    /// Marks all of it as read. Durable on return.
+    async fn mark_read(&self, visitor: &Visitor) -> Result<(), Problem>;
+
+    /// `{"webhooks": …, "emails": …}`, each in the shape of its list.
+    async fn channels(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
+
+    /// Adds a channel; as the interface answers, with the secret of a webhook. Durable on return.
+    async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem>;
+
+    /// Removes a channel: `webhooks` or `emails`, and its id. Durable on return.
+    async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem>;
+
+    /// What a channel was sent, in the shape of `GET /v1/webhooks/{id}/deliveries`.
+    async fn deliveries(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<Value, Problem>;
+
+    /// Sends one of these again. Durable on return.
+    async fn send_again(&self, visitor: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem>;
 
     /// Commits from a position on, in the shape of `GET /v1/log`.
     async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem>;

@@ -24,6 +24,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("snapshot.html", include_str!("templates/snapshot.html")),
     ("sources.html", include_str!("templates/sources.html")),
     ("watches.html", include_str!("templates/watches.html")),
+    ("notifications.html", include_str!("templates/notifications.html")),
+    ("deliveries.html", include_str!("templates/deliveries.html")),
     ("timeline.html", include_str!("templates/timeline.html")),
     ("log.html", include_str!("templates/log.html")),
     ("problem.html", include_str!("templates/problem.html")),

@@ -1,6 +1,7 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
 mod history;
+mod notifications;
 mod operate;
 
 use super::render::{RenderError, render};
@@ -25,7 +26,7 @@ const MOMENTS: usize = 20;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/jobs/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start))
@@ -42,6 +43,12 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/dead-letters/{id}/{what}", post(operate::see_to))
         .route("/watches", get(operate::watches))
         .route("/watches/{id}/end", post(operate::end_watch))
+        .route("/notifications", get(notifications::notifications))
+        .route("/notifications/read", post(notifications::read))
+        .route("/channels/{kind}", post(notifications::add))
+        .route("/channels/{kind}/{id}", get(notifications::deliveries))
+        .route("/channels/{kind}/{id}/end", post(notifications::end))
+        .route("/channels/{kind}/{id}/deliveries/{delivery}/retry", post(notifications::send_again))
         .route("/log", get(operate::log))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))

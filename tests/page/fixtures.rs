@@ -299,3 +299,36 @@ pub fn log(from: &str, limit: usize) -> Value {
     };
     json!({"items": (first..first + limit).map(commit).collect::<Vec<_>>(), "next_cursor": null})
 }
+
+/// What was told, as `GET /v1/notifications` lists it.
+pub fn notifications(lang: &str) -> Value {
+    let said = if lang == "ru" { "Тверская 7: пришёл <b>первый</b> ответ" } else { "Tverskaya 7: the <b>first</b> answer has come" };
+    json!({"items": [
+        {"notification_id": "n2", "type": "job.first_result", "timestamp": "2026-11-24T10:30:00Z", "read": false, "text": said,
+         "data": {"notification_id": "n2", "job_id": "job-done", "position": "0:9"}},
+        {"notification_id": "n1", "type": "source.recovered", "timestamp": "2026-11-24T10:00:00Z", "read": true,
+         "text": "Courts", "data": {"notification_id": "n1", "position": "0:4", "source": "courts"}},
+    ], "next_cursor": null, "unread": 1})
+}
+
+/// Channels, as their lists show them.
+pub fn channels() -> Value {
+    let events = ["job.final", "facts.changed"];
+    json!({
+        "webhooks": {"items": [{"webhook_id": "w1", "url": "receiver.example/hook", "events": events, "digest": null,
+            "muted_until": null, "created_at": "2026-11-24T10:00:00Z"}], "next_cursor": null},
+        "emails": {"items": [{"email_id": "e1", "address": "ivanov@example.org", "events": [], "digest": "1d", "lang": "ru",
+            "muted_until": "2026-11-25T10:00:00Z", "created_at": "2026-11-24T10:00:00Z"}], "next_cursor": null},
+    })
+}
+
+/// Deliveries, as `GET /v1/webhooks/{id}/deliveries` lists them.
+pub fn deliveries() -> Value {
+    json!({"items": [
+        {"delivery_id": "d2", "state": "dead", "notifications": ["n2"], "left_out": 0, "created_at": "2026-11-24T10:30:00Z",
+         "next_at": null, "ended_at": "2026-11-24T10:31:00Z", "attempts": [{"n": 10, "status": 500, "cause": "status 500",
+         "started_at": "2026-11-24T10:30:00Z", "ended_at": "2026-11-24T10:31:00Z"}]},
+        {"delivery_id": "d1", "state": "collecting", "notifications": ["n1", "n2"], "left_out": 0,
+         "created_at": "2026-11-24T10:00:00Z", "next_at": "2026-11-25T00:00:00Z", "ended_at": null, "attempts": []},
+    ], "next_cursor": null})
+}

@@ -4,7 +4,7 @@ use super::fixtures;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use futures::{Stream, StreamExt};
-use mirano::ui::{Access, Lang, NewCheck, PageData, Problem, Showcase, Visitor};
+use mirano::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -87,6 +87,43 @@ impl PageData for Fixtures {
 
     async fn end_watch(&self, _: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
         self.rechecked.lock().expect("no panic").push(format!("end {id}"));
+        Ok(())
+    }
+
+    async fn notifications(&self, _: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        Ok(fixtures::notifications(lang.code()))
+    }
+
+    async fn mark_read(&self, _: &Visitor) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push("read all".to_owned());
+        Ok(())
+    }
+
+    async fn channels(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
+        Ok(fixtures::channels())
+    }
+
+    async fn add_channel(&self, _: &Visitor, new: NewChannel, _: Lang) -> Result<Value, Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("add {} {}", new.kind, new.target));
+        match new.target.as_str() {
+            "nonsense" => Err(Problem(json!({"status": 422, "code": "input_invalid", "title": "An input is wrong",
+                "detail": "/url: is no URL", "fix": "Send `https://…`.", "errors": []}))),
+            _ if new.kind == "webhooks" => Ok(json!({"webhook_id": "w2", "secret": "whsec_c2VjcmV0"})),
+            _ => Ok(json!({"email_id": "e2"})),
+        }
+    }
+
+    async fn end_channel(&self, _: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("end {kind} {id}"));
+        Ok(())
+    }
+
+    async fn deliveries(&self, _: &Visitor, _: &str, _: &str) -> Result<Value, Problem> {
+        Ok(fixtures::deliveries())
+    }
+
+    async fn send_again(&self, _: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("again {kind} {id} {delivery}"));
         Ok(())
     }
 

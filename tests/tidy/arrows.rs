@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain <- history } <- { node, audit } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain <- history } <- { node, audit, notify } <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -23,6 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("history", &["core", "sequencer", "views", "engine", "explain"]),
     ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work"]), // puts one process together
     ("audit", &["core", "vault", "sequencer", "views", "engine", "work"]), // reads a log and what is beside it
+    ("notify", &["core", "vault", "sources", "views", "engine", "work", "explain"]), // delivers what the log says
     ("sim", &["core", "engine"]),                                          // tests only
     ("demo", &[]),                                                         // a stranger, reached over HTTP only
     ("ui", &["core", "views", "engine", "explain"]),
@@ -39,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "explain",
             "history",
             "node",
+            "notify",
             "audit",
             "ui",
         ],
@@ -57,6 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "explain",
             "history",
             "node",
+            "notify",
             "audit",
             "demo",
             "ui",

@@ -6,6 +6,7 @@
 mod demand;
 mod health;
 mod job;
+mod notify;
 mod observation;
 mod policy;
 pub mod queue;
@@ -107,6 +108,12 @@ impl Fold {
             Event::FactObserved(event) => observation::observed(store, at, self.open.as_mut(), event),
             Event::FactVanished(event) => observation::vanished(store, at, self.open.as_mut(), event),
             Event::PolicyAdopted(event) => policy::adopted(store, at, event),
+            Event::ChannelSet(event) => notify::channel_set(store, at, event),
+            Event::ChannelEnded(event) => notify::channel_ended(store, event),
+            Event::NotifySet(event) => notify::set(store, at, event),
+            Event::NotificationRaised(event) => notify::raised(store, at, event),
+            Event::NotificationRead(event) => notify::read(store, at, event),
+            Event::DeliveryChanged(event) => notify::delivery(store, at, event),
             Event::WantSatisfied(_) | Event::WantRefused(_) | Event::DeciderChanged(_) | Event::ReactionRefused(_) => {
                 Ok(())
             }
@@ -124,6 +131,7 @@ impl Fold {
     pub fn finish(mut self, store: &mut impl Write) -> Result<(), ApplyError> {
         for job in &self.jobs {
             job::keep_version(store, self.at, *job)?;
+            notify::note_stale(store, self.at, *job)?;
         }
         self.close(store)
     }

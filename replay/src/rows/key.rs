@@ -28,8 +28,7 @@ pub fn policy_in_force(partition: u32) -> Vec<u8> {
 }
 /// [`Table::JobByTenant`]
 pub fn job_by_tenant(tenant: &str, created_at: Timestamp, job: JobId) -> Vec<u8> {
-    let newest_first = u64::MAX - u64::try_from(created_at.0).unwrap_or(0);
-    Key::new().text(tenant).u64(newest_first).bytes(job.as_bytes()).done()
+    Key::new().text(tenant).u64(newest_first(created_at)).bytes(job.as_bytes()).done()
 }
 /// [`Table::Waiter`]; its prefix without a job.
 pub fn waiter(partition: u32, query: QueryKey, job: Option<JobId>) -> Vec<u8> {
@@ -93,17 +92,38 @@ pub fn asked_about(tenant: &str, subject: &Subject, by: Option<(Timestamp, JobId
 pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
     Key::new().text(word).text(&subject.0).done()
 }
-/// [`Table::Demand`]
-pub fn demand(partition: u32, query: QueryKey) -> Vec<u8> {
-    Key::new().u32(partition).bytes(query.as_bytes()).done()
+/// [`Table::ChannelByTenant`]; its prefix without a channel.
+pub fn channel_by_tenant(tenant: &str, channel: Option<ChannelId>) -> Vec<u8> {
+    let key = Key::new().text(tenant);
+    channel.map_or(key.clone(), |channel| key.bytes(channel.as_bytes())).done()
 }
-/// [`Table::DemandDue`]
-pub fn demand_due(partition: u32, at: Timestamp, query: QueryKey) -> Vec<u8> {
-    Key::new().u32(partition).time(at).bytes(query.as_bytes()).done()
+/// The tenants' part of [`Table::NotificationIndex`]; its prefix without a notification.
+pub fn notification_by_tenant(tenant: &str, raised: Option<(Timestamp, NotificationId)>) -> Vec<u8> {
+    let key = Key::new().text(tenant);
+    raised.map_or(key.clone(), |(at, id)| key.u64(newest_first(at)).bytes(id.as_bytes())).done()
 }
-/// [`Table::Prefetched`]
-pub fn prefetched(partition: u32, source: &str) -> Vec<u8> {
-    Key::new().u32(partition).text(source).done()
+/// The channels' part of [`Table::NotificationIndex`]; its prefix without a delivery. No tenant's name begins with a
+/// zero byte.
+pub fn delivery_by_channel(channel: ChannelId, made: Option<(Timestamp, DeliveryId)>) -> Vec<u8> {
+    let key = Key::new().bytes(b"\0c").bytes(channel.as_bytes());
+    made.map_or(key.clone(), |(at, id)| key.u64(newest_first(at)).bytes(id.as_bytes())).done()
+}
+/// The part of [`Table::NotificationIndex`] that says what is to be sent when; its prefix without a delivery.
+pub fn delivery_due(partition: u32, due: Option<(Timestamp, DeliveryId)>) -> Vec<u8> {
+    let key = Key::new().bytes(b"\0d").u32(partition);
+    due.map_or(key.clone(), |(at, id)| key.time(at).bytes(id.as_bytes())).done()
+}
+/// When a delivery is due, by its key of [`delivery_due`].
+pub fn due_of_delivery(place: &[u8]) -> Timestamp {
+    let due = place.get(6..14).map_or(u64::MAX, crate::apply::be_u64);
+    Timestamp(i64::try_from(due).unwrap_or(i64::MAX))
+}
+/// [`Table::StaleDue`]
+pub fn stale_due(partition: u32, at: Timestamp, job: JobId) -> Vec<u8> {
+    Key::new().u32(partition).time(at).bytes(job.as_bytes()).done()
+}
+fn newest_first(at: Timestamp) -> u64 {
+    u64::MAX - u64::try_from(at.0).unwrap_or(0)
 }
 /// A trailing id of `N` bytes.
 pub fn tail<const N: usize>(key: &[u8]) -> Option<[u8; N]> {

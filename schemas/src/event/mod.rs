@@ -6,6 +6,7 @@
 mod health;
 mod job;
 mod node;
+mod notify;
 mod observation;
 mod policy;
 mod prefetch;
@@ -16,6 +17,7 @@ mod watch;
 pub use health::*;
 pub use job::*;
 pub use node::*;
+pub use notify::*;
 pub use observation::*;
 pub use policy::*;
 pub use prefetch::*;
@@ -146,8 +148,18 @@ events! {
     42 v 1 ObservationChunk,
     /// A source's complete answer to one query.
     43 v 1 ObservationRecorded,
-    /// No fact names any more whom a need is about.
-    56 v 1 NeedWithdrawn,
+    /// A channel by which a tenant is told is there, or is another now.
+    44 v 1 ChannelSet,
+    /// Such a channel is no more.
+    45 v 1 ChannelEnded,
+    /// What is to be told of one check.
+    46 v 1 NotifySet,
+    /// Somebody is to be told.
+    47 v 1 NotificationRaised,
+    /// Notifications were read.
+    48 v 1 NotificationRead,
+    /// A delivery was sent, taken, refused, given up or asked for again.
+    49 v 1 DeliveryChanged,
     /// A policy document came into force in this partition.
     60 v 1 PolicyAdopted,
     /// Another node decides for this partition now.

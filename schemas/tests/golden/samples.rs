@@ -431,6 +431,67 @@ fn of_observations() -> Vec<Event> {
     ]
 }
 
+fn channel() -> ChannelId {
+    ChannelId([40; 16])
+}
+
+fn delivery() -> DeliveryId {
+    DeliveryId([41; 16])
+}
+
+fn of_notifications() -> Vec<Event> {
+    let set = ChannelSet {
+        channel: channel(),
+        tenant: "t".to_owned(),
+        kind: ChannelKind::Email(Language::En),
+        target: sealed(),
+        shown: "example.org".to_owned(),
+        types: NotificationType::ALL.to_vec(),
+        secrets: vec![ChannelSecret { sealed: sealed(), until: Some(NOW) }],
+        digest_ms: Some(3_600_000),
+        muted_until: Some(NOW),
+    };
+    let notify = NotifySet {
+        job: job(),
+        tenant: "t".to_owned(),
+        types: vec![NotificationType::Stale],
+        channels: vec![channel()],
+        muted_until: Some(NOW),
+    };
+    let raised = NotificationRaised {
+        notification: NotificationId([42; 16]),
+        tenant: "t".to_owned(),
+        what: NotificationType::FactsChanged,
+        job: Some(job()),
+        status: Some(JobStatus::Partial),
+        is_final: true,
+        since: Some(Position { partition: 1, seq: 300 }),
+        detail: NotificationDetail::Facts {
+            need_id: need_id(),
+            source: "courts".to_owned(),
+            observation: observation(),
+            added: 1,
+            gone: 300,
+            changed: 70_000,
+        },
+        deliveries: vec![PlannedDelivery { delivery: delivery(), channel: channel(), digest: true, due: NOW }],
+    };
+    let failed = DeliveryChange::Failed {
+        n: 2,
+        status: Some(503),
+        cause: "status 503".to_owned(),
+        retry_at: Some(NOW.plus_ms(5_000)),
+    };
+    vec![
+        set.into(),
+        ChannelEnded { channel: channel(), tenant: "t".to_owned() }.into(),
+        notify.into(),
+        raised.into(),
+        NotificationRead { tenant: "t".to_owned(), notifications: vec![NotificationId([42; 16])] }.into(),
+        DeliveryChanged { delivery: delivery(), channel: channel(), change: failed }.into(),
+    ]
+}
+
 fn of_nodes() -> Vec<Event> {
     let adopted = PolicyAdopted {
         version: 12,
@@ -448,7 +509,7 @@ fn of_nodes() -> Vec<Event> {
 
 /// One of each event, in the order of their numbers.
 pub fn events() -> Vec<Event> {
-    [of_jobs(), of_sources(), of_health(), of_observations(), of_nodes()].concat()
+    [of_jobs(), of_sources(), of_observations(), of_notifications(), of_nodes()].concat()
 }
 
 /// A head with every field filled in.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The facts of an observation, opened; those of erased persons are left out.
-pub(super) fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Arc<Opened>, DecideError> {
+pub fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Arc<Opened>, DecideError> {
     if let Some(known) = decision.ctx.memo.facts(root) {
         return Ok(known);
     }

@@ -1,7 +1,8 @@
-//! After every change of a job: risk, status, and the seal of a final report.
+//! After every change of a job: risk, status, the seal of a final report, and who is to be told.
 
 use super::{assess, discover, seal, status};
 use crate::core::decision::{DecideError, Decision};
+use crate::core::notify;
 use mirano_schemas::*;
 
 /// Recomputes what follows from the needs, and seals when the job became final with something shown.
@@ -18,5 +19,5 @@ pub(super) fn settle(decision: &mut Decision<'_>, job: JobId, touched: &[NeedId]
     if is_final && shown {
         seal::seal_unless_same(decision, job)?;
     }
-    Ok(())
+    notify::job_changed(decision, job)
 }

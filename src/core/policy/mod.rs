@@ -8,7 +8,7 @@ mod credentials;
 pub mod digest;
 pub mod duration;
 mod hours;
-mod reading;
+mod notify;
 pub mod spec;
 pub mod template;
 pub mod validate;
@@ -19,7 +19,7 @@ pub use asking::*;
 pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
-pub use reading::*;
+pub use notify::{LONGEST_TIMEOUT_MS, NotifySpec};
 pub use spec::*;
 
 /// How many needs one entry of a profile may discover when it does not say.

@@ -1,6 +1,6 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, AuthSpec, DayHours, DurationMs, FactSpec, PagesSpec, RequestSpec, StepSpec};
+use super::{AnswerSpec, DayHours, DurationMs, NotifySpec};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct PolicyDocument {
     /// Proxy pools by name; never an address or a credential, only what decisions need.
     #[serde(default)]
     pub proxies: BTreeMap<String, ProxyPoolSpec>,
+    /// How notifications are delivered.
+    #[serde(default, skip_serializing_if = "NotifySpec::is_default")]
+    pub notify: NotifySpec,
 }
 
 /// Words in both languages.

@@ -31,6 +31,9 @@ pub fn validate(document: &PolicyDocument) -> Vec<PolicyProblem> {
     }
     check.risk();
     check.proxies();
+    for (at, detail) in document.notify.problems() {
+        check.problems.push(PolicyProblem { at: at.to_owned(), detail, fix: None });
+    }
     check.problems
 }
 

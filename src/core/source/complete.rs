@@ -8,6 +8,7 @@ use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply
 use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::shortest_ttl_ms;
 use crate::core::job::Opened;
+use crate::core::notify;
 use mirano_replay::facts;
 use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
 use mirano_replay::store::{ReadExt, Table};
@@ -266,8 +267,6 @@ fn record(
         observation,
         http_status: command.http_status,
     })?;
-    if let Some(made) = made {
-        breaker::after(decision, &command.source, &made, None)?;
-    }
+    notify::source_back(decision, &command.source, observation)?;
     Ok(Reply::Observed(observation))
 }

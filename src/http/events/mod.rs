@@ -8,6 +8,7 @@
 //! who comes back gets the rows that are still open once more, as they stand.
 
 mod follow;
+pub mod live;
 mod message;
 mod pump;
 

@@ -1,7 +1,9 @@
 //! `POST /v1/jobs`: a check is asked for. The answer holds what is known already.
 
+use super::notify::Notify;
 use super::read::{JobAnswer, answer};
 use crate::core::command::{Command, CreateJob, Reply};
+use crate::core::notify::NotifyCommand;
 use crate::core::policy::DurationMs;
 use crate::explain::model::JobView;
 use crate::explain::words::Lang;
@@ -45,9 +47,9 @@ pub struct NewJob {
     /// The oldest data accepted, by source or `*`: the smaller of it and the TTL counts; `0s` forces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub max_age: BTreeMap<String, String>,
-    /// Whom to tell when the check is final. Not there yet: a value is refused with `input_invalid`.
+    /// Who is told of it, and of what, from its first moment on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notify: Option<serde_json::Value>,
+    pub notify: Option<Notify>,
 }
 
 impl NewJob {
@@ -95,7 +97,14 @@ pub async fn start(
 ) -> Result<(JobId, Position)> {
     let command = command(state, caller, path, key, new)?;
     let id = command.job;
-    let decided = state.engine().submit(Command::CreateJob(command)).await?;
+    let command = match &new.notify {
+        None => Command::CreateJob(command),
+        Some(notify) => {
+            let notify = notify.command(state, caller, id)?;
+            Command::Notify(NotifyCommand::Create { create: Box::new(command), notify })
+        }
+    };
+    let decided = state.engine().submit(command).await?;
     let Reply::Job(..) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
     metrics::counter!("mirano_jobs_asked_total").increment(1);
     Ok((id, decided.position))
@@ -123,11 +132,6 @@ fn command(
         return Err(Problem::new(Code::InputInvalid, format!("`priority` is {priority}"))
             .at("/priority", "is not 1 to 5")
             .fix("Use a priority from 1 (most urgent) to 5."));
-    }
-    if new.notify.is_some() {
-        return Err(Problem::new(Code::InputInvalid, "there are no notifications yet")
-            .at("/notify", "can't be used yet")
-            .fix("Leave `notify` out and follow `GET /v1/jobs/{id}/events`."));
     }
     let mut max_age_ms = BTreeMap::new();
     for (source, text) in &new.max_age {

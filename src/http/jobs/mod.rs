@@ -4,4 +4,5 @@ pub mod act;
 pub mod changes;
 pub mod create;
 pub mod list;
+pub mod notify;
 pub mod read;

@@ -1,17 +1,18 @@
 //! From the texts of the folder's files to the document; pure.
 
 use super::toml_text::TomlText;
-use super::{ConfigProblem, LoadedConfig, ProxySecrets, check, proxies};
-use crate::core::policy::validate::{nearest, of_source};
+use super::{ConfigProblem, LoadedConfig, check, notify, proxies};
+use crate::core::policy::validate::nearest;
 use crate::core::policy::{PolicyDocument, ProfileSpec, RiskSpec, SourceSpec, digest};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::sources::connector::Connector;
 use std::collections::BTreeMap;
 
 /// Files of the folder itself that mean something; `keys.toml` is read by whoever lets callers in.
-const KNOWN: [&str; 4] = ["profiles.toml", "risk.toml", "proxies.toml", "keys.toml"];
+const KNOWN: [&str; 5] = ["profiles.toml", "risk.toml", "proxies.toml", "keys.toml", "notify.toml"];
 
-/// Reads a configuration from texts by file name: `sources/courts.toml`, `profiles.toml`, `risk.toml`, `proxies.toml`.
+/// Reads a configuration from texts by file name: `sources/courts.toml`, `profiles.toml`, `risk.toml`, `proxies.toml`,
+/// `notify.toml`.
 pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<ConfigProblem>> {
     let mut problems = Vec::new();
     let whole = |file: &str, detail: &str, fix: Option<String>| ConfigProblem {
@@ -80,6 +81,10 @@ pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<Config
     if let Some(text) = parsed.get("proxies.toml") {
         (document.proxies, secrets) = proxies::read(text, &mut problems);
     }
+    let mut mail = None;
+    if let Some(text) = parsed.get("notify.toml") {
+        (document.notify, mail) = notify::read(text, &mut problems);
+    }
     // Where a file could not be read at all, what others say of it can't be judged: each source is then judged alone.
     let readable = problems.is_empty();
     for problem in check(&document) {
@@ -98,7 +103,7 @@ pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<Config
         return Err(problems);
     }
     match digest::digest(&document) {
-        Ok(digest) => Ok(LoadedConfig { document, digest, proxies: secrets }),
+        Ok(digest) => Ok(LoadedConfig { document, digest, proxies: secrets, mail }),
         Err(error) => Err(vec![whole("", &format!("the document can't be written as JSON: {error}"), None)]),
     }
 }

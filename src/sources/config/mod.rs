@@ -4,10 +4,12 @@
 //! proxies) never enters the document: it is returned beside it. [`load`] is pure, [`load_folder`] reads files.
 
 mod files;
+mod notify;
 mod proxies;
 mod toml_text;
 
-pub use files::{ReadSource, load, read_proxies, read_source};
+pub use files::{ReadSource, load, read_source};
+pub use notify::{MailSettings, MailTls};
 pub use proxies::ProxySecrets;
 
 use super::connector::Connector;
@@ -28,6 +30,8 @@ pub struct LoadedConfig {
     pub digest: String,
     /// What stays on this machine.
     pub proxies: ProxySecrets,
+    /// The mail server, which stays on this machine as well.
+    pub mail: Option<MailSettings>,
 }
 
 /// Something wrong in a file.

@@ -4,6 +4,7 @@
 mod check;
 mod compare;
 mod fact;
+mod notifications;
 mod operate;
 mod risk;
 mod source;
@@ -12,6 +13,7 @@ mod timeline;
 
 pub(super) use check::check;
 pub(super) use compare::{compare, moments};
+pub(super) use notifications::{channels, deliveries, notifications};
 pub(super) use operate::{commits, dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};
 pub(super) use timeline::timeline;

@@ -1,0 +1,53 @@
+//! A source that was down answers again.
+
+use super::raise::raise;
+use crate::core::decision::{DecideError, Decision};
+use mirano_replay::rows::{ChannelRow, SourceRow};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+use std::collections::BTreeMap;
+
+/// Failed attempts in a row after which a source is called down.
+pub const DOWN_AFTER: u32 = 5;
+/// Channels that are looked through.
+const MOST: usize = 10_000;
+
+/// A source answered: tells each tenant that has a channel for it, if the source was down before this decision.
+pub(in crate::core) fn back(
+    decision: &mut Decision<'_>,
+    source: &str,
+    observation: ObservationId,
+) -> Result<(), DecideError> {
+    let before: Option<SourceRow> = decision.ctx.state.row(source.as_bytes())?;
+    let failures = before.map_or(0, |row| row.failures);
+    if failures < DOWN_AFTER {
+        return Ok(());
+    }
+    let now = decision.ctx.now();
+    let mut by_tenant: BTreeMap<String, Vec<ChannelSet>> = BTreeMap::new();
+    for (_, row) in decision.rows.rows::<ChannelRow>(&[], &[], MOST)? {
+        if row.set.types.contains(&NotificationType::Recovered) {
+            by_tenant.entry(row.set.tenant.clone()).or_default().push(row.set);
+        }
+    }
+    for (tenant, channels) in by_tenant {
+        let what = NotificationType::Recovered;
+        let parts: [&[u8]; 4] =
+            [what.word().as_bytes(), source.as_bytes(), observation.as_bytes(), tenant.as_bytes()];
+        let raised = NotificationRaised {
+            notification: NotificationId::of(&parts),
+            tenant,
+            what,
+            job: None,
+            status: None,
+            is_final: false,
+            since: None,
+            detail: NotificationDetail::Source { source: source.to_owned(), failures },
+            deliveries: Vec::new(),
+        };
+        let told: Vec<&ChannelSet> =
+            channels.iter().filter(|set| set.muted_until.is_none_or(|until| until <= now)).collect();
+        raise(decision, raised, &told)?;
+    }
+    Ok(())
+}

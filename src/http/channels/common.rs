@@ -1,0 +1,147 @@
+//! What channels of all kinds have in common.
+
+use crate::core::command::{Command, Reply};
+use crate::core::notify::{NotifyCommand, SetChannel, secret};
+use crate::core::policy::DurationMs;
+use crate::http::auth::Caller;
+use crate::http::error::{Code, Problem, Result};
+use crate::http::query::{IdempotencyKey, Page, cursor, limit, place};
+use crate::http::state::AppState;
+use mirano_replay::rows::{ChannelRow, key};
+use mirano_replay::store::{ReadExt, Table};
+use mirano_schemas::{ChannelId, ChannelKind, ChannelSet, NotificationType, Position, SealedBytes, Timestamp};
+
+/// The longest time for which a channel is silent.
+const LONGEST_MUTE_MS: u64 = 366 * 86_400_000;
+
+/// A refusal that names its place.
+pub(super) fn invalid(at: &str, detail: impl Into<String>) -> Problem {
+    let detail = detail.into();
+    Problem::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
+}
+
+/// The types of these words.
+pub(in crate::http) fn types(at: &str, words: &[String]) -> Result<Vec<NotificationType>> {
+    let of = |(index, word): (usize, &String)| {
+        NotificationType::of_word(word).ok_or_else(|| {
+            let known: Vec<&str> = NotificationType::ALL.into_iter().map(NotificationType::word).collect();
+            invalid(&format!("{at}/{index}"), format!("there is no event {word:?}"))
+                .fix(format!("Use some of: {}.", known.join(", ")))
+        })
+    };
+    words.iter().enumerate().map(of).collect()
+}
+
+/// The words of these types.
+pub(in crate::http) fn type_words(types: &[NotificationType]) -> Vec<String> {
+    types.iter().map(|one| one.word().to_owned()).collect()
+}
+
+/// A time over which is collected; `0s` is none.
+pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
+    let Some(text) = text else { return Ok(None) };
+    let ms = duration("/digest", text)?;
+    Ok(Some(ms).filter(|ms| *ms > 0))
+}
+
+/// Until when somebody is told nothing; `0s` ends the silence.
+pub(in crate::http) fn muted_until(state: &AppState, text: &str) -> Result<Option<Timestamp>> {
+    let ms = duration("/mute", text)?;
+    if ms > LONGEST_MUTE_MS {
+        return Err(invalid("/mute", "is longer than a year").fix("Mute for a shorter time, or end it."));
+    }
+    Ok(Some(ms).filter(|ms| *ms > 0).map(|ms| state.engine().now().plus_ms(ms)))
+}
+
+pub(super) fn duration(at: &str, text: &str) -> Result<u64> {
+    let parsed: std::result::Result<DurationMs, _> = text.parse();
+    let wrong = |error: crate::core::policy::duration::ParseDurationError| {
+        invalid(at, error.to_string()).fix("Write a duration like `90s`, `8h` or `1d`.")
+    };
+    Ok(parsed.map_err(wrong)?.0)
+}
+
+/// The id of a new channel: by the key, or a fresh one.
+pub(super) fn new_id(caller: &Caller, kind: &str, key: Option<&IdempotencyKey>) -> ChannelId {
+    match key {
+        Some(IdempotencyKey(key)) => ChannelId::of(&[caller.tenant.as_bytes(), kind.as_bytes(), key.as_bytes()]),
+        None => {
+            let fresh: [u8; 32] = rand::random();
+            ChannelId::of(&[caller.tenant.as_bytes(), b"", &fresh])
+        }
+    }
+}
+
+/// Seals with the key of a channel.
+pub(super) fn seal(state: &AppState, channel: ChannelId, text: &str) -> Result<SealedBytes> {
+    secret::seal(&**state.engine().vault(), channel, text).map_err(Problem::internal)
+}
+
+/// Opens what was sealed for a channel.
+pub(super) fn open(state: &AppState, sealed: &SealedBytes) -> Result<String> {
+    secret::open(&**state.engine().vault(), sealed)
+        .ok_or_else(|| Problem::new(Code::Erased, "the key of this channel was destroyed"))
+}
+
+/// Whether a kind is the one that is looked for.
+pub(super) type OfKind = fn(ChannelKind) -> bool;
+
+/// A channel of the caller's tenant; another tenant's, or of another kind, is not told apart from none.
+pub(super) fn find(state: &AppState, caller: &Caller, id: &str, of_kind: OfKind, what: &str) -> Result<ChannelRow> {
+    let missing = || Problem::not_found(what);
+    let channel: ChannelId = id.parse().map_err(|_| missing())?;
+    let row: Option<ChannelRow> = state.engine().views().row(channel.as_bytes())?;
+    row.filter(|row| row.set.tenant == caller.tenant && of_kind(row.set.kind)).ok_or_else(missing)
+}
+
+/// A page of the caller's channels of a kind.
+pub(super) fn list<T>(
+    state: &AppState,
+    caller: &Caller,
+    of_kind: OfKind,
+    query: &crate::http::jobs::list::ListQuery,
+    view: impl Fn(&ChannelRow) -> Result<T>,
+) -> Result<Page<T>> {
+    let limit = limit(query.limit)?;
+    let list = format!("channels of {}", caller.tenant);
+    let prefix = key::channel_by_tenant(&caller.tenant, None);
+    let mut from = prefix.clone();
+    if let Some(after) = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
+        from.extend_from_slice(&after);
+        from.push(0);
+    }
+    let views = state.engine().views();
+    let mut items = Vec::new();
+    // A tenant has a hundred channels at most, of all kinds together.
+    for at in views.keys(Table::ChannelByTenant, &prefix, &from, crate::core::notify::MOST_CHANNELS)? {
+        let Some(channel) = key::tail(&at).map(ChannelId) else { continue };
+        let row: Option<ChannelRow> = views.row(channel.as_bytes())?;
+        let Some(row) = row.filter(|row| of_kind(row.set.kind)) else { continue };
+        items.push((channel, view(&row)?));
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().map(|(channel, _)| *channel).filter(|_| more);
+    let next_cursor = last.map(|channel| cursor(&list, channel.as_bytes()));
+    Ok(Page { items: items.into_iter().map(|(_, view)| view).collect(), next_cursor })
+}
+
+/// Has a channel set; the row as it is now, and the commit.
+pub(super) async fn set(
+    state: &AppState,
+    set: ChannelSet,
+    new: bool,
+    secret_given: bool,
+) -> Result<(ChannelRow, Position)> {
+    let command = NotifyCommand::SetChannel(SetChannel { set, new, secret_given });
+    let decided = state.engine().submit(Command::Notify(command)).await?;
+    let Reply::Channel(channel) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
+    let row: Option<ChannelRow> = state.engine().views().row(channel.as_bytes())?;
+    Ok((row.ok_or_else(|| Problem::not_found("channel"))?, decided.position))
+}
+
+/// Has a channel ended; the commit.
+pub(super) async fn end(state: &AppState, row: &ChannelRow) -> Result<Position> {
+    let command = NotifyCommand::EndChannel { channel: row.set.channel, tenant: row.set.tenant.clone() };
+    Ok(state.engine().submit(Command::Notify(command)).await?.position)
+}

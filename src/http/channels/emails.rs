@@ -1,0 +1,202 @@
+//! `/v1/emails`: addresses to which a tenant is told by mail.
+
+use super::common::{self, digest, invalid, muted_until, new_id, open, seal, type_words, types};
+use crate::core::policy::DurationMs;
+use crate::explain::time::rfc3339;
+use crate::explain::words::Lang;
+use crate::http::answer;
+use crate::http::auth::User;
+use crate::http::body::Body;
+use crate::http::error::{ProblemBody, Result};
+use crate::http::jobs::list::ListQuery;
+use crate::http::query::{At, IdempotencyKey, Page, Query};
+use crate::http::state::AppState;
+use crate::notify::mail;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use mirano_replay::rows::ChannelRow;
+use mirano_schemas::{ChannelKind, ChannelSet, Language, NotificationType};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An address that is to be told.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"address": "ivanov@example.org", "events": ["job.final"], "digest": "1d"}))]
+pub struct NewEmail {
+    /// One address, without a name.
+    pub address: String,
+    /// What it hears of every check; left out: everything; `[]`: only what a check's `notify` names it for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    /// What comes within so long is told together: `1h`, `1d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// `ru` or `en`; left out: the language of this request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
+}
+
+/// An address that is told.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EmailView {
+    /// Its id.
+    pub email_id: String,
+    /// The address.
+    pub address: String,
+    /// What it hears of every check.
+    pub events: Vec<String>,
+    /// Over how long is collected; null: each notification is sent at once.
+    pub digest: Option<String>,
+    /// Its language.
+    pub lang: String,
+    /// It is sent nothing new before then.
+    pub muted_until: Option<String>,
+    /// When it was added.
+    pub created_at: String,
+}
+
+/// What is to be another.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChange {
+    /// What it hears of every check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    /// Over how long is collected; `0s`: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// For how long it is sent nothing new, from now on; `0s` ends that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mute: Option<String>,
+}
+
+fn is_email(kind: ChannelKind) -> bool {
+    matches!(kind, ChannelKind::Email(_))
+}
+
+/// Add an address
+#[utoipa::path(post, path = "/v1/emails", tag = "notifications", request_body = NewEmail,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body add one address"),
+           ("lang" = Option<String>, Query, description = "`ru` or `en`")),
+    responses((status = 201, description = "The address", body = EmailView),
+              (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
+              (status = 413, description = "`too_large`: a tenant has a hundred channels at most", body = ProblemBody),
+              (status = 422, description = "`input_invalid`", body = ProblemBody)))]
+pub async fn post(
+    State(state): State<AppState>,
+    User(caller): User,
+    lang: Lang,
+    key: Option<IdempotencyKey>,
+    Body(new): Body<NewEmail>,
+) -> Result<Response> {
+    let refused = |detail: &str| invalid("/address", detail).fix("Send one address like `ivanov@example.org`.");
+    let domain = mail::domain(&new.address).ok_or_else(|| refused("is no address"))?;
+    let allowed = &state.policy()?.document.notify.mail_domains;
+    if !allowed.is_empty() && !allowed.iter().any(|one| one == domain) {
+        return Err(invalid("/address", "is of a domain that mail is not sent to")
+            .fix(format!("Use an address of: {}.", allowed.join(", "))));
+    }
+    let language = match (new.lang.as_deref(), lang) {
+        (Some("ru"), _) | (None, Lang::Ru) => Language::Ru,
+        (Some("en"), _) | (None, Lang::En) => Language::En,
+        (Some(_), _) => return Err(invalid("/lang", "is neither `ru` nor `en`").fix("Send `ru` or `en`.")),
+    };
+    let all = NotificationType::ALL.to_vec();
+    let channel = new_id(&caller, "/v1/emails", key.as_ref());
+    let set = ChannelSet {
+        channel,
+        tenant: caller.tenant.clone(),
+        kind: ChannelKind::Email(language),
+        target: seal(&state, channel, &new.address)?,
+        shown: domain.to_owned(),
+        types: new.events.as_deref().map_or(Ok(all), |words| types("/events", words))?,
+        secrets: Vec::new(),
+        digest_ms: digest(new.digest.as_deref())?,
+        muted_until: None,
+    };
+    let (row, position) = common::set(&state, set, true, false).await?;
+    let view = view(&state, &row)?;
+    Ok(answer::positioned(&position.to_string(), (StatusCode::CREATED, Json(view)).into_response()))
+}
+
+/// List addresses
+#[utoipa::path(get, path = "/v1/emails", tag = "notifications",
+    params(("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query, description = "50; 500 at most")),
+    responses((status = 200, description = "A page", body = Page<EmailView>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Query(query): Query<ListQuery>,
+) -> Result<Response> {
+    let page = common::list(&state, &caller, is_email, &query, |row| view(&state, row))?;
+    Ok(answer::json(&at, &page))
+}
+
+/// Read an address
+#[utoipa::path(get, path = "/v1/emails/{id}", tag = "notifications", params(("id" = String, Path)),
+    responses((status = 200, description = "The address", body = EmailView),
+              (status = 404, description = "`not_found`", body = ProblemBody)))]
+pub async fn get(
+    State(state): State<AppState>,
+    User(caller): User,
+    at: At,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    Ok(answer::json(&at, &view(&state, &common::find(&state, &caller, &id, is_email, "address")?)?))
+}
+
+/// Change an address
+///
+/// What is left out stays.
+#[utoipa::path(patch, path = "/v1/emails/{id}", tag = "notifications", request_body = EmailChange,
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The address", body = EmailView),
+              (status = 404, description = "`not_found`", body = ProblemBody),
+              (status = 422, description = "`input_invalid`", body = ProblemBody)))]
+pub async fn patch(
+    State(state): State<AppState>,
+    User(caller): User,
+    Path(id): Path<String>,
+    Body(change): Body<EmailChange>,
+) -> Result<Response> {
+    let mut set = common::find(&state, &caller, &id, is_email, "address")?.set;
+    if let Some(words) = &change.events {
+        set.types = types("/events", words)?;
+    }
+    if let Some(text) = &change.digest {
+        set.digest_ms = digest(Some(text))?;
+    }
+    if let Some(text) = &change.mute {
+        set.muted_until = muted_until(&state, text)?;
+    }
+    let (row, position) = common::set(&state, set, false, false).await?;
+    Ok(answer::positioned(&position.to_string(), Json(view(&state, &row)?).into_response()))
+}
+
+/// Remove an address
+#[utoipa::path(delete, path = "/v1/emails/{id}", tag = "notifications", params(("id" = String, Path)),
+    responses((status = 204, description = "It is told no more"),
+              (status = 404, description = "`not_found`", body = ProblemBody)))]
+pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id): Path<String>) -> Result<Response> {
+    let row = common::find(&state, &caller, &id, is_email, "address")?;
+    let position = common::end(&state, &row).await?;
+    Ok(answer::positioned(&position.to_string(), StatusCode::NO_CONTENT.into_response()))
+}
+
+fn view(state: &AppState, row: &ChannelRow) -> Result<EmailView> {
+    let set = &row.set;
+    let english = matches!(set.kind, ChannelKind::Email(Language::En));
+    Ok(EmailView {
+        email_id: set.channel.to_string(),
+        address: open(state, &set.target)?,
+        events: type_words(&set.types),
+        digest: set.digest_ms.map(|ms| DurationMs(ms).to_string()),
+        lang: if english { "en" } else { "ru" }.to_owned(),
+        muted_until: set.muted_until.filter(|until| state.engine().now() < *until).map(rfc3339),
+        created_at: rfc3339(row.made_at),
+    })
+}

@@ -1,0 +1,85 @@
+//! What was told, the channels by which it was, and how that went.
+
+use super::{Context, flag, list, number, some_text, text};
+use crate::ui::words::WordError;
+use serde_json::{Value, json};
+
+/// Notifications as rows. `told` is as of `GET /v1/notifications`.
+pub(in crate::ui) fn notifications(context: Context<'_>, told: &Value) -> Result<Vec<Value>, WordError> {
+    let row = |one: &Value| {
+        let data = one.get("data").cloned().unwrap_or_default();
+        Ok(json!({
+            "id": text(one, "notification_id"),
+            "kind": context.known_or("notice", &text(one, "type").replace('.', "_"))?,
+            "said": text(one, "text"),
+            "at": some_text(one, "timestamp"),
+            "read": flag(one, "read"),
+            "job": some_text(&data, "job_id"),
+        }))
+    };
+    list(told, "items").iter().map(row).collect()
+}
+
+/// Channels as rows. `channels` is `{"webhooks": …, "emails": …}`, each as the interface lists it.
+pub(in crate::ui) fn channels(context: Context<'_>, channels: &Value) -> Result<Vec<Value>, WordError> {
+    let mut rows = Vec::new();
+    for (kind, id, target) in [("webhooks", "webhook_id", "url"), ("emails", "email_id", "address")] {
+        for one in channels.get(kind).map(|page| list(page, "items")).unwrap_or_default() {
+            let events = list(one, "events").iter().filter_map(Value::as_str);
+            let events = events.map(|word| context.known_or("notice", &word.replace('.', "_")));
+            rows.push(json!({
+                "kind": kind,
+                "kind_said": context.known_or("channel", kind)?,
+                "id": text(one, id),
+                "target": text(one, target),
+                "events": events.collect::<Result<Vec<_>, _>>()?,
+                "digest": some_text(one, "digest"),
+                "muted_until": some_text(one, "muted_until"),
+            }));
+        }
+    }
+    Ok(rows)
+}
+
+/// Deliveries as rows. `sent` is as of `GET /v1/webhooks/{id}/deliveries`.
+pub(in crate::ui) fn deliveries(context: Context<'_>, sent: &Value) -> Result<Vec<Value>, WordError> {
+    let row = |one: &Value| {
+        let state = text(one, "state");
+        let last = list(one, "attempts").last();
+        Ok(json!({
+            "id": text(one, "delivery_id"),
+            "state": context.known_or("delivery", state)?,
+            "tone": match state { "delivered" => "ok", "dead" => "bad", _ => "stale" },
+            "made_at": some_text(one, "created_at"),
+            "next_at": some_text(one, "next_at"),
+            "tells": context.counted("notifications.tells", list(one, "notifications").len() as i64)?,
+            "attempts": last.map(|last| context.counted("date.attempts", number(last, "n"))).transpose()?,
+            "cause": last.and_then(|last| some_text(last, "cause")),
+            "again": matches!(state, "delivered" | "dead" | "waiting"),
+        }))
+    };
+    list(sent, "items").iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Lang;
+
+    #[test]
+    fn what_was_told_and_how_it_went_is_said_in_words() {
+        let context = Context { lang: Lang::En, titles: &json!({}) };
+        let told = json!({"items": [{"notification_id": "n", "type": "job.final", "text": "It ended", "read": false,
+            "timestamp": "2026-01-01T00:00:00Z", "data": {"job_id": "j"}}]});
+        let rows = notifications(context, &told).expect("words");
+        assert_eq!((&rows[0]["kind"], &rows[0]["job"]), (&json!("Check ended"), &json!("j")));
+        let all = json!({"webhooks": {"items": [{"webhook_id": "w", "url": "https://a.example/", "events": ["facts.changed"]}]},
+            "emails": {"items": [{"email_id": "e", "address": "a@example.org", "events": [], "digest": "1d"}]}});
+        let rows = channels(context, &all).expect("words");
+        assert_eq!((&rows[0]["events"], &rows[1]["kind_said"]), (&json!(["Facts changed"]), &json!("E-mail")));
+        let sent = json!({"items": [{"delivery_id": "d", "state": "dead", "notifications": ["n"],
+            "attempts": [{"n": 9, "cause": "status 500"}]}]});
+        let rows = deliveries(context, &sent).expect("words");
+        assert_eq!((&rows[0]["tone"], &rows[0]["cause"]), (&json!("bad"), &json!("status 500")));
+    }
+}
