@@ -16,8 +16,12 @@ mod health;
 mod history;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/live.rs"]
+mod live;
 #[path = "http/mcp.rs"]
 mod mcp;
+#[path = "http/notify.rs"]
+mod notify;
 #[path = "http/rest.rs"]
 mod rest;
 #[path = "http/shares.rs"]

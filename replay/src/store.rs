@@ -129,7 +129,7 @@ tables! {
     JobNotify = 52,
     /// notification → the notification
     Notification = 53,
-    /// tenant, raised (newest first), notification → whether it was read; 0, `c`, channel, made (newest first), delivery →
+    /// tenant, raised and seq (newest first), notification → whether it was read; 0, `c`, channel, made (newest first), delivery →
     /// (); 0, `d`, partition, due, delivery → ()
     NotificationIndex = 54,
     /// delivery → the delivery

@@ -116,7 +116,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let version = node.adopt(&loaded.document, args.replace_policy).await?;
     tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
-    let (delivering, delivery) = deliveries(&node, loaded.mail.as_ref(), &loaded.document.notify)?;
+    let (delivering, mut delivery) = deliveries(&node, loaded.mail.as_ref(), &loaded.document.notify)?;
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
     let state = http::AppState::new(
         node.engine.clone(),
@@ -146,8 +146,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         workers.stop().await;
     }
     delivering.cancel();
-    if tokio::time::timeout(DELIVERY_PATIENCE, delivery).await.is_err() {
+    if tokio::time::timeout(DELIVERY_PATIENCE, &mut delivery).await.is_err() {
         tracing::warn!("deliveries were given up; they are sent again");
+        delivery.abort();
     }
     if let Some(demo) = demo {
         demo.stop().await;

@@ -15,6 +15,8 @@ pub enum Bug {
     CursorNotInCommit,
     /// An incomplete answer makes facts vanish (I3).
     IncompleteVanishes,
+    /// The end of a check is told by every commit that finds it ended (I3).
+    EndToldAgain,
     /// A repeated `CreateJob` makes the job anew and forgets its answers (I4).
     IdempotencyForgotten,
     /// Whoever asks, the digest of a request is the same (I4).

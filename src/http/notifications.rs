@@ -4,7 +4,7 @@ use super::answer;
 use super::auth::User;
 use super::body::Body;
 use super::error::{Code, Problem, ProblemBody, Result};
-use super::query::{At, Page, Query, cursor, limit, place};
+use super::query::{At, Query, cursor, limit, place};
 use super::state::AppState;
 use crate::core::command::Command;
 use crate::core::notify::NotifyCommand;

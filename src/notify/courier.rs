@@ -98,9 +98,8 @@ async fn until_news(folded: &mut tokio::sync::broadcast::Receiver<crate::engine:
 fn is_news(event: &Event) -> bool {
     match event {
         Event::NotificationRaised(event) => !event.deliveries.is_empty(),
-        Event::DeliveryChanged(event) => {
-            matches!(event.change, DeliveryChange::Failed { .. } | DeliveryChange::AskedAgain { .. })
-        }
+        // Also a claim, of which another node may never say how it ended: from then on that is waited for.
+        Event::DeliveryChanged(event) => !matches!(event.change, DeliveryChange::Delivered { .. }),
         _ => false,
     }
 }

@@ -4,8 +4,9 @@ use super::policy::SOURCES;
 use super::rng::Rng;
 use super::source::COMPANIES;
 use crate::core::command::{Command, CreateJob, Recheck, SetWatch};
+use crate::core::notify::{NotifyCommand, SetNotify};
 use crate::core::watch::SHORTEST_MS;
-use mirano_schemas::{AddressRecord, CommandId, Hours, JobId, Subject, WatchId, WatchReason};
+use mirano_schemas::{AddressRecord, CommandId, Hours, JobId, NotificationType, Subject, WatchId, WatchReason};
 use std::collections::BTreeMap;
 
 const PERSONS: [&str; 3] = ["500100732259", "500100731054", "500100731128"];
@@ -55,6 +56,30 @@ pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
         priority: 1 + rng.below(5) as u8,
         max_age_ms,
         request_digest: digest,
+    }
+}
+
+/// Asks for a check; half of them so that somebody is told of it.
+pub fn create(request: CreateJob) -> Command {
+    if request.job.0[0].is_multiple_of(2) {
+        return Command::CreateJob(request);
+    }
+    let notify = SetNotify {
+        job: request.job,
+        tenant: request.tenant.clone(),
+        types: NotificationType::ALL.to_vec(),
+        channels: Vec::new(),
+        muted_until: None,
+    };
+    Command::Notify(NotifyCommand::Create { create: Box::new(request), notify })
+}
+
+/// The check that a command asks for.
+pub fn asked(command: &Command) -> Option<&CreateJob> {
+    match command {
+        Command::CreateJob(request) => Some(request),
+        Command::Notify(NotifyCommand::Create { create, .. }) => Some(create),
+        _ => None,
     }
 }
 

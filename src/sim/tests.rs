@@ -59,10 +59,7 @@ fn a_thousand_lives_keep_every_promise() {
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
-        ("opened breaker", sum(|left| left.counts.opened)),
-        ("closed breaker", sum(|left| left.counts.closed)),
-        ("query asked ahead", sum(|left| left.counts.prefetched)),
-        ("slowed source", sum(|left| left.counts.slowed)),
+        ("notification", sum(|left| left.counts.notices)),
     ] {
         println!("{times} times: {what}");
         assert!(times as u64 * SEEDS >= 100 * many, "only {times} times: {what}");
@@ -102,6 +99,7 @@ fn known_bugs_are_found() {
     found(Bug::SealForgetsReceipt, &["I2"], 50);
     found(Bug::CursorNotInCommit, &["I3"], 50);
     found(Bug::IncompleteVanishes, &["I3"], 100);
+    found(Bug::EndToldAgain, &["I3"], 50);
     found(Bug::IdempotencyForgotten, &["I4"], 50);
     found(Bug::DigestOfNothing, &["I4"], 50);
     found(Bug::NothingIsAhead, &["I4"], 50);

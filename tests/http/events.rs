@@ -6,21 +6,26 @@ use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
-struct Message {
-    id: String,
-    name: String,
-    data: Json,
+pub struct Message {
+    pub id: String,
+    pub name: String,
+    pub data: Json,
 }
 
 /// A stream of events, read as it comes.
-struct Stream {
+pub struct Stream {
     bytes: std::pin::Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     text: String,
 }
 
 impl Stream {
     async fn open(world: &World, job: &str, last: Option<&str>) -> Self {
-        let request = world.request("GET", &format!("/v1/jobs/{job}/events"), KEY_A);
+        Self::at(world, &format!("/v1/jobs/{job}/events"), KEY_A, last).await
+    }
+
+    /// Any stream of the interface.
+    pub async fn at(world: &World, path: &str, key: &str, last: Option<&str>) -> Self {
+        let request = world.request("GET", path, key);
         let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status().as_u16(), 200);
@@ -29,7 +34,7 @@ impl Stream {
         Self { bytes: Box::pin(response.bytes_stream()), text: String::new() }
     }
 
-    async fn next(&mut self) -> Message {
+    pub async fn next(&mut self) -> Message {
         // Comments come every 15 seconds: only a message counts as one.
         let next = tokio::time::timeout(Duration::from_secs(20), self.message()).await;
         next.expect("a message comes")
@@ -58,7 +63,7 @@ impl Stream {
     }
 
     /// Messages up to and including the first that is wanted.
-    async fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
+    pub async fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
         let mut seen = Vec::new();
         loop {
             seen.push(self.next().await);

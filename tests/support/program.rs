@@ -47,6 +47,11 @@ impl Program {
         address.trim_end_matches('/').to_owned()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("alive")
+    }
+
     /// `kill -9`.
     pub async fn kill(mut self) {
         self.child.start_kill().expect("was alive until now");

@@ -36,7 +36,7 @@ pub(super) fn raised(store: &mut impl Write, at: At, event: &NotificationRaised)
     let id = event.notification;
     let row = NotificationRow { raised: event.clone(), at: at.recorded_at, position: at.position, read: false };
     store.put_row(id.as_bytes(), &row)?;
-    let place = key::notification_by_tenant(&event.tenant, Some((at.recorded_at, id)));
+    let place = key::notification_by_tenant(&event.tenant, Some((at.recorded_at, at.position, id)));
     store.put(Table::NotificationIndex, &place, vec![0]);
     for planned in &event.deliveries {
         collect(store, at, event, planned)?;
@@ -90,7 +90,7 @@ pub(super) fn read(store: &mut impl Write, at: At, event: &NotificationRead) -> 
         let row: Option<NotificationRow> = store.row(id.as_bytes())?;
         let mut row = row.ok_or_else(|| dangling(at, "NotificationRead", id))?;
         row.read = true;
-        let place = key::notification_by_tenant(&row.raised.tenant, Some((row.at, *id)));
+        let place = key::notification_by_tenant(&row.raised.tenant, Some((row.at, row.position, *id)));
         store.put(Table::NotificationIndex, &place, vec![1]);
         store.put_row(id.as_bytes(), &row)?;
     }

@@ -98,9 +98,12 @@ pub fn channel_by_tenant(tenant: &str, channel: Option<ChannelId>) -> Vec<u8> {
     channel.map_or(key.clone(), |channel| key.bytes(channel.as_bytes())).done()
 }
 /// The tenants' part of [`Table::NotificationIndex`]; its prefix without a notification.
-pub fn notification_by_tenant(tenant: &str, raised: Option<(Timestamp, NotificationId)>) -> Vec<u8> {
+pub fn notification_by_tenant(tenant: &str, raised: Option<(Timestamp, Position, NotificationId)>) -> Vec<u8> {
     let key = Key::new().text(tenant);
-    raised.map_or(key.clone(), |(at, id)| key.u64(newest_first(at)).bytes(id.as_bytes())).done()
+    let of = |(at, place, id): (Timestamp, Position, NotificationId)| {
+        key.clone().u64(newest_first(at)).u64(u64::MAX - place.seq).bytes(id.as_bytes())
+    };
+    raised.map_or(key.clone(), of).done()
 }
 /// The channels' part of [`Table::NotificationIndex`]; its prefix without a delivery. No tenant's name begins with a
 /// zero byte.

@@ -1,6 +1,7 @@
 //! What a change of a check gives cause to tell, and to whom.
 
 use super::{changes, channel};
+use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::rows::{ChannelRow, JobRow, NeedRow, NotifyRow, SnapshotRow};
 use mirano_replay::store::{ReadExt, Table};
@@ -92,7 +93,8 @@ pub(in crate::core) fn job_changed(decision: &mut Decision<'_>, job: JobId) -> R
     if let Some(before) = before.filter(|_| wanted.wants(NotificationType::LevelChanged)) {
         tell_level(decision, &wanted, before, &after)?;
     }
-    if after.is_final && !before.is_some_and(|before| before.is_final) {
+    let ended_before = before.is_some_and(|before| before.is_final) && !bugs::on(Bug::EndToldAgain);
+    if after.is_final && !ended_before {
         let sealed = match before.and_then(|before| before.snapshots.last()) {
             Some(last) => decision.rows.row::<SnapshotRow>(last.snapshot.as_bytes())?.map(|row| row.position),
             None => None,

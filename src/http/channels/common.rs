@@ -1,7 +1,7 @@
 //! What channels of all kinds have in common.
 
 use crate::core::command::{Command, Reply};
-use crate::core::notify::{NotifyCommand, SetChannel, secret};
+use crate::core::notify::{LONGEST_DIGEST_MS, NotifyCommand, SHORTEST_DIGEST_MS, SetChannel, secret};
 use crate::core::policy::DurationMs;
 use crate::http::auth::Caller;
 use crate::http::error::{Code, Problem, Result};
@@ -41,6 +41,9 @@ pub(in crate::http) fn type_words(types: &[NotificationType]) -> Vec<String> {
 pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
     let Some(text) = text else { return Ok(None) };
     let ms = duration("/digest", text)?;
+    if ms > 0 && !(SHORTEST_DIGEST_MS..=LONGEST_DIGEST_MS).contains(&ms) {
+        return Err(invalid("/digest", "is not 1s to 31d").fix("Collect over `1h` or `1d`, or leave it out."));
+    }
     Ok(Some(ms).filter(|ms| *ms > 0))
 }
 

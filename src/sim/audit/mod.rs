@@ -6,9 +6,11 @@ mod facts;
 mod health;
 mod jobs;
 mod limits;
+mod notices;
 mod tasks;
 mod tree;
 
+use super::client;
 use super::policy::Terms;
 use super::source::Request;
 use crate::core::command::{Command, Complete, FailAttempt, LeaseTasks, Rejection, Reply};
@@ -47,6 +49,7 @@ pub struct Auditor {
     health: health::Health,
     facts: facts::Facts,
     jobs: jobs::Jobs,
+    notices: notices::Notices,
     acknowledged: Vec<(JobId, String, [u8; 32])>,
 }
 
@@ -63,7 +66,9 @@ impl Auditor {
         self.facts.begin();
         for event in &body.events {
             self.event(at, body.head.recorded_at, event).map_err(|found| format!("{found} [{at} {}]", event.name()))?;
+            self.notices.event(event).map_err(|found| format!("{found} [{at} {}]", event.name()))?;
         }
+        self.notices.end().map_err(|found| format!("{found} [{at}]"))?;
         self.facts.end().map_err(|found| format!("{found} [{at}]"))
     }
 
@@ -171,11 +176,14 @@ impl Auditor {
         if length <= at.seq && !of_empty {
             return Err(format!("I4: answered from {at}, which is not in the log: {reply:?}"));
         }
+        if let (Some(command), Reply::Job(job, _)) = (client::asked(command), reply)
+            && *job == command.job
+            && self.jobs.has(*job)
+        {
+            self.acknowledged.push((*job, command.tenant.clone(), command.request_digest));
+            return Ok(());
+        }
         let known = match (command, reply) {
-            (Command::CreateJob(command), Reply::Job(job, _)) => {
-                self.acknowledged.push((*job, command.tenant.clone(), command.request_digest));
-                *job == command.job && self.jobs.has(*job)
-            }
             (Command::Recheck(command), Reply::Rechecked(_)) => self.jobs.rechecked(command.job, command.command),
             // It may have been ended since, by the same client.
             (Command::SetWatch(command), Reply::Watch(watch)) => *watch == command.watch && self.jobs.has(command.job),
@@ -209,10 +217,11 @@ impl Auditor {
                 Command::Permit { lease, .. } | Command::Heartbeat { lease, .. } | Command::ReturnPermits { lease, .. },
                 Rejection::LeaseLost,
             ) => self.tasks.held(*lease).is_err(),
-            (
-                Command::CreateJob(_),
-                Rejection::SourceUnknown(_) | Rejection::NoPolicy | Rejection::ProfileUnknown(_),
-            ) => true,
+            (_, Rejection::SourceUnknown(_) | Rejection::NoPolicy | Rejection::ProfileUnknown(_))
+                if client::asked(command).is_some() =>
+            {
+                true
+            }
             (Command::Recheck(command), Rejection::JobNotFound) => !self.jobs.has(command.job),
             (Command::Recheck(_), Rejection::SourceUnknown(_)) => true,
             (Command::SetWatch(command), Rejection::JobNotFound) => !self.jobs.has(command.job),
@@ -255,11 +264,7 @@ impl Auditor {
             reused: self.jobs.reused,
             coalesced: self.jobs.coalesced,
             chunks: self.facts.chunks_seen,
-            opened: self.health.opened,
-            closed: self.health.closed,
-            slowed: self.health.slowed,
-            left_alone: self.health.given_up,
-            prefetched: self.health.prefetched,
+            notices: self.notices.told(),
         }
     }
 }
@@ -276,9 +281,5 @@ pub struct Counts {
     pub reused: usize,
     pub coalesced: usize,
     pub chunks: usize,
-    pub opened: usize,
-    pub closed: usize,
-    pub slowed: usize,
-    pub left_alone: usize,
-    pub prefetched: usize,
+    pub notices: usize,
 }

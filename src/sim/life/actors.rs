@@ -34,11 +34,11 @@ impl Life {
 
     pub(super) fn create(&mut self, request: CreateJob) {
         let again = self.rng.chance(1, 3);
-        self.call(Command::CreateJob(request.clone()), Caller::Client, 0);
+        self.call(client::create(request.clone()), Caller::Client, 0);
         if again {
             // An impatient client asks twice under the same key.
             let ms = self.rng.range(1, 20_000);
-            self.call(Command::CreateJob(request), Caller::Client, ms);
+            self.call(client::create(request), Caller::Client, ms);
         }
     }
 
@@ -106,7 +106,7 @@ impl Life {
 
     /// A client that has its job may ask again, re-check, or seal.
     pub(super) fn client_hears(&mut self, command: &Command, answer: &Result<Reply, Rejection>) {
-        let (Command::CreateJob(request), Ok(Reply::Job(job, true))) = (command, answer) else { return };
+        let (Some(request), Ok(Reply::Job(job, true))) = (client::asked(command), answer) else { return };
         // Its id decides who watches, so that nobody else's life depends on it.
         if job.0[0] % 4 == 0 && !self.calm {
             let (set, end) = client::watch(*job, &request.tenant, self.weather.span);
@@ -121,7 +121,7 @@ impl Life {
             let next = match self.rng.below(3) {
                 0 => Command::Recheck(client::recheck(*job, &request.tenant, &mut self.rng)),
                 1 => Command::Seal { job: *job, tenant: request.tenant.clone() },
-                _ => Command::CreateJob(request.clone()),
+                _ => client::create(request.clone()),
             };
             self.call(next, Caller::Client, ms);
         }

@@ -175,3 +175,36 @@ impl Drop for Counted {
         metrics::gauge!("mirano_listeners").decrement(1.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::broadcast::Sender;
+
+    fn message(n: usize) -> Arc<Message> {
+        Arc::new(Message { name: "job", data: format!("{{\"n\":{n}}}"), id: format!("0:{n}") })
+    }
+
+    /// Nobody waits for a listener: a sender of a broadcast never does.
+    #[tokio::test]
+    async fn a_listener_that_is_too_slow_is_let_go_with_a_hint() {
+        let sender = Sender::new(4);
+        let (slow, quick) = (sender.subscribe(), sender.subscribe());
+        for n in 0..3 {
+            sender.send(message(n)).expect("two listen");
+        }
+        let mut quick = Box::pin(live(quick, Counted::new()));
+        for _ in 0..3 {
+            assert!(quick.next().await.is_some());
+        }
+        for n in 3..9 {
+            sender.send(message(n)).expect("two listen");
+            assert!(quick.next().await.is_some(), "who keeps up gets all");
+        }
+        let told = Sse::new(live(slow, Counted::new()).map(Ok::<_, Infallible>)).into_response().into_body();
+        let told = axum::body::to_bytes(told, 1 << 16).await.expect("it ends");
+        let told = String::from_utf8(told.to_vec()).expect("text");
+        assert!(told.contains("event: behind") && told.contains("{\"missed\":5}"), "{told}");
+        assert!(!told.contains("id:") && told.contains("retry: 1000"), "{told}");
+    }
+}
