@@ -102,7 +102,8 @@ fn measured(process: u32) -> (u64, u64) {
 /// How many listeners the process may have: each is a file on either side.
 fn allowed(wanted: usize) -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
+    let soft =
+        limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
     let most = soft.unwrap_or(1_024usize).saturating_sub(200);
     if most < wanted {
         println!("LEFT OUT: {wanted} listeners: only {most} files may be open (`ulimit -n`)");
@@ -117,10 +118,12 @@ async fn thousands_listen_and_nobody_waits_for_the_slow() {
     let folder = tempfile::tempdir().expect("temp");
     let (data, config) = (folder.path().join("data"), folder.path().join("config"));
     let (data, config) = (data.to_str().expect("UTF-8"), config.to_str().expect("UTF-8"));
-    let mut sources = Program::start(&["demo-sources", "--listen", "127.0.0.1:0", "--no-faults", "--write-config", config]);
+    let mut sources =
+        Program::start(&["demo-sources", "--listen", "127.0.0.1:0", "--no-faults", "--write-config", config]);
     sources.says("configuration: ").await;
     assert!(Path::new(config).join("profiles.toml").exists());
-    let arguments = ["serve", "--data", data, "--config", config, "--listen", "127.0.0.1:0", "--auth=off", "--no-workers"];
+    let arguments =
+        ["serve", "--data", data, "--config", config, "--listen", "127.0.0.1:0", "--auth=off", "--no-workers"];
     let mut server = Program::start(&arguments);
     let url = server.says("Mirano is ready").await;
     let address = url.trim_start_matches("http://").to_owned();
@@ -144,9 +147,8 @@ async fn thousands_listen_and_nobody_waits_for_the_slow() {
     let opening = Arc::new(Semaphore::new(OPENING));
     let slow = connect(&address).await;
     let began = Instant::now();
-    let listeners: Vec<_> = (0..count)
-        .map(|_| tokio::spawn(listen(address.clone(), Arc::clone(&opening), Arc::clone(&books))))
-        .collect();
+    let listeners: Vec<_> =
+        (0..count).map(|_| tokio::spawn(listen(address.clone(), Arc::clone(&opening), Arc::clone(&books)))).collect();
     books.until("they open", |books| books.open.load(Ordering::SeqCst) == count).await;
     let opened = began.elapsed();
     let (with, idle) = measured(server.id());

@@ -192,7 +192,8 @@ async fn killed_in_the_middle_every_cause_is_told_under_one_id() {
     }
     // One cause, one notification: of each check one first answer and one end.
     for job in &jobs {
-        let of = |what: &str| all.values().filter(|one| one["type"] == what && one["data"]["job_id"] == json!(job)).count();
+        let of =
+            |what: &str| all.values().filter(|one| one["type"] == what && one["data"]["job_id"] == json!(job)).count();
         assert_eq!((of("job.first_result"), of("job.final")), (1, 1), "{job}");
     }
     assert_eq!(all.len(), 2 * jobs.len());
@@ -259,7 +260,10 @@ async fn mail_is_sent_through_a_real_server_and_tried_again() {
     let (first, second) = (mailbox.json().await, mailbox.json().await);
     assert_eq!((&first["taken"], &second["taken"]), (&json!(false), &json!(true)));
     assert!(first["id"] == second["id"] && first["text"] == second["text"], "it is the same message: {first} {second}");
-    assert_eq!((&second["to"], &second["from"]), (&json!(["ivanov@example.org"]), &json!("Mirano <mirano@example.org>")));
+    assert_eq!(
+        (&second["to"], &second["from"]),
+        (&json!(["ivanov@example.org"]), &json!("Mirano <mirano@example.org>"))
+    );
     let (subject, text) = (second["subject"].as_str().expect("text"), second["text"].as_str().expect("text"));
     assert!(subject.contains("Тверская") && subject.contains("проверка завершена"), "{subject}");
     assert!(text.contains(&format!("https://mirano.example/jobs/{job}")) && text.contains("не юридическая"), "{text}");

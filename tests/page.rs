@@ -182,8 +182,14 @@ async fn notifications_are_listed_with_who_is_told() {
     assert!(!html.contains("deliveries/d1/retry"), "what is being collected is not sent by hand");
     post(&fixtures, "/channels/webhooks/w1/deliveries/d2/retry", "").await;
     let done = fixtures.rechecked.lock().expect("no panic").clone();
-    let want = ["read all", "add webhooks https://a.example/", "add webhooks nonsense", "add emails a@example.org",
-        "end emails e1", "again webhooks w1 d2"];
+    let want = [
+        "read all",
+        "add webhooks https://a.example/",
+        "add webhooks nonsense",
+        "add emails a@example.org",
+        "end emails e1",
+        "again webhooks w1 d2",
+    ];
     assert_eq!(done, want);
 }
 

@@ -84,7 +84,8 @@ pub async fn list(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let what = query.r#type.as_deref().map(|word| {
-        let unknown = || Problem::new(Code::InputInvalid, format!("there is no type {word:?}")).at("type", "is no type");
+        let unknown =
+            || Problem::new(Code::InputInvalid, format!("there is no type {word:?}")).at("type", "is no type");
         NotificationType::of_word(word).ok_or_else(unknown)
     });
     let what = what.transpose()?;

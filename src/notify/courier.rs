@@ -161,8 +161,7 @@ fn first_due(courier: &Courier, partition: u32, busy: &[ChannelId]) -> Result<Op
 }
 
 async fn deliver(courier: &Courier, partition: u32, claimed: Claimed) {
-    let (delivery, n, channel, kind) =
-        (claimed.delivery, claimed.n, claimed.channel.channel, claimed.channel.kind);
+    let (delivery, n, channel, kind) = (claimed.delivery, claimed.n, claimed.channel.channel, claimed.channel.kind);
     let outcome = match parcel(courier, claimed) {
         Ok(Some(parcel)) => send(courier, &parcel).await,
         Ok(None) => {

@@ -33,7 +33,8 @@ pub(super) async fn send(
     parcel: &Parcel,
     now: Timestamp,
 ) -> Sent {
-    let broken = |cause: &str| Sent::Refused { status: None, cause: cause.to_owned(), for_good: true, retry_after_ms: None };
+    let broken =
+        |cause: &str| Sent::Refused { status: None, cause: cause.to_owned(), for_good: true, retry_after_ms: None };
     let channel = &parcel.claimed.channel;
     let Some(url) = secret::open(vault, &channel.target) else { return broken("the key of the channel is gone") };
     let in_use = channel.secrets.iter().filter(|secret| secret.until.is_none_or(|until| now < until));

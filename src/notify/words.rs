@@ -56,9 +56,10 @@ pub fn line(row: &NotificationRow, address: Option<&str>, policy: &PolicyDocumen
 
 fn ended(status: Option<JobStatus>, lang: Lang) -> String {
     let (ru, en) = match status {
-        Some(JobStatus::Completed) => {
-            ("проверка завершена, все данные в пределах срока годности", "the check has ended; all data are within their time to live")
-        }
+        Some(JobStatus::Completed) => (
+            "проверка завершена, все данные в пределах срока годности",
+            "the check has ended; all data are within their time to live",
+        ),
         Some(JobStatus::Failed) => ("проверка завершена, данных нет", "the check has ended without any data"),
         _ => (
             "проверка завершена, но часть данных устарела или не получена",

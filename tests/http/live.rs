@@ -83,7 +83,10 @@ async fn a_subject_tells_of_answers_about_it_and_sources_of_how_they_are() {
     let job = world.create("k", json!({})).await["job_id"].as_str().expect("an id").to_owned();
     world.complete(&job).await;
     let told = company.next().await;
-    assert_eq!((told.name.as_str(), &told.data["source"], &told.data["added"]), ("observation", &json!("courts"), &json!(1)));
+    assert_eq!(
+        (told.name.as_str(), &told.data["source"], &told.data["added"]),
+        ("observation", &json!("courts"), &json!(1))
+    );
     let courts = sources.until(|one| one.data["source"] == "courts" && one.data["health"] == "ok").await;
     world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["courts"]})).await;
     world.answer_in_order(&job, "courts", vec![case("2", "Истец")]).await;

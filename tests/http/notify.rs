@@ -51,8 +51,7 @@ impl Receiver {
     async fn start() -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook?token=very-secret", listener.local_addr().expect("bound"));
-        let receiver =
-            Arc::new(Self { url, got: Mutex::default(), status: AtomicU16::new(204), came: Notify::new() });
+        let receiver = Arc::new(Self { url, got: Mutex::default(), status: AtomicU16::new(204), came: Notify::new() });
         let router = axum::Router::new().route("/hook", axum::routing::post(take)).with_state(Arc::clone(&receiver));
         tokio::spawn(async move { axum::serve(listener, router).await });
         receiver
@@ -232,7 +231,10 @@ async fn webhooks_are_signed_tried_again_given_up_and_sent_by_hand() {
     let got = receiver.until(3).await;
     let dead = deliveries(&world, id, |items| items.len() == 1 && items[0]["state"] == "dead").await;
     assert_eq!(dead[0]["attempts"].as_array().map(Vec::len), Some(3), "{dead:#?}");
-    assert_eq!((&dead[0]["attempts"][2]["status"], &dead[0]["attempts"][2]["cause"]), (&json!(500), &json!("status 500")));
+    assert_eq!(
+        (&dead[0]["attempts"][2]["status"], &dead[0]["attempts"][2]["cause"]),
+        (&json!(500), &json!("status 500"))
+    );
     assert!(got.iter().all(|one| one.id == got[0].id && one.signed_by(&secret)), "{got:#?}");
     assert!(!got[0].signed_by(&sign::secret(&[9; 32])), "another secret signs otherwise");
     let body = got[0].json();
@@ -278,7 +280,8 @@ async fn a_receiver_that_says_gone_is_not_tried_again() {
     world.create("k", json!({})).await;
     let task = world.lease("cadastre").await;
     world.answer(&task, vec![developer()]).await;
-    let dead = deliveries(&world, text(&hook["webhook_id"]), |items| items.iter().any(|one| one["state"] == "dead")).await;
+    let dead =
+        deliveries(&world, text(&hook["webhook_id"]), |items| items.iter().any(|one| one["state"] == "dead")).await;
     assert_eq!(dead[0]["attempts"].as_array().map(Vec::len), Some(1), "{dead:#?}");
 }
 
@@ -295,7 +298,10 @@ async fn a_digest_tells_together_and_a_mute_tells_nobody() {
     world.complete(&job).await;
     let id = text(&hook["webhook_id"]);
     let collecting = deliveries(&world, id, |items| items.len() == 1).await;
-    assert_eq!((&collecting[0]["state"], collecting[0]["notifications"].as_array().map(Vec::len)), (&json!("collecting"), Some(2)));
+    assert_eq!(
+        (&collecting[0]["state"], collecting[0]["notifications"].as_array().map(Vec::len)),
+        (&json!("collecting"), Some(2))
+    );
     let retry = format!("/v1/webhooks/{id}/deliveries/{}/retry", text(&collecting[0]["delivery_id"]));
     assert_eq!(world.post(&retry, &json!({})).await.problem(), (404, "not_found".to_owned()));
     // Its time comes; another commit makes the courier look at the clock.
@@ -303,7 +309,8 @@ async fn a_digest_tells_together_and_a_mute_tells_nobody() {
     world.create("k2", json!({})).await;
     let got = receiver.until(1).await;
     let body = got[0].json();
-    let told: Vec<&str> = body["data"]["items"].as_array().expect("items").iter().map(|one| text(&one["type"])).collect();
+    let told: Vec<&str> =
+        body["data"]["items"].as_array().expect("items").iter().map(|one| text(&one["type"])).collect();
     assert_eq!((&body["type"], told), (&json!("digest"), vec!["job.first_result", "job.final"]), "{body:#}");
     assert!(quiet.got.lock().expect("no panic").is_empty(), "who is silent was told nothing");
     // All of it is in the list.
@@ -362,7 +369,8 @@ async fn rubbish_is_refused_with_its_place() {
     assert_eq!(world.read("/v1/jobs").await["items"], json!([]));
     // One key is one webhook, with its first secret; another body under it is refused.
     let send = |body: Json| {
-        world.send(world.request("POST", "/v1/webhooks", super::world::KEY_A).header("idempotency-key", "w").json(&body))
+        world
+            .send(world.request("POST", "/v1/webhooks", super::world::KEY_A).header("idempotency-key", "w").json(&body))
     };
     let first = send(json!({"url": "https://example.org/"})).await;
     assert_eq!(first.status, 201, "{}", first.text);

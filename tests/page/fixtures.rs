@@ -302,7 +302,11 @@ pub fn log(from: &str, limit: usize) -> Value {
 
 /// What was told, as `GET /v1/notifications` lists it.
 pub fn notifications(lang: &str) -> Value {
-    let said = if lang == "ru" { "Тверская 7: пришёл <b>первый</b> ответ" } else { "Tverskaya 7: the <b>first</b> answer has come" };
+    let said = if lang == "ru" {
+        "Тверская 7: пришёл <b>первый</b> ответ"
+    } else {
+        "Tverskaya 7: the <b>first</b> answer has come"
+    };
     json!({"items": [
         {"notification_id": "n2", "type": "job.first_result", "timestamp": "2026-11-24T10:30:00Z", "read": false, "text": said,
          "data": {"notification_id": "n2", "job_id": "job-done", "position": "0:9"}},

@@ -55,11 +55,7 @@ pub(super) fn end(decision: &mut Decision<'_>, channel: ChannelId, tenant: &str)
 }
 
 /// A channel of this tenant.
-pub(super) fn of_tenant(
-    decision: &Decision<'_>,
-    channel: ChannelId,
-    tenant: &str,
-) -> Result<ChannelRow, DecideError> {
+pub(super) fn of_tenant(decision: &Decision<'_>, channel: ChannelId, tenant: &str) -> Result<ChannelRow, DecideError> {
     let row: Option<ChannelRow> = decision.rows.row(channel.as_bytes())?;
     row.filter(|row| row.set.tenant == tenant).ok_or_else(|| Rejection::ChannelUnknown(channel).into())
 }

@@ -17,8 +17,8 @@ mod stale;
 pub use channel::{LONGEST_DIGEST_MS, MOST_CHANNELS, SHORTEST_DIGEST_MS};
 pub use command::{Claimed, NotifyCommand, Outcome as Sent, SetChannel, SetNotify};
 pub(super) use raise::job_changed;
-pub(super) use source::back as source_back;
 pub use source::DOWN_AFTER;
+pub(super) use source::back as source_back;
 
 use super::command::{Rejection, Reply};
 use super::decision::{DecideError, Decision};

@@ -167,7 +167,12 @@ fn tell_level(
         let cause: [&[u8]; 2] = [sealed.snapshot.as_bytes(), now.as_bytes()];
         let detail = NotificationDetail::Level { from, to: now.clone(), score };
         let what = NotificationType::LevelChanged;
-        return raise_of_job(decision, wanted, after, &Notice { what, cause: &cause, since: Some(row.position), detail });
+        return raise_of_job(
+            decision,
+            wanted,
+            after,
+            &Notice { what, cause: &cause, since: Some(row.position), detail },
+        );
     }
     Ok(())
 }

@@ -32,8 +32,7 @@ pub(in crate::core) fn back(
     }
     for (tenant, channels) in by_tenant {
         let what = NotificationType::Recovered;
-        let parts: [&[u8]; 4] =
-            [what.word().as_bytes(), source.as_bytes(), observation.as_bytes(), tenant.as_bytes()];
+        let parts: [&[u8]; 4] = [what.word().as_bytes(), source.as_bytes(), observation.as_bytes(), tenant.as_bytes()];
         let raised = NotificationRaised {
             notification: NotificationId::of(&parts),
             tenant,

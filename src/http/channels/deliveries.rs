@@ -152,16 +152,14 @@ fn list(state: &AppState, caller: &Caller, at: &At, id: &str, query: &Deliveries
         let row: Option<DeliveryRow> = views.row(delivery.as_bytes())?;
         items.extend(row.map(|row| view(delivery, &row)).filter(wanted));
     }
-    let next_cursor =
-        last.filter(|_| rest).and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
+    let next_cursor = last.filter(|_| rest).and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
     Ok(answer::json(at, &Page { items, next_cursor }))
 }
 
 async fn retry(state: &AppState, caller: &Caller, id: &str, delivery: &str) -> Result<Response> {
     let channel = common::find(state, caller, id, |_| true, "channel")?.set.channel;
     let (delivery, row) = find(state, channel, delivery)?;
-    let command =
-        NotifyCommand::SendAgain { partition: row.partition, delivery, tenant: caller.tenant.clone() };
+    let command = NotifyCommand::SendAgain { partition: row.partition, delivery, tenant: caller.tenant.clone() };
     let decided = state.engine().submit(Command::Notify(command)).await?;
     let (_, row) = find(state, channel, &delivery.to_string())?;
     let shown = (StatusCode::ACCEPTED, axum::Json(view(delivery, &row))).into_response();

@@ -253,7 +253,9 @@ fn judged(state: &AppState, text: &str) -> Result<url::Url> {
         return Err(refused("is neither https nor http").fix("Send `https://…`."));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("has a user or a password").fix("Check the signature instead; put no password into the URL."));
+        return Err(
+            refused("has a user or a password").fix("Check the signature instead; put no password into the URL.")
+        );
     }
     if is_private_host(&url) && !state.policy()?.document.notify.allow_private {
         return Err(refused("is not a public address")

@@ -63,9 +63,8 @@ pub(super) fn read(text: &TomlText<'_>, problems: &mut Vec<ConfigProblem>) -> (N
         page: file.page,
         mail_domains: file.mail_domains.unwrap_or_default(),
     };
-    let written = |settings: &&MailSettings| {
-        settings.password.as_ref().is_some_and(|password| !password.starts_with("env:"))
-    };
+    let written =
+        |settings: &&MailSettings| settings.password.as_ref().is_some_and(|password| !password.starts_with("env:"));
     if file.smtp.as_ref().is_some_and(|settings| written(&settings)) {
         let detail = "is env:NAME of a variable of the environment, never written out".to_owned();
         problems.push(text.problem_at("smtp.password", detail, None));

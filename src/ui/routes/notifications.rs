@@ -15,13 +15,7 @@ pub(super) async fn notifications(State(data): State<Data>, reader: Reader) -> R
 }
 
 /// The page; with a channel that was just made, whose secret is told this once, or with what was wrong with one.
-async fn page(
-    data: &Data,
-    reader: &Reader,
-    made: &Value,
-    problem: &Value,
-    typed: &Value,
-) -> Result<Response, Stop> {
+async fn page(data: &Data, reader: &Reader, made: &Value, problem: &Value, typed: &Value) -> Result<Response, Stop> {
     let visitor = reader.visitor(data).await?;
     let refused = reader.problem();
     let titles = data.titles().await.map_err(&refused)?;

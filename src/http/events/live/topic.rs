@@ -94,7 +94,8 @@ impl Speaker {
                 Event::JobStatusChanged(event) => {
                     status.insert(event.job, (event.status, event.is_final));
                 }
-                Event::FactsReused(FactsReused { job, receipt }) | Event::NeedAnswered(NeedAnswered { job, receipt }) => {
+                Event::FactsReused(FactsReused { job, receipt })
+                | Event::NeedAnswered(NeedAnswered { job, receipt }) => {
                     let data = json!({
                         "job_id": job.to_string(), "position": position, "need_id": receipt.need_id.to_string(),
                         "receipt_id": receipt.receipt_id.to_string(), "source": receipt.source,
