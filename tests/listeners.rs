@@ -1,7 +1,7 @@
 //! Thousands of listeners of `/v1/events` on one node: each gets every message once, and one that reads nothing holds
 //! nobody up. Prints memory, CPU time and delay; asserts on none of them.
 //!
-//! 500 by default; `MIRANO_LISTENERS=10000` for the figures of docs/performance.md.
+//! 500 by default; `MIRANO_LISTENERS=10000` for more.
 
 mod support;
 
