@@ -121,21 +121,8 @@ tables! {
     FailedNeed = 39,
     /// partition → the policy in force there
     PolicyHere = 40,
-    /// channel → the channel
-    Channel = 50,
-    /// tenant, channel → ()
-    ChannelByTenant = 51,
-    /// job → what is to be told of it
-    JobNotify = 52,
-    /// notification → the notification
-    Notification = 53,
-    /// tenant, raised and seq (newest first), notification → whether it was read; 0, `c`, channel, made (newest first), delivery →
-    /// (); 0, `d`, partition, due, delivery → ()
-    NotificationIndex = 54,
-    /// delivery → the delivery
-    Delivery = 55,
-    /// partition, due, job → (): something in the report is past its TTL from then on
-    StaleDue = 56,
+    /// partition → the node that decides there
+    Decider = 60,
     /// () → the form of all these rows; written by the store that keeps them
     Form = 32,
 }

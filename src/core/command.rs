@@ -1,11 +1,13 @@
-//! What can be asked of the deciders, what they answer, and how they refuse.
+//! What can be asked of the deciders, what they answer, and how they refuse. All of it can be written down, since nodes
+//! that share a log give commands to each other; nothing of it is ever stored.
 
 use super::notify::{Claimed, NotifyCommand};
 use mirano_schemas::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A command; each is decided by one partition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "one command at a time is held; a box would only add an allocation")]
 pub enum Command {
     /// Start a check.
@@ -83,12 +85,12 @@ pub enum Command {
     },
     /// Take back leases whose deadline passed.
     ExpireLeases,
-    /// Who is told of what.
-    Notify(NotifyCommand),
+    /// Decide for a partition from now on.
+    TakeOver(DeciderChanged),
 }
 
 /// Start a check.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateJob {
     /// The job's id, made from tenant and idempotency key.
     pub job: JobId,
@@ -109,7 +111,7 @@ pub struct CreateJob {
 }
 
 /// Ask needs of a job again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recheck {
     /// The command's id.
     pub command: CommandId,
@@ -124,7 +126,7 @@ pub struct Recheck {
 }
 
 /// Have a job checked again and again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetWatch {
     /// The watch's id.
     pub watch: WatchId,
@@ -141,7 +143,7 @@ pub struct SetWatch {
 }
 
 /// Adopt a policy document.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdoptPolicy {
     /// The document, JSON, valid.
     pub document: String,
@@ -152,7 +154,7 @@ pub struct AdoptPolicy {
 }
 
 /// Lease tasks of one source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeaseTasks {
     /// The source.
     pub source: String,
@@ -163,7 +165,7 @@ pub struct LeaseTasks {
 }
 
 /// One fact of an answer, with what is kept beside it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnsweredFact {
     /// The fact, sealed where it is of level person.
     pub fact: LoggedFact,
@@ -174,7 +176,7 @@ pub struct AnsweredFact {
 }
 
 /// A source answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Complete {
     /// The source.
     pub source: String,
@@ -201,7 +203,7 @@ pub struct Complete {
 }
 
 /// An attempt failed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailAttempt {
     /// The source.
     pub source: String,
@@ -222,7 +224,7 @@ pub struct FailAttempt {
 }
 
 /// What a decision answers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     /// Done; nothing to say.
     Done,
@@ -260,7 +262,7 @@ pub enum Reply {
 }
 
 /// Leased tasks.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Leased {
     /// The tasks.
     pub tasks: Vec<LeasedTask>,
@@ -269,7 +271,7 @@ pub struct Leased {
 }
 
 /// A leased task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeasedTask {
     /// The task.
     pub task: TaskId,
@@ -294,7 +296,7 @@ pub struct LeasedTask {
 }
 
 /// A refusal: a normal outcome, with data. The HTTP layer maps each to a stable code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
     /// The profile is not in the policy.
     #[error("no profile {0:?}")]

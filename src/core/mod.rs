@@ -9,7 +9,7 @@ pub mod decide;
 pub mod decision;
 pub mod freshness;
 pub mod job;
-pub mod notify;
+mod node;
 pub mod partitioning;
 pub mod persons;
 pub mod plan;
