@@ -1,15 +1,18 @@
 //! Folding the log into the views: at start, and for a rebuild.
 
-use super::EngineError;
+use super::{EngineError, Folded};
 use crate::sequencer::Sequencer;
 use crate::views::Views;
 use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::ReadExt;
+use mirano_schemas::Position;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Head;
+use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Bytes of log that are folded into one batch of writes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -43,13 +46,44 @@ pub fn catch_up_in(
     views: &Views,
     partition: u32,
     batch_bytes: usize,
-    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+    progress: impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<CatchUp, EngineError> {
+    fold(log, views, partition, batch_bytes, |_, _| (), progress)
+}
+
+/// Where the views of a partition stand.
+pub(super) fn shown(log: &dyn Sequencer, views: &Views, partition: u32) -> Result<Head, EngineError> {
     let anchor: Option<AnchorRow> = views.row(&key::anchor(partition))?;
-    let start = match anchor {
+    Ok(match anchor {
         Some(anchor) => Head { partition, next_seq: anchor.next_seq, hash: anchor.hash },
         None => Head::genesis(log.log_id(), partition),
-    };
+    })
+}
+
+/// The same for an engine that runs: `visible` is told each batch of commits as soon as the views show it.
+pub(super) fn follow(
+    log: &dyn Sequencer,
+    views: &Views,
+    partition: u32,
+    mut visible: impl FnMut(Vec<Folded>),
+) -> Result<CatchUp, EngineError> {
+    let batch = RefCell::new(Vec::new());
+    let kept = |position, body| batch.borrow_mut().push(Folded { position, body: Arc::new(body) });
+    fold(log, views, partition, BATCH_BYTES, kept, |_, _| {
+        visible(batch.take());
+        ControlFlow::Continue(())
+    })
+}
+
+fn fold(
+    log: &dyn Sequencer,
+    views: &Views,
+    partition: u32,
+    batch_bytes: usize,
+    mut each: impl FnMut(Position, CommitBody),
+    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<CatchUp, EngineError> {
+    let start = shown(log, views, partition)?;
     log.check_anchor(&start)?;
     let mut done = CatchUp::default();
     let mut next = start.next_seq;
@@ -64,6 +98,7 @@ pub fn catch_up_in(
             done.commits += 1;
             done.events += body.events.len() as u64;
             next = at.seq + 1;
+            each(at, body);
         }
         views.write(&overlay.into_changes()?, batch.len())?;
         if progress(next, end).is_break() {

@@ -23,6 +23,12 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// Another node decides there now; nothing was decided. Give the command again.
+    #[error("another node decides for partition {partition} now")]
+    Moved {
+        /// Which.
+        partition: u32,
+    },
     /// The log and the views do not fit.
     #[error(transparent)]
     Anchor(#[from] AnchorError),

@@ -1,7 +1,11 @@
 //! The engine as the rest of the program holds it.
 
+mod forward;
+
+use super::catch_up::{self, catch_up};
 use super::runtime::{self, Request};
-use super::{Clock, EngineError, catch_up};
+use super::sharing::{Shares, Sharing};
+use super::{Clock, EngineError};
 use crate::core::command::{Command, Reply};
 use crate::core::partitioning;
 use crate::core::policy::Policy;
@@ -13,6 +17,7 @@ use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,7 +48,7 @@ pub struct Folded {
 }
 
 /// A reply, with the position from which on reads show what it says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The reply.
     pub reply: Reply,
@@ -83,6 +88,8 @@ pub(super) struct Shared {
     pub(super) events: broadcast::Sender<Folded>,
     /// Partitions that decide no more, and why.
     pub(super) stopped: Mutex<BTreeMap<u32, String>>,
+    /// None: nobody else has this log.
+    pub(super) shares: Option<Shares>,
 }
 
 impl Shared {
@@ -98,6 +105,16 @@ impl Shared {
 impl Engine {
     /// Catches the views up with the log and starts to decide. Must run inside a tokio runtime.
     pub async fn open(options: Options) -> Result<Self, EngineError> {
+        Self::open_on(options, None).await
+    }
+
+    /// The same on a log that other nodes have as well: it follows what they decide, decides where it is told to, and
+    /// gives the rest to those that do.
+    pub async fn open_shared(options: Options, sharing: Sharing) -> Result<Self, EngineError> {
+        Self::open_on(options, Some(sharing)).await
+    }
+
+    async fn open_on(options: Options, sharing: Option<Sharing>) -> Result<Self, EngineError> {
         let partitions = options.log.partitions();
         for partition in 0..partitions {
             let (log, views) = (Arc::clone(&options.log), Arc::clone(&options.views));
@@ -111,7 +128,8 @@ impl Engine {
             let (sender, receiver) = mpsc::channel(4_096);
             commands.push(sender);
             receivers.push(receiver);
-            folded.push(watch::Sender::new(options.log.head(partition).next_seq));
+            // Where the views stand, not where the log is: others may have gone on since.
+            folded.push(watch::Sender::new(catch_up::shown(&*options.log, &options.views, partition)?.next_seq));
         }
         let policy = Policy::empty().map_err(|reason| EngineError::Stopped { partition: 0, reason })?;
         let shared = Arc::new(Shared {
@@ -120,6 +138,7 @@ impl Engine {
             folds: watch::Sender::new(0),
             events: broadcast::Sender::new(4_096),
             stopped: Mutex::default(),
+            shares: sharing.map(|sharing| Shares::new(sharing, partitions)),
         });
         let mut inner = Inner { shared, commands, threads: Vec::new(), policy: Mutex::new(Arc::new(policy)) };
         for (partition, receiver) in (0..partitions).zip(receivers) {
@@ -141,6 +160,14 @@ impl Engine {
     }
 
     async fn submit_once(&self, command: Arc<Command>) -> Result<Answer, EngineError> {
+        match &self.0.shared.shares {
+            None => self.submit_here(command).await,
+            Some(shares) => self.submit_shared(shares, command).await,
+        }
+    }
+
+    /// Has it decided by this node, whoever else may decide there.
+    async fn submit_here(&self, command: Arc<Command>) -> Result<Answer, EngineError> {
         let partition = self.partition_of(&command);
         let stopped = || EngineError::Stopped { partition, reason: "it takes no commands any more".to_owned() };
         let sender = self.0.commands.get(partition as usize).ok_or_else(stopped)?;
@@ -164,11 +191,9 @@ impl Engine {
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
             Command::SetWatch(command) => partitioning::of_job(command.job, partitions),
             Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
-            Command::AdoptPolicy(_)
-            | Command::SealWorld(_)
-            | Command::ExpireLeases
-            | Command::RingWatches
-            | Command::LookAhead => 0,
+            Command::AdoptPolicy(_) | Command::SealWorld(_) => 0,
+            // What a partition gives to itself.
+            Command::ExpireLeases | Command::RingWatches | Command::TakeOver(_) => 0,
             Command::Lease(command) => of_source(&command.source),
             Command::Permit { source, .. }
             | Command::ReturnPermits { source, .. }

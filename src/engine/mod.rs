@@ -9,9 +9,11 @@ mod error;
 mod handle;
 pub mod partition;
 mod runtime;
+mod sharing;
 mod writer;
 
 pub use catch_up::{CatchUp, catch_up, catch_up_in};
 pub use clock::{Clock, SystemClock};
 pub use error::EngineError;
 pub use handle::{Answer, Engine, Folded, Options};
+pub use sharing::{Courier, Sharing, Undelivered};

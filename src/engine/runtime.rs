@@ -3,10 +3,13 @@
 //! Each partition has a thread of its own, because decisions and folds read and write RocksDB. It stops, and says why,
 //! when the log takes nothing any more or a commit does not fold; it never guesses on.
 
+mod role;
+
+use super::EngineError;
+use super::catch_up;
 use super::handle::{Answer, Folded, Shared};
 use super::partition::{Given, Partition, Ticket};
 use super::writer::{Batch, Writer, Written, respond};
-use super::{EngineError, catch_up};
 use crate::core::command::Command;
 use crate::core::notify::NotifyCommand;
 use crate::sequencer::{AppendError, Committed, Outcome};
@@ -15,11 +18,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use mirano_replay::overlay::Changes;
-use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::codec::CommitBody;
-use mirano_schemas::envelope::Head;
 use mirano_schemas::{Position, Timestamp};
+use role::Role;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -47,11 +49,12 @@ pub(super) fn start(
     commands: mpsc::Receiver<Request>,
 ) -> Result<JoinHandle<()>, EngineError> {
     let stopped = |error: std::io::Error| EngineError::Stopped { partition, reason: error.to_string() };
-    let head = shared.options.log.head(partition);
+    let head = catch_up::shown(&*shared.options.log, &shared.options.views, partition)?;
     let state = Partition::begin(head, shared.options.log.partitions(), &*shared.options.views)?;
     // A runtime of its own: the caller's may end before the last handle of the engine goes.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(stopped)?;
     let looper = Loop {
+        role: Role::begin(&shared, partition),
         writer: Writer::start(Arc::clone(&shared), partition)?,
         shared,
         partition,
@@ -74,6 +77,8 @@ pub(super) fn start(
 struct Loop {
     shared: Arc<Shared>,
     writer: Writer,
+    /// None: nobody else decides.
+    role: Option<Role>,
     partition: u32,
     state: Partition,
     commands: mpsc::Receiver<Request>,
@@ -96,6 +101,7 @@ impl Loop {
             Err(error) => error.to_string(),
         };
         tracing::error!(partition = self.partition, %reason, "the partition stopped deciding");
+        self.resign();
         metrics::gauge!("mirano_partition_stopped", "partition" => self.partition.to_string()).set(1.0);
         let stopped = || EngineError::Stopped { partition: self.partition, reason: reason.clone() };
         let known = self.shared.stopped.lock();
@@ -115,19 +121,26 @@ impl Loop {
         let shared = Arc::clone(&self.shared);
         let mut folds = shared.folds.subscribe();
         self.note_expiry()?;
-        self.look_around()?;
+        self.begin_role();
+        self.react()?;
         loop {
             let room = self.state.in_flight().max(self.writer.unwritten()) < MOST_IN_FLIGHT;
             let expiry = self.expiry_in();
+            let quiet = self.in_flight.is_empty();
             tokio::select! {
                 biased;
                 Some(outcome) = self.in_flight.next(), if !self.in_flight.is_empty() => self.settle(outcome).await?,
                 written = self.writer.next(), if !self.writer.is_idle() => self.written(written?)?,
+                turn = Role::next(&mut self.role, quiet) => self.turn(turn).await?,
                 changed = folds.changed(), if room => {
                     if changed.is_err() { return Ok(()) }
                 }
                 request = self.commands.recv(), if room => {
                     let Some(request) = request else { return Ok(()) };
+                    // Who decides for once what another would decides as that one does: on all that is known.
+                    if !self.deciding() {
+                        self.look_around()?;
+                    }
                     self.take(request);
                     while self.state.in_flight() < MOST_IN_FLIGHT && let Ok(request) = self.commands.try_recv() {
                         self.take(request);
@@ -135,7 +148,7 @@ impl Loop {
                 }
                 () = tokio::time::sleep(expiry.unwrap_or(Duration::MAX)), if room && expiry.is_some() => self.expire()?,
             }
-            self.look_around()?;
+            self.react()?;
         }
     }
 
@@ -234,31 +247,43 @@ impl Loop {
     /// Somebody else's commit came first: folds what the log holds, and decides the waiting commands anew.
     async fn again(&mut self) -> Result<(), EngineError> {
         metrics::counter!("mirano_void_total").increment(1);
+        let tickets = self.begin_anew().await?;
+        // What all did meanwhile comes first: who is decided before it would wait for what is known already.
+        self.react()?;
+        for ticket in tickets {
+            if let Some(request) = self.waiting.remove(&ticket) {
+                match self.is_anothers(&request) {
+                    true => self.send_on(request),
+                    false => self.give(ticket, request),
+                }
+            }
+        }
+        self.note_expiry()
+    }
+
+    /// Forgets what is in flight, and goes on where the log stands. Returns what waits for an answer.
+    async fn begin_anew(&mut self) -> Result<Vec<Ticket>, EngineError> {
         while !self.writer.is_idle() {
             let written = self.writer.next().await?;
             self.written(written)?;
         }
         self.in_flight = FuturesOrdered::new();
         self.recent.clear();
-        let options = &self.shared.options;
-        catch_up(&*options.log, &options.views, self.partition, |_, _| ())?;
+        let (shared, partition) = (Arc::clone(&self.shared), self.partition);
+        let options = &shared.options;
+        catch_up::follow(&*options.log, &options.views, partition, |commits| {
+            let Some(last) = commits.last().map(|commit| commit.position) else { return };
+            for commit in commits {
+                let _ = shared.events.send(commit);
+            }
+            shared.announce(partition, last.seq + 1);
+        })?;
         // Where the views stand, not where the log is: it may have gone on since.
-        let anchor: Option<AnchorRow> = options.views.row(&key::anchor(self.partition))?;
-        let head = match anchor {
-            Some(anchor) => Head { partition: self.partition, next_seq: anchor.next_seq, hash: anchor.hash },
-            None => Head::genesis(options.log.log_id(), self.partition),
-        };
+        let head = catch_up::shown(&*options.log, &options.views, partition)?;
         let tickets = self.state.void(head, &*options.views)?;
         self.shown = head.next_seq;
-        self.shared.announce(self.partition, head.next_seq);
-        // What all did meanwhile comes first: who is decided before it would wait for what is known already.
-        self.look_around()?;
-        for ticket in tickets {
-            if let Some(request) = self.waiting.remove(&ticket) {
-                self.give(ticket, request);
-            }
-        }
-        self.note_expiry()
+        self.note_decider()?;
+        Ok(tickets)
     }
 
     /// Looks at what all partitions folded since, and reacts.
@@ -334,6 +359,9 @@ impl Loop {
     }
 
     fn expiry_in(&self) -> Option<Duration> {
+        if !self.deciding() {
+            return None;
+        }
         let due = self.next_expiry?;
         Some(Duration::from_millis(due.since_ms(self.shared.options.clock.now()) + 1))
     }

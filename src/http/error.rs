@@ -333,7 +333,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Rejected(rejection) => rejection.into(),
-            EngineError::LogUnavailable(_) | EngineError::Stopped { .. } => {
+            EngineError::LogUnavailable(_) | EngineError::Stopped { .. } | EngineError::Moved { .. } => {
                 Self::new(Code::LogUnavailable, "the log takes no commits now; what was read stays readable")
                     .private(error)
             }

@@ -1,0 +1,279 @@
+//! Several engines over one log in memory: who decides, who follows, and what happens when they do not reach each other.
+
+use super::*;
+use crate::core::command::{AdoptPolicy, CreateJob, Reply};
+use crate::core::vault::MemoryVault;
+use crate::engine::{Engine, Options, SystemClock};
+use crate::sequencer::Sequencer;
+use crate::sequencer::memory::MemoryLog;
+use crate::views::Views;
+use mirano_replay::decider::{self, DeciderRow};
+use mirano_replay::rows::JobRow;
+use mirano_replay::store::ReadExt;
+use mirano_schemas::*;
+use tempfile::TempDir;
+
+const POLICY: &str = r#"{
+  "sources": {
+    "cadastre": {"id": "cadastre", "title": {"ru": "Кадастр", "en": "Cadastre"}, "level": "property", "ttl": "7d", "serve_stale": "30d",
+      "params": ["address"], "limits": {"rate": "10/s", "burst": 10, "concurrency": 2}, "request": {"url": "http://x/{{ address }}"},
+      "answer": {"format": "json", "items": "$.items[*]", "valid": [{"at": "$.items"}]},
+      "fact": [{"kind": "cadastre.developer", "identity": ["inn"], "attrs": {"inn": {"at": "$.inn", "type": "text"}}}]}
+  },
+  "profiles": {"standard": {"title": {"ru": "Стандарт", "en": "Standard"}, "needs": [
+    {"source": "cadastre", "params": {"address": "{{ address.building }}"}}]}},
+  "risk": {"ruleset": "test", "levels": [{"id": "low", "from": 0}], "rule": []}
+}"#;
+
+const PARTITIONS: u32 = 2;
+
+/// The network between the nodes.
+#[derive(Default)]
+struct Network {
+    nodes: Mutex<BTreeMap<String, Engine>>,
+    /// What becomes of whatever is given to a node of this address.
+    broken: Mutex<BTreeMap<String, fn() -> Undelivered>>,
+    carried: std::sync::atomic::AtomicUsize,
+}
+
+impl Courier for Arc<Network> {
+    fn carry(
+        &self,
+        url: &str,
+        partition: u32,
+        command: Arc<Command>,
+    ) -> BoxFuture<'static, Result<Answer, Undelivered>> {
+        let broken = self.broken.lock().expect("whole").get(url).copied();
+        let node = self.nodes.lock().expect("whole").get(url).cloned();
+        self.carried.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            if let Some(broken) = broken {
+                return Err(broken());
+            }
+            let node = node.ok_or_else(|| Undelivered::Unreachable("nobody".to_owned()))?;
+            match node.submit_as_decider(partition, Command::clone(&command)).await {
+                Err(EngineError::Moved { .. }) => Err(Undelivered::Elsewhere),
+                other => Ok(other?),
+            }
+        })
+    }
+}
+
+fn address(n: u8) -> AddressRecord {
+    let building = format!("г Москва, ул Тверская, д {n}");
+    AddressRecord {
+        input: building.clone(),
+        canonical: building.clone(),
+        building: building.clone(),
+        flat: None,
+        cadastral: None,
+        postcode: None,
+        confidence: "exact".to_owned(),
+        subject: Subject(format!("property:{n}")),
+        building_subject: Subject(format!("property:{n}")),
+        warnings: Vec::new(),
+    }
+}
+
+struct World {
+    log: Arc<MemoryLog>,
+    network: Arc<Network>,
+    folder: TempDir,
+}
+
+struct Node {
+    engine: Engine,
+    assigned: watch::Sender<BTreeSet<u32>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let log = Arc::new(MemoryLog::new(LogId([1; 16]), PARTITIONS));
+        Self { log, network: Arc::default(), folder: tempfile::tempdir().expect("temp") }
+    }
+
+    async fn node(&self, name: &str) -> Node {
+        let (assigned, told) = watch::channel(BTreeSet::new());
+        let options = Options {
+            log: Arc::<MemoryLog>::clone(&self.log),
+            views: Arc::new(Views::open(&self.folder.path().join(name)).expect("opens")),
+            vault: Arc::new(MemoryVault::seeded(7)),
+            clock: Arc::new(SystemClock),
+        };
+        let sharing = Sharing {
+            node: name.to_owned(),
+            url: format!("to {name}"),
+            assigned: told,
+            resign: Box::new(|| ()),
+            courier: Arc::new(Arc::clone(&self.network)),
+        };
+        let engine = Engine::open_shared(options, sharing).await.expect("opens");
+        self.network.nodes.lock().expect("whole").insert(format!("to {name}"), engine.clone());
+        Node { engine, assigned }
+    }
+
+    /// Nodes keep each other alive through the network.
+    fn end(self) {
+        self.network.nodes.lock().expect("whole").clear();
+    }
+}
+
+impl Node {
+    async fn adopt(&self) {
+        let adopt = AdoptPolicy { document: POLICY.to_owned(), origin: PolicyOrigin::Files, expected: None };
+        let Reply::Policy(version) = self.engine.submit(Command::AdoptPolicy(adopt)).await.expect("adopts").reply
+        else {
+            panic!("a version")
+        };
+        self.engine.policy_everywhere(version).await.expect("everywhere");
+    }
+
+    async fn create(&self, n: u8) -> Answer {
+        let command = CreateJob {
+            job: JobId([n; 16]),
+            tenant: "t".to_owned(),
+            profile: "standard".to_owned(),
+            address: address(n),
+            inputs: BTreeMap::new(),
+            priority: 3,
+            max_age_ms: BTreeMap::new(),
+            request_digest: [n; 32],
+        };
+        self.engine.submit(Command::CreateJob(command)).await.expect("created")
+    }
+
+    fn has(&self, n: u8) -> bool {
+        self.engine.views().row::<JobRow>(&[n; 16]).expect("readable").is_some()
+    }
+
+    /// Tells it what it is to decide for, and waits until it does, as the log says.
+    async fn decide(&self, partitions: &[u32]) {
+        let mut folded = self.engine.subscribe();
+        self.assigned.send_replace(partitions.iter().copied().collect());
+        for partition in 0..PARTITIONS {
+            while self.engine.decides(partition) != Some(partitions.contains(&partition)) {
+                // It decides a moment after its saying so is visible.
+                let _ = tokio::time::timeout(Duration::from_millis(5), folded.recv()).await;
+            }
+        }
+    }
+
+    fn decider(&self, partition: u32) -> Option<String> {
+        let row: Option<DeciderRow> = self.engine.views().row(&decider::key(partition)).expect("readable");
+        Some(row?.changed.node)
+    }
+
+    /// Waits until it shows all that the log holds.
+    async fn catch_up(&self, log: &MemoryLog) {
+        for partition in 0..PARTITIONS {
+            let head = log.head(partition).next_seq;
+            if let Some(seq) = head.checked_sub(1) {
+                assert!(self.engine.wait_for(Position { partition, seq }, Duration::from_secs(20)).await);
+            }
+        }
+    }
+}
+
+/// Jobs of each of the two partitions.
+fn jobs() -> Vec<u8> {
+    let of = |partition| {
+        (1..=200).filter(move |n| crate::core::partitioning::of_job(JobId([*n; 16]), PARTITIONS) == partition).take(3)
+    };
+    of(0).chain(of(1)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_partition_is_decided_by_one_and_known_to_all() {
+    let world = World::new();
+    let (a, b) = (world.node("a").await, world.node("b").await);
+    a.decide(&[0]).await;
+    b.decide(&[1]).await;
+    b.adopt().await;
+    a.engine.policy_everywhere(0).await.expect("everywhere");
+    for (n, node) in jobs().into_iter().zip([&a, &b].into_iter().cycle()) {
+        node.create(n).await;
+        assert!(node.has(n), "who asked here reads here");
+    }
+    assert!(world.network.carried.load(Ordering::SeqCst) > 0, "some went to the other");
+    let others = jobs().into_iter().map(|n| b.create(n));
+    for again in futures::future::join_all(others).await {
+        assert!(matches!(again.reply, Reply::Job(_, false)), "{again:?}: it is there already");
+    }
+    // Reactions are under way; when the log rests, both show the same.
+    for node in [&a, &b] {
+        assert_eq!((node.decider(0).as_deref(), node.decider(1).as_deref()), (Some("a"), Some("b")));
+    }
+    let rest = async {
+        loop {
+            let heads: Vec<_> = (0..PARTITIONS).map(|partition| world.log.head(partition)).collect();
+            a.catch_up(&world.log).await;
+            b.catch_up(&world.log).await;
+            let (of_a, of_b) =
+                (a.engine.views().digest().expect("readable"), b.engine.views().digest().expect("readable"));
+            if heads == (0..PARTITIONS).map(|partition| world.log.head(partition)).collect::<Vec<_>>() && of_a == of_b {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), rest).await.expect("both come to the same views");
+    for n in jobs() {
+        assert!(a.has(n) && b.has(n));
+    }
+    world.end();
+}
+
+async fn not_reached(broken: fn() -> Undelivered) {
+    let world = World::new();
+    let (a, b) = (world.node("a").await, world.node("b").await);
+    a.decide(&[0, 1]).await;
+    a.adopt().await;
+    b.engine.policy_everywhere(0).await.expect("everywhere");
+    b.catch_up(&world.log).await;
+    world.network.broken.lock().expect("whole").insert("to a".to_owned(), broken);
+    let (one, other) = (jobs()[0], jobs()[1]);
+    b.create(one).await;
+    assert!(world.network.carried.load(Ordering::SeqCst) > 0, "it was tried");
+    a.create(other).await;
+    a.catch_up(&world.log).await;
+    b.catch_up(&world.log).await;
+    assert!([&a, &b].into_iter().all(|node| node.has(one) && node.has(other)));
+    assert_eq!(a.engine.decides(0), Some(true), "it was not told otherwise");
+    world.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_reach_the_decider_decides_itself_and_the_decider_goes_on() {
+    not_reached(|| Undelivered::Unreachable("a cable".to_owned())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_no_answer_of_the_decider_decides_itself() {
+    not_reached(|| Undelivered::Unsure("a pause".to_owned())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_slept_reads_that_another_decides() {
+    let world = World::new();
+    let (a, b) = (world.node("a").await, world.node("b").await);
+    a.decide(&[0, 1]).await;
+    a.adopt().await;
+    b.engine.policy_everywhere(0).await.expect("everywhere");
+    // A is not told that it decides no more: it finds out by reading.
+    b.decide(&[0, 1]).await;
+    let mut folded = a.engine.subscribe();
+    while a.engine.decides(0) == Some(true) {
+        let _ = tokio::time::timeout(Duration::from_millis(5), folded.recv()).await;
+    }
+    assert_eq!(a.decider(0).as_deref(), Some("b"));
+    // Else it would say once more that it decides, as it was told to.
+    a.assigned.send_replace(BTreeSet::new());
+    let carried = world.network.carried.load(Ordering::SeqCst);
+    let job = jobs()[0];
+    a.create(job).await;
+    assert!(world.network.carried.load(Ordering::SeqCst) > carried, "it goes to the one who decides");
+    b.assigned.send_replace(BTreeSet::new());
+    a.decide(&[0, 1]).await;
+    b.catch_up(&world.log).await;
+    assert_eq!(b.decider(0).as_deref(), Some("a"));
+    world.end();
+}
