@@ -51,7 +51,7 @@ pub enum OpenError {
         command: String,
     },
     /// The topic is not fit for a log.
-    #[error("the topic {topic} can't hold a log:\n- {}", .problems.join("\n- "))]
+    #[error("the topic {topic} can't be used as it is:\n- {}", .problems.join("\n- "))]
     Topic {
         /// Which.
         topic: String,

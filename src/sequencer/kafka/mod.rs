@@ -7,6 +7,9 @@
 //! DATA/kafka/0000.void           its void records
 //! ```
 //!
+//! Beside it: [`Group`], which says which node is to decide for which partition, and [`KeyTopic`], which all nodes keep the
+//! keys of persons in.
+//!
 //! Kafka gives order and durability; the one rule gives the rest. An append is settled when its own record was read back:
 //! then every reader sees the same. Nothing that may expire (group offsets, producer ids) is needed. The topic is never
 //! followed in silence: what does not fit the mirror makes a partition read-only, see [`Problem`].
@@ -15,6 +18,8 @@ mod birth;
 mod ear;
 mod error;
 mod folder;
+mod group;
+mod keys;
 mod lane;
 mod outbox;
 mod place;
@@ -27,6 +32,8 @@ pub mod whole;
 
 pub use error::{OpenError, Problem};
 pub use folder::{MirrorFolder, open_read_only};
+pub use group::Group;
+pub use keys::KeyTopic;
 pub use lane::Progress;
 pub use place::KAFKA_FOLDER;
 pub use settings::Settings;

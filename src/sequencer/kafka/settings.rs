@@ -20,6 +20,8 @@ const FIXED: &[(&str, &str)] = &[
     ("enable.partition.eof", "the end of a partition must be seen"),
     ("group.id", "it is named after the topic"),
     ("group.instance.id", "it is the node's name"),
+    ("group.protocol", "nodes of one log must agree on it"),
+    ("partition.assignment.strategy", "nodes of one log must agree on it"),
     ("bootstrap.servers", "use --brokers"),
     ("metadata.broker.list", "use --brokers"),
     ("client.id", "it is the node's name"),
@@ -124,6 +126,25 @@ impl Settings {
             .set("isolation.level", "read_uncommitted")
             .set("allow.auto.create.topics", "false");
         config
+    }
+
+    /// A member of the group that assigns partitions. It reads no record and keeps no offset.
+    pub fn member(&self) -> ClientConfig {
+        let mut config = self.with_defaults(&[("session.timeout.ms", "10000"), ("heartbeat.interval.ms", "1000")]);
+        config
+            .set("group.id", format!("mirano-{}", self.topic))
+            .set("group.instance.id", &self.node)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("auto.offset.reset", "latest")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("allow.auto.create.topics", "false");
+        config
+    }
+
+    /// The settings of the topic that holds the keys of persons.
+    pub fn for_keys(&self) -> Self {
+        Self { topic: format!("{}-keys", self.topic), partitions: 1, ..self.clone() }
     }
 
     /// A client that administers.

@@ -22,7 +22,18 @@ pub struct Topic {
     pub settings: BTreeMap<String, String>,
 }
 
-/// The settings of a topic that Mirano makes.
+/// What a topic is for.
+pub struct Kind {
+    /// The settings that it is made with; whether it is for trying.
+    pub wanted: fn(bool) -> Vec<(&'static str, &'static str)>,
+    /// What is wrong with one that is there, each with what to do.
+    pub problems: fn(&Topic, &Settings) -> Vec<String>,
+}
+
+/// A topic that holds a log.
+const LOG: Kind = Kind { wanted, problems };
+
+/// The settings of a log's topic that Mirano makes.
 fn wanted(dev: bool) -> Vec<(&'static str, &'static str)> {
     vec![
         ("cleanup.policy", "delete"),
@@ -34,13 +45,18 @@ fn wanted(dev: bool) -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// Finds the topic, or makes it.
+/// Finds the log's topic, or makes it.
 pub async fn ensure(settings: &Settings, ear: &Ear) -> Result<Topic, OpenError> {
+    ensure_as(settings, ear, &LOG).await
+}
+
+/// Finds a topic of some kind, or makes it.
+pub async fn ensure_as(settings: &Settings, ear: &Ear, kind: &Kind) -> Result<Topic, OpenError> {
     let admin: AdminClient<Ear> = make(&settings.admin(), ear.clone())?;
     let found = match look(settings, ear).await? {
         Some(found) => found,
         None => {
-            create(settings, ear, &admin).await?;
+            create(settings, ear, &admin, kind).await?;
             let until = Instant::now() + settings.patience;
             loop {
                 // The brokers learn of it one after the other.
@@ -61,7 +77,7 @@ pub async fn ensure(settings: &Settings, ear: &Ear) -> Result<Topic, OpenError> 
         return Ok(found);
     }
     let topic = Topic { settings: describe(settings, ear, &admin).await?, ..found };
-    let problems = problems(&topic, settings);
+    let problems = (kind.problems)(&topic, settings);
     if problems.is_empty() { Ok(topic) } else { Err(OpenError::Topic { topic: settings.topic.clone(), problems }) }
 }
 
@@ -115,10 +131,10 @@ fn listen(settings: &Settings, ear: &Ear) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn create(settings: &Settings, ear: &Ear, admin: &AdminClient<Ear>) -> Result<(), OpenError> {
+async fn create(settings: &Settings, ear: &Ear, admin: &AdminClient<Ear>, kind: &Kind) -> Result<(), OpenError> {
     let partitions = i32::try_from(settings.partitions).unwrap_or(i32::MAX);
     let replicas = TopicReplication::Fixed(if settings.dev { 1 } else { 3 });
-    let topic = wanted(settings.dev)
+    let topic = (kind.wanted)(settings.dev)
         .into_iter()
         .fold(NewTopic::new(&settings.topic, partitions, replicas), |topic, (name, value)| topic.set(name, value));
     let options =
@@ -131,14 +147,14 @@ async fn create(settings: &Settings, ear: &Ear, admin: &AdminClient<Ear>) -> Res
         Some(Err((_, code))) => Err(OpenError::NotMade {
             topic: settings.topic.clone(),
             cause: code.to_string(),
-            command: command(settings),
+            command: command(settings, kind),
         }),
     }
 }
 
 /// How a person makes the topic.
-fn command(settings: &Settings) -> String {
-    let configs = wanted(settings.dev).into_iter().map(|(name, value)| format!(" --config {name}={value}"));
+fn command(settings: &Settings, kind: &Kind) -> String {
+    let configs = (kind.wanted)(settings.dev).into_iter().map(|(name, value)| format!(" --config {name}={value}"));
     format!(
         "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {} --replication-factor {}{}",
         settings.brokers,
@@ -171,12 +187,7 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
     let mut out = Vec::new();
     let said = |name: &str| topic.settings.get(name).map_or("", String::as_str);
     let number = |name: &str| said(name).parse::<i64>().ok();
-    let set = |what: &str| {
-        format!(
-            "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config {what}",
-            settings.brokers, settings.topic
-        )
-    };
+    let set = |what: &str| set(settings, what);
     if topic.partitions != settings.partitions {
         out.push(format!(
             "it has {} partitions, and --partitions says {}: the number is fixed when a log is made, because jobs and sources \
@@ -198,19 +209,35 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
             out.push(format!("{name} is {:?}: old commits would be deleted. Set it: {}", said(name), set(&what)));
         }
     }
-    if said("unclean.leader.election.enable") != "false" {
-        out.push(format!(
-            "unclean.leader.election.enable is on: a broker that missed commits could become leader, and they would be lost. \
-             Set it: {}",
-            set("unclean.leader.election.enable=false")
-        ));
-    }
     let longest = i64::try_from(MAX_COMMIT_LEN + 1024).unwrap_or(i64::MAX);
     if number("max.message.bytes").is_some_and(|most| most < longest) {
         out.push(format!(
             "max.message.bytes is {}: a commit has up to {MAX_COMMIT_LEN} bytes. Set it: {}",
             said("max.message.bytes"),
             set("max.message.bytes=1048588")
+        ));
+    }
+    out.extend(safety(topic, settings));
+    out
+}
+
+/// The command that sets a setting of the topic.
+pub fn set(settings: &Settings, what: &str) -> String {
+    format!(
+        "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config {what}",
+        settings.brokers, settings.topic
+    )
+}
+
+/// What could lose records of a topic of any kind.
+pub fn safety(topic: &Topic, settings: &Settings) -> Vec<String> {
+    let mut out = Vec::new();
+    let said = |name: &str| topic.settings.get(name).map_or("", String::as_str);
+    if said("unclean.leader.election.enable") != "false" {
+        out.push(format!(
+            "unclean.leader.election.enable is on: a broker that missed records could become leader, and they would be lost. \
+             Set it: {}",
+            set(settings, "unclean.leader.election.enable=false")
         ));
     }
     if settings.dev {
@@ -223,12 +250,12 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
             topic.replicas
         ));
     }
-    if number("min.insync.replicas").is_none_or(|least| least < 2) {
+    if said("min.insync.replicas").parse::<i64>().ok().is_none_or(|least| least < 2) {
         out.push(format!(
             "min.insync.replicas is {:?}, and 2 are needed: else a commit is acknowledged by one broker alone. Set it: {} (or \
              start with --dev where nothing depends on it)",
             said("min.insync.replicas"),
-            set("min.insync.replicas=2")
+            set(settings, "min.insync.replicas=2")
         ));
     }
     out
