@@ -12,10 +12,14 @@
 //! ask at once; a crash at any point leaves either no person or a whole one. Nothing here is encrypted: the folder's
 //! owner and the backup's keeper can read it. How to back it up: `docs/operations/keys.md`.
 //!
-//! One process at a time uses the folder; the lock on the data folder sees to that.
+//! One process at a time uses the folder; the lock on the data folder sees to that. Where several nodes share a log, each
+//! has such a folder, and all have the same persons in it: [`SharedVault`].
 
 mod disk;
 mod format;
+mod shared;
+
+pub use shared::{Board, Readings, SharedVault};
 
 use crate::core::vault::{PERSON_PREFIX, PersonKeys, Vault, VaultError};
 use disk::{unavailable, write_new, write_over};
