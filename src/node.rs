@@ -1,14 +1,17 @@
 //! One node, put together: log, views, keys, evidence, engine, workers, and the policy that its files say.
 
+pub mod peers;
+
 use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
 use crate::core::policy::PolicyDocument;
 use crate::core::policy::digest::canonical_json;
-use crate::engine::{Clock, Engine, EngineError, Options, SystemClock};
+use crate::core::vault::Vault;
+use crate::engine::{Clock, Engine, EngineError, Options, Sharing, SystemClock};
 use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self, EmbeddedLog};
-use crate::sequencer::kafka::KAFKA_FOLDER;
+use crate::sequencer::kafka::{Group, KAFKA_FOLDER, KafkaLog, KeyTopic, Settings};
 use crate::sources::config::ProxySecrets;
-use crate::vault::FileVault;
+use crate::vault::{Board, FileVault, Readings, SharedVault};
 use crate::views::Views;
 use crate::work::evidence::EvidenceStore;
 use crate::work::fetch::{FetchOptions, Fetcher};
@@ -18,6 +21,7 @@ use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
+use peers::{HttpCourier, PeerKey};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +57,20 @@ pub struct Node {
     /// The evidence store.
     pub evidence: EvidenceStore,
     options: NodeOptions,
+    /// None: nobody else has the log.
+    peers: Option<PeerKey>,
+    /// The membership of the nodes that share the log; it ends with the node.
+    #[expect(dead_code, reason = "kept for what happens when it is dropped")]
+    group: Option<Group>,
+}
+
+/// The topic of keys, as the key store sees it.
+struct Keys(KeyTopic);
+
+impl Board for Keys {
+    fn post(&self, key: &[u8], value: Option<&[u8]>) -> std::result::Result<(), String> {
+        self.0.post(key, value)
+    }
 }
 
 /// Workers that can be stopped.
@@ -87,14 +105,57 @@ impl Node {
     /// The same on a log that was opened already, the files of which lie in the data folder.
     pub async fn open_on(options: NodeOptions, clock: Arc<dyn Clock>, log: Arc<dyn Sequencer>) -> Result<Self> {
         let vault = FileVault::open(options.data.join(KEYS)).context("the key store can't be opened")?;
+        Self::put_together(options, clock, log, Arc::new(vault), None).await
+    }
+
+    /// Opens the data folder as a mirror of a topic of Apache Kafka, which other nodes may have as well; they reach this one
+    /// at `url`.
+    pub async fn open_on_kafka(options: NodeOptions, settings: Settings, url: String) -> Result<Self> {
+        let log = KafkaLog::open(&options.data, settings.clone()).await.context("the log can't be opened")?;
+        let readings = Arc::<Readings>::default();
+        let reader = Arc::clone(&readings);
+        let keys = KeyTopic::open(&settings, move |key, value| reader.take(key, value)).await;
+        let keys = Keys(keys.context("the topic of keys can't be opened")?);
+        let folder = options.data.join(KEYS);
+        let vault = tokio::task::spawn_blocking(move || SharedVault::open(&folder, readings, keys)).await?;
+        let vault = vault.context("the key store can't be opened")?;
+        let key = PeerKey::new(vault.peers());
+        let group = Group::join(&settings).context("the group of the nodes can't be joined")?;
+        let sharing = Sharing {
+            node: options.name.clone(),
+            url,
+            assigned: group.assigned(),
+            resign: group.leaver(),
+            courier: Arc::new(HttpCourier::new(key.clone())?),
+        };
+        let shared = Some((sharing, key, group));
+        Self::put_together(options, Arc::new(SystemClock), Arc::new(log), Arc::new(vault), shared).await
+    }
+
+    async fn put_together(
+        options: NodeOptions,
+        clock: Arc<dyn Clock>,
+        log: Arc<dyn Sequencer>,
+        vault: Arc<dyn Vault>,
+        shared: Option<(Sharing, PeerKey, Group)>,
+    ) -> Result<Self> {
         let evidence = match &options.evidence {
             Some(place) => EvidenceStore::open(place),
             None => EvidenceStore::open_folder(&options.data.join(EVIDENCE)),
         }
         .context("the evidence store can't be opened")?;
         let views = fitting_views(&options.data.join(VIEWS), &*log)?;
-        let engine = Engine::open(Options { log, views: Arc::new(views), vault: Arc::new(vault), clock }).await?;
-        Ok(Self { engine, evidence, options })
+        let stands_on = Options { log, views: Arc::new(views), vault, clock };
+        let (engine, peers, group) = match shared {
+            None => (Engine::open(stands_on).await?, None, None),
+            Some((sharing, key, group)) => (Engine::open_shared(stands_on, sharing).await?, Some(key), Some(group)),
+        };
+        Ok(Self { engine, evidence, options, peers, group })
+    }
+
+    /// How other nodes of the log are known; none: there are none.
+    pub fn peers(&self) -> Option<&PeerKey> {
+        self.peers.as_ref()
     }
 
     /// Adopts the files' policy if it is another than the last one adopted from files.

@@ -4,6 +4,7 @@ use super::{Misused, Wrong};
 use crate::sequencer::kafka::{OpenError, Settings};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// How to reach the log on Apache Kafka, with `--log kafka`.
@@ -16,6 +17,9 @@ pub(super) struct KafkaArgs {
     /// The topic that holds the log
     #[arg(long, default_value = "mirano", env = "MIRANO_KAFKA_TOPIC")]
     topic: String,
+    /// Where the other nodes reach this one, `http://a.internal:8700`; else where it listens
+    #[arg(long, value_name = "URL", env = "MIRANO_URL")]
+    url: Option<String>,
     /// Let a topic with one replica pass: for trying, where nothing depends on it
     #[arg(long)]
     dev: bool,
@@ -25,6 +29,21 @@ pub(super) struct KafkaArgs {
 }
 
 impl KafkaArgs {
+    /// Where other nodes reach this one.
+    pub(super) fn url(&self, listens: SocketAddr) -> Result<String> {
+        let Some(url) = &self.url else {
+            if listens.ip().is_unspecified() {
+                return Err(Misused(format!("{listens} is no address for other nodes: name one with --url")).into());
+            }
+            return Ok(format!("http://{listens}"));
+        };
+        let good = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !good {
+            return Err(Misused(format!("--url {url}: http:// or https://, a name and a port are needed")).into());
+        }
+        Ok(url.clone())
+    }
+
     /// The settings that flags and file say.
     pub(super) fn settings(&self, config: Option<&Path>, node: &str, partitions: u32) -> Result<Settings> {
         let Some(brokers) = self.brokers.clone() else {

@@ -4,15 +4,11 @@ use super::{DataFolder, Misused, kafka};
 use crate::core::policy::{DurationMs, NotifySpec};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
-use crate::engine::SystemClock;
 use crate::history::schedule;
 use crate::http;
 use crate::mcp;
 use crate::node::{Node, NodeOptions};
-use crate::notify::mail::Mailer;
-use crate::notify::{self, Courier};
-use crate::sequencer::kafka::KafkaLog;
-use crate::sources::config::{self, LoadedConfig, MailSettings};
+use crate::sources::config::{self, LoadedConfig};
 use crate::ui;
 use crate::work::fetch::{FetchOptions, Fetcher};
 use anyhow::{Context, Result};
@@ -108,9 +104,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let node = match args.log.as_str() {
         "kafka" => {
-            let settings = args.kafka.settings(args.config.as_deref(), &args.node, partitions)?;
-            let log = KafkaLog::open(&options.data, settings).await.context("the log can't be opened")?;
-            Node::open_on(options, Arc::new(SystemClock), Arc::new(log)).await?
+            let settings = args.kafka.settings(args.config.as_deref(), &args.node, args.partitions)?;
+            let url = args.kafka.url(listener.local_addr()?)?;
+            Node::open_on_kafka(options, settings, url).await?
         }
         _ => Node::open(options).await?,
     };
@@ -131,7 +127,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let address = listener.local_addr()?;
     let guard = mcp::Guard::new(address, &args.mcp_host, &args.mcp_origin);
     let assistant = mcp::router(state.clone(), api.clone(), &guard);
-    let router = api.merge(ui::router(Arc::new(pages))).merge(assistant);
+    let mut router = api.merge(ui::router(Arc::new(pages))).merge(assistant);
+    if let Some(key) = node.peers() {
+        router = router.merge(http::nodes(node.engine.clone(), key.clone()));
+    }
     println!("Mirano is ready.  Page: http://{address}/   API: http://{address}/docs");
     if let Some(demo) = &demo {
         println!("Demo sources: {}/   (invented companies, persons and addresses)", demo.base_url());
