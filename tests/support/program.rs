@@ -48,8 +48,14 @@ impl Program {
     }
 
     /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("alive")
+    pub fn pid(&self) -> String {
+        self.child.id().expect("alive").to_string()
+    }
+
+    /// Sends it a signal: `-STOP`, `-CONT`.
+    pub async fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid()]).status().await.expect("kill runs");
+        assert!(sent.success(), "it was alive until now");
     }
 
     /// `kill -9`.
