@@ -84,12 +84,32 @@ pub(super) fn write_over(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), V
     sync_parent(path)
 }
 
+/// Writes a file that can be had again from elsewhere, in place of another. Whoever reads finds it whole; after a power
+/// loss it may be missing or torn.
+pub(super) fn write_mirrored(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
+    if read(path)?.as_deref() == Some(bytes) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(unavailable("make a folder"))?;
+    }
+    let (staged, _) = write_staged(root, bytes)?;
+    fs::rename(&staged, path).map_err(unavailable("put a file in place"))
+}
+
 /// Writes the bytes into `tmp`, synced, and makes the folder they will go to.
 fn stage(root: &Path, path: &Path, bytes: &[u8]) -> Result<PathBuf, VaultError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
+    let (staged, file) = write_staged(root, bytes)?;
+    file.sync_all().map_err(unavailable("write a file"))?;
+    Ok(staged)
+}
+
+/// Writes the bytes into `tmp`.
+fn write_staged(root: &Path, bytes: &[u8]) -> Result<(PathBuf, File), VaultError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let staged = root.join("tmp").join(format!("{}-{count}", std::process::id()));
     let mut options = OpenOptions::new();
@@ -100,8 +120,8 @@ fn stage(root: &Path, path: &Path, bytes: &[u8]) -> Result<PathBuf, VaultError> 
         options.mode(0o600);
     }
     let mut file = options.open(&staged).map_err(unavailable("create a file"))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unavailable("write a file"))?;
-    Ok(staged)
+    file.write_all(bytes).map_err(unavailable("write a file"))?;
+    Ok((staged, file))
 }
 
 /// Overwrites a file with zeros, syncs it, removes it, syncs its folder. Nothing to do when it is not there.

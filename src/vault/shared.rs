@@ -10,7 +10,7 @@
 //! Each record has a key of its own, so compaction removes none but those that an erasure deletes, and what is first stays
 //! first. Promises are those of [`FileVault`], and this: what one node was handed out, every node finds.
 
-use super::disk::{self, unavailable as cant, write_new, write_over};
+use super::disk::{self, unavailable as cant, write_mirrored, write_new};
 use super::format::{KeyFile, Kind};
 use super::{FileVault, name_of, random_secret};
 use crate::core::vault::{PERSON_PREFIX, PersonKeys, Vault, VaultError};
@@ -290,15 +290,13 @@ impl FileVault {
         write_new(root, &root.join("installation.key"), &file.encode(Kind::Installation))
     }
 
-    /// Keeps a person that holds on the board; it stands in place of another that this folder may have found so far.
+    /// Keeps a person that holds on the board; it stands in place of another that this folder may have found so far. The
+    /// board is what lasts: it is read whole at each start, so no disk is waited for.
     fn adopt(&self, file: &KeyFile, name: &str) -> Result<(), VaultError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        write_new(&self.root, &self.key_path(name), &file.encode(Kind::Person))?;
-        let index = self.index_path(&file.lookup);
-        if disk::read(&index)?.as_deref() != Some(name.as_bytes()) {
-            write_over(&self.root, &index, name.as_bytes())?;
-            self.by_lookup.invalidate(&file.lookup);
-        }
+        write_mirrored(&self.root, &self.key_path(name), &file.encode(Kind::Person))?;
+        write_mirrored(&self.root, &self.index_path(&file.lookup), name.as_bytes())?;
+        self.by_lookup.invalidate(&file.lookup);
         Ok(())
     }
 
