@@ -532,3 +532,19 @@ fn a_permit_comes_back_once() {
     world.run(back).expect("said twice");
     assert_eq!(world.store.digest(), before, "nothing comes back a second time");
 }
+
+#[test]
+fn a_node_says_once_that_it_decides_and_again_after_another_did() {
+    use mirano_replay::decider::{self, DeciderRow};
+    let mut world = World::new();
+    let node = |name: &str| DeciderChanged { node: name.to_owned(), url: Some(format!("http://{name}")) };
+    let mut said = Vec::new();
+    for name in ["a", "a", "b", "a"] {
+        let before = world.bodies.len();
+        assert_eq!(world.run(Command::TakeOver(node(name))), Ok(Reply::Done));
+        said.push(world.bodies.len() - before);
+        let row: DeciderRow = world.store.row(&decider::key(0)).expect("readable").expect("there");
+        assert_eq!(row.changed, node(name));
+    }
+    assert_eq!(said, [1, 0, 1, 1]);
+}
