@@ -120,7 +120,7 @@ impl Node {
         let vault = tokio::task::spawn_blocking(move || SharedVault::open(&folder, readings, keys)).await?;
         let vault = vault.context("the key store can't be opened")?;
         let key = PeerKey::new(vault.peers());
-        let group = Group::join(&settings).context("the group of the nodes can't be joined")?;
+        let group = Group::join(&settings, log.clock_off()).context("the group of the nodes can't be joined")?;
         let sharing = Sharing {
             node: options.name.clone(),
             url,

@@ -85,16 +85,18 @@ impl ConsumerContext for Member {
 }
 
 impl Group {
-    /// Joins, in the background: where no broker answers, nothing is assigned until one does.
-    pub fn join(settings: &Settings) -> Result<Self, OpenError> {
+    /// Joins, in the background: where no broker answers, nothing is assigned until one does. A node whose clock turns out to
+    /// be off leaves for good.
+    pub fn join(settings: &Settings, clock_off: watch::Receiver<Option<i64>>) -> Result<Self, OpenError> {
         let (sender, assigned) = watch::channel(BTreeSet::new());
         let (sender, left) = (Arc::new(sender), Arc::new(AtomicBool::new(false)));
         let consumer = connect(settings, &sender)?;
         gauge!("mirano_kafka_name_taken").set(0.0);
+        gauge!("mirano_clock_off_ms").set(0.0);
         let (settings, leave) = (settings.clone(), Arc::clone(&left));
         let thread = std::thread::Builder::new()
             .name("kafka-group".into())
-            .spawn(move || take_part(&settings, consumer, &sender, &leave))
+            .spawn(move || take_part(&settings, consumer, &sender, &leave, &clock_off))
             .map_err(|error| OpenError::Io { path: "a thread".into(), error })?;
         Ok(Self { assigned, left, thread: Some(thread) })
     }
@@ -137,10 +139,24 @@ fn take_part(
     mut consumer: BaseConsumer<Member>,
     assigned: &Arc<watch::Sender<BTreeSet<u32>>>,
     left: &AtomicBool,
+    clock_off: &watch::Receiver<Option<i64>>,
 ) {
+    let mut refused = false;
     while !left.load(Ordering::Relaxed) {
         if let Some(Err(error)) = consumer.poll(POLL) {
+            let not_let = error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+            if not_let && !std::mem::replace(&mut refused, true) {
+                tracing::error!(target: "mirano::kafka", "this node may not join the group: give it the right Read on mirano-{}", settings.topic);
+            }
             tracing::debug!(target: "mirano::kafka", %error, "the member of the group has a problem");
+        }
+        if let Some(off) = *clock_off.borrow() {
+            tracing::error!(
+                ahead_ms = off,
+                "this machine's clock is off the brokers': it decides no more; set the clock and start the node again"
+            );
+            gauge!("mirano_clock_off_ms").set(off as f64);
+            break;
         }
         let Some((code, reason)) = consumer.client().fatal_error() else { continue };
         assigned.send_replace(BTreeSet::new());

@@ -116,6 +116,9 @@ impl Seen {
 /// Tells each write at which offset it lies.
 struct Reports(Ear);
 
+/// Takes a record: its key, and its value or none.
+type Each = dyn Fn(&[u8], Option<&[u8]>);
+
 type Told = SyncSender<Result<i64, String>>;
 
 impl ClientContext for Reports {
@@ -200,7 +203,7 @@ impl Drop for KeyTopic {
     }
 }
 
-fn read(consumer: &Consumer, each: &dyn Fn(&[u8], Option<&[u8]>), seen: &Seen, ended: &AtomicBool) {
+fn read(consumer: &Consumer, each: &Each, seen: &Seen, ended: &AtomicBool) {
     while !ended.load(Ordering::Relaxed) {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {

@@ -5,7 +5,8 @@
 //! topic is not the one that was mirrored. Whenever the brokers say something unexpected it goes back there and looks again.
 
 use super::super::{AppendError, Corruption, CorruptionKind, Outcome, ReadError, Record, Sequencer};
-use super::outbox::{Answer, Outbox};
+use super::clock::ClockWatch;
+use super::outbox::{Answer, Outbox, now_ms};
 use super::place::{Place, Seen};
 use super::settings::Consumer;
 use super::voids::{VoidRecord, Voids};
@@ -19,7 +20,7 @@ use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{Message, Timestamp};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,8 @@ pub struct Lane {
     pub place_file: PathBuf,
     /// All readers are to end.
     pub ended: Arc<AtomicBool>,
+    /// What records say of this machine's clock.
+    pub clock: Arc<ClockWatch>,
     /// When the end of the partition was last reached.
     pub current: Mutex<Option<Instant>>,
 }
@@ -71,6 +74,8 @@ pub struct Lane {
 /// A record, copied out of the client.
 struct Taken {
     offset: i64,
+    /// When the broker appended it, where it says so.
+    appended_at: Option<i64>,
     key: Bytes,
     value: Bytes,
 }
@@ -161,7 +166,11 @@ impl Reader {
                     let copy = |part: Option<&[u8]>| Bytes::copy_from_slice(part.unwrap_or_default());
                     let (key, value) = (copy(message.key()), copy(message.payload()));
                     bytes += value.len() + 1;
-                    records.push(Taken { offset: message.offset(), key, value });
+                    let appended_at = match message.timestamp() {
+                        Timestamp::LogAppendTime(at) => Some(at),
+                        Timestamp::NotAvailable | Timestamp::CreateTime(_) => None,
+                    };
+                    records.push(Taken { offset: message.offset(), appended_at, key, value });
                     wait = Duration::ZERO;
                     if bytes >= BATCH_BYTES {
                         return Ok((records, false));
@@ -189,11 +198,16 @@ impl Reader {
         let mut void = 0u64;
         let mirrored = self.lane.mirror.head(self.lane.partition);
         let mut result = Ok(());
-        for Taken { offset, key, value } in records {
+        for Taken { offset, appended_at, key, value } in records {
             if offset < self.place.next_offset() {
                 continue;
             }
-            let reply = self.lane.outbox.settle(self.lane.partition, &key);
+            let reply = self.lane.outbox.settle(self.lane.partition, &key).map(|(reply, sent_at)| {
+                if let Some(appended_at) = appended_at {
+                    self.lane.clock.saw(sent_at, appended_at, now_ms());
+                }
+                reply
+            });
             let before = self.place.head;
             let answer = match self.place.head.judge(&value) {
                 Verdict::Counts(envelope) => {

@@ -15,6 +15,7 @@
 //! followed in silence: what does not fit the mirror makes a partition read-only, see [`Problem`].
 
 mod birth;
+mod clock;
 mod ear;
 mod error;
 mod folder;
@@ -41,6 +42,7 @@ pub use settings::Settings;
 use super::*;
 use crate::sequencer::embedded::{self, EmbeddedLog};
 use birth::{Birth, Found};
+use clock::ClockWatch;
 use ear::Ear;
 use lane::{Lane, Reader};
 use metrics::gauge;
@@ -76,6 +78,7 @@ pub struct KafkaLog {
     sender: Arc<Sender>,
     outbox: Arc<Outbox>,
     ended: Arc<AtomicBool>,
+    clock: Arc<ClockWatch>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -105,7 +108,8 @@ impl KafkaLog {
         let outbox = Arc::new(Outbox::new(mirror.partitions(), MAX_PENDING_BYTES));
         let sender = Arc::new(Sender::new(settings.clone(), ear.clone(), Arc::clone(&outbox))?);
         let ended = Arc::new(AtomicBool::new(false));
-        let mut this = Self { mirror, lanes: Vec::new(), sender, outbox, ended, threads: Vec::new() };
+        let clock = Arc::<ClockWatch>::default();
+        let mut this = Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, threads: Vec::new() };
         let mut places = Vec::new();
         for partition in 0..this.mirror.partitions() {
             let voids_file = voids::path(folder, partition);
@@ -121,6 +125,7 @@ impl KafkaLog {
                 progress: watch::Sender::new(progress),
                 place_file,
                 ended: Arc::clone(&this.ended),
+                clock: Arc::clone(&this.clock),
                 current: Mutex::new(None),
             };
             gauge!("mirano_kafka_partition_read_only", "partition" => partition.to_string()).set(0.0);
@@ -260,6 +265,11 @@ impl KafkaLog {
     pub fn voids(&self, partition: u32) -> usize {
         let lane = self.lanes.get(partition as usize);
         lane.map_or(0, |lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
+    /// By how many milliseconds this machine's clock is ahead of the brokers' (behind: negative), while it is too far off.
+    pub fn clock_off(&self) -> watch::Receiver<Option<i64>> {
+        self.clock.off()
     }
 
     /// The mirror.

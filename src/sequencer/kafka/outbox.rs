@@ -25,6 +25,11 @@ use tokio::sync::oneshot;
 /// Says whose record it is and which: 8 bytes of the process, 8 of the record. It is the record's Kafka key.
 pub type Token = [u8; 16];
 
+/// This machine's clock.
+pub fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
 /// What an append is answered.
 pub type Answer = Result<Outcome, AppendError>;
 
@@ -51,6 +56,8 @@ struct Record {
     bytes: Bytes,
     reply: oneshot::Sender<Answer>,
     fate: Fate,
+    /// When it was first sent, by this machine's clock, in milliseconds.
+    sent_at: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +94,14 @@ impl Outbox {
         (*process == self.process).then(|| own.try_into().ok().map(u64::from_le_bytes)).flatten()
     }
 
-    /// Takes the reply of a record that was read back, before the mirror has it: from then on nobody else answers.
-    pub fn settle(&self, partition: u32, key: &[u8]) -> Option<oneshot::Sender<Answer>> {
+    /// Takes the reply of a record that was read back, before the mirror has it: from then on nobody else answers. And when
+    /// it was sent.
+    pub fn settle(&self, partition: u32, key: &[u8]) -> Option<(oneshot::Sender<Answer>, i64)> {
         let number = self.number(key)?;
         let mut pending = self.lock(partition)?;
         let record = pending.records.remove(&number)?;
         pending.bytes -= record.bytes.len();
-        Some(record.reply)
+        Some((record.reply, record.sent_at))
     }
 
     /// Refuses all that waits and all that comes.
@@ -200,6 +208,7 @@ impl Sender {
         }
         let number = pending.next;
         pending.next += 1;
+        let sent_at = now_ms();
         let fate = match self.post(&self.client(), partition, number, &bytes) {
             Ok(()) => Fate::Sent,
             Err(error) => {
@@ -209,7 +218,7 @@ impl Sender {
         };
         let (reply, outcome) = oneshot::channel();
         pending.bytes += bytes.len();
-        pending.records.insert(number, Record { bytes, reply, fate });
+        pending.records.insert(number, Record { bytes, reply, fate, sent_at });
         Ok(outcome)
     }
 
