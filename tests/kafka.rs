@@ -6,6 +6,8 @@ mod support;
 
 #[path = "support/broker.rs"]
 mod broker;
+#[path = "kafka/figures.rs"]
+mod figures;
 #[path = "kafka/one_node.rs"]
 mod one_node;
 #[path = "kafka/whole.rs"]
