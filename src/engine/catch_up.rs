@@ -7,10 +7,11 @@ use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::Position;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Head;
+use mirano_schemas::{Event, FactsReused, NeedAnswered, Position};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -48,7 +49,39 @@ pub fn catch_up_in(
     batch_bytes: usize,
     progress: impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<CatchUp, EngineError> {
-    fold(log, views, partition, batch_bytes, |_, _| (), progress)
+    Ok(fold(log, views, partition, batch_bytes, |_| None, |_, _| (), progress)?.0)
+}
+
+/// What a commit rests on in other partitions: its cause, what had been looked at, and the observations that it names.
+/// Whoever decides on its rows reads those as well, so views that show it must show them.
+pub(super) fn rests_on(own: u32, body: &CommitBody) -> impl Iterator<Item = Position> + '_ {
+    let named = body.events.iter().flat_map(|event| match event {
+        Event::FactsReused(FactsReused { receipt, .. }) | Event::NeedAnswered(NeedAnswered { receipt, .. }) => {
+            std::slice::from_ref(&receipt.at)
+        }
+        Event::WorldSealed(event) => event.body.cut.as_slice(),
+        _ => &[],
+    });
+    // A cursor is the place behind the last that was looked at.
+    let looked = body.head.cursors.iter().filter_map(|next| Some(Position { seq: next.seq.checked_sub(1)?, ..*next }));
+    let all = body.head.cause.into_iter().chain(looked).chain(named.copied());
+    all.filter(move |at| at.partition != own)
+}
+
+/// As [`catch_up`], for one of several nodes: notes in `rests` how far each other partition must be folded as well.
+pub(super) fn catch_up_noting(
+    log: &dyn Sequencer,
+    views: &Views,
+    partition: u32,
+    rests: &mut BTreeMap<u32, u64>,
+) -> Result<CatchUp, EngineError> {
+    let note = |_, body: CommitBody| {
+        for at in rests_on(partition, &body) {
+            let most = rests.entry(at.partition).or_default();
+            *most = at.seq.max(*most);
+        }
+    };
+    Ok(fold(log, views, partition, BATCH_BYTES, |_| None, note, |_, _| ControlFlow::Continue(()))?.0)
 }
 
 /// Where the views of a partition stand.
@@ -60,19 +93,22 @@ pub(super) fn shown(log: &dyn Sequencer, views: &Views, partition: u32) -> Resul
     })
 }
 
-/// The same for an engine that runs: `visible` is told each batch of commits as soon as the views show it.
+/// The same for an engine that runs: `visible` is told each batch of commits as soon as the views show it. Ends early at a
+/// commit that rests on what the views lack, and returns that.
 pub(super) fn follow(
     log: &dyn Sequencer,
     views: &Views,
     partition: u32,
+    lacks: impl FnMut(&CommitBody) -> Option<Position>,
     mut visible: impl FnMut(Vec<Folded>),
-) -> Result<CatchUp, EngineError> {
+) -> Result<Option<Position>, EngineError> {
     let batch = RefCell::new(Vec::new());
     let kept = |position, body| batch.borrow_mut().push(Folded { position, body: Arc::new(body) });
-    fold(log, views, partition, BATCH_BYTES, kept, |_, _| {
+    let told = |_, _| {
         visible(batch.take());
         ControlFlow::Continue(())
-    })
+    };
+    Ok(fold(log, views, partition, BATCH_BYTES, lacks, kept, told)?.1)
 }
 
 fn fold(
@@ -80,30 +116,38 @@ fn fold(
     views: &Views,
     partition: u32,
     batch_bytes: usize,
+    mut lacks: impl FnMut(&CommitBody) -> Option<Position>,
     mut each: impl FnMut(Position, CommitBody),
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
-) -> Result<CatchUp, EngineError> {
+) -> Result<(CatchUp, Option<Position>), EngineError> {
     let start = shown(log, views, partition)?;
     log.check_anchor(&start)?;
     let mut done = CatchUp::default();
     let mut next = start.next_seq;
     let end = log.head(partition).next_seq;
-    while next < end {
+    let mut missing = None;
+    while next < end && missing.is_none() {
         let batch = log.read(partition, next, batch_bytes)?;
         let mut overlay = Overlay::new(views);
+        let mut folded = 0;
         for commit in &batch {
             let at = commit.position;
             let body = CommitBody::decode(commit.body()).map_err(|error| EngineError::Decode { at, error })?;
+            missing = lacks(&body);
+            if missing.is_some() {
+                break;
+            }
             apply::commit(&mut overlay, at, commit.hash, &body)?;
             done.commits += 1;
             done.events += body.events.len() as u64;
             next = at.seq + 1;
+            folded += 1;
             each(at, body);
         }
-        views.write(&overlay.into_changes()?, batch.len())?;
+        views.write(&overlay.into_changes()?, folded)?;
         if progress(next, end).is_break() {
             break;
         }
     }
-    Ok(done)
+    Ok((done, missing))
 }

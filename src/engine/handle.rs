@@ -2,7 +2,7 @@
 
 mod forward;
 
-use super::catch_up::{self, catch_up};
+use super::catch_up;
 use super::runtime::{self, Request};
 use super::sharing::{Shares, Sharing};
 use super::{Clock, EngineError};
@@ -100,6 +100,33 @@ impl Shared {
         }
         self.folds.send_modify(|folds| *folds += 1);
     }
+
+    /// What a commit of another node rests on and the views do not show.
+    pub(super) fn lacks(&self, partition: u32, body: &CommitBody) -> Option<Position> {
+        self.shares.as_ref()?;
+        catch_up::rests_on(partition, body).find(|at| !self.shows(*at))
+    }
+
+    fn shows(&self, at: Position) -> bool {
+        self.folded.get(at.partition as usize).is_some_and(|folded| *folded.borrow() > at.seq)
+    }
+
+    /// Waits until the views show a position of another partition.
+    pub(super) async fn until_shown(&self, at: Position) -> Result<(), EngineError> {
+        let Position { partition, .. } = at;
+        let mut folds = self.folds.subscribe();
+        while !self.shows(at) {
+            let stopped =
+                self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&partition).cloned();
+            if let Some(reason) = stopped {
+                return Err(EngineError::Stopped { partition, reason });
+            }
+            if folds.changed().await.is_err() {
+                return Err(EngineError::Stopped { partition, reason: "the engine has ended".to_owned() });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Engine {
@@ -116,12 +143,21 @@ impl Engine {
 
     async fn open_on(options: Options, sharing: Option<Sharing>) -> Result<Self, EngineError> {
         let partitions = options.log.partitions();
+        let mut rests = BTreeMap::new();
         for partition in 0..partitions {
-            let (log, views) = (Arc::clone(&options.log), Arc::clone(&options.views));
-            let done = tokio::task::spawn_blocking(move || catch_up(&*log, &views, partition, |_, _| ()))
-                .await
-                .map_err(|error| EngineError::Stopped { partition, reason: error.to_string() })??;
-            tracing::info!(partition, commits = done.commits, events = done.events, "views caught up with the log");
+            rests = Self::catch_up(&options, partition, rests).await?;
+        }
+        // Of several nodes' commits one may have come before another that it rests on.
+        while sharing.is_some()
+            && let Some((partition, seq)) = rests.pop_first()
+        {
+            // The log is not behind for long: what a commit rests on was there before it.
+            if options.log.watch(partition).wait_for(|head| head.next_seq > seq).await.is_err() {
+                return Err(EngineError::LogUnavailable("it was closed".to_owned()));
+            }
+            if catch_up::shown(&*options.log, &options.views, partition)?.next_seq <= seq {
+                rests = Self::catch_up(&options, partition, rests).await?;
+            }
         }
         let (mut commands, mut receivers, mut folded) = (Vec::new(), Vec::new(), Vec::new());
         for partition in 0..partitions {
@@ -145,6 +181,22 @@ impl Engine {
             inner.threads.push(runtime::start(Arc::clone(&inner.shared), partition, receiver)?);
         }
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Folds a partition to its head; `rests` says how far others must be folded with it.
+    async fn catch_up(
+        options: &Options,
+        partition: u32,
+        mut rests: BTreeMap<u32, u64>,
+    ) -> Result<BTreeMap<u32, u64>, EngineError> {
+        let (log, views) = (Arc::clone(&options.log), Arc::clone(&options.views));
+        let folding = tokio::task::spawn_blocking(move || {
+            catch_up::catch_up_noting(&*log, &views, partition, &mut rests).map(|done| (done, rests))
+        });
+        let folded = folding.await.map_err(|error| EngineError::Stopped { partition, reason: error.to_string() })?;
+        let (done, rests) = folded?;
+        tracing::info!(partition, commits = done.commits, events = done.events, "views caught up with the log");
+        Ok(rests)
     }
 
     /// Has a command decided. The reply comes when its commit counts and the views show it.

@@ -271,13 +271,18 @@ impl Loop {
         self.recent.clear();
         let (shared, partition) = (Arc::clone(&self.shared), self.partition);
         let options = &shared.options;
-        catch_up::follow(&*options.log, &options.views, partition, |commits| {
+        let visible = |commits: Vec<Folded>| {
             let Some(last) = commits.last().map(|commit| commit.position) else { return };
             for commit in commits {
                 let _ = shared.events.send(commit);
             }
             shared.announce(partition, last.seq + 1);
-        })?;
+        };
+        while let Some(lacks) =
+            catch_up::follow(&*options.log, &options.views, partition, |body| shared.lacks(partition, body), visible)?
+        {
+            shared.until_shown(lacks).await?;
+        }
         // Where the views stand, not where the log is: it may have gone on since.
         let head = catch_up::shown(&*options.log, &options.views, partition)?;
         let tickets = self.state.void(head, &*options.views)?;

@@ -1,11 +1,12 @@
 //! Several engines over one log in memory: who decides, who follows, and what happens when they do not reach each other.
 
 use super::*;
-use crate::core::command::{AdoptPolicy, CreateJob, Reply};
+use crate::core::command::{AdoptPolicy, Complete, CreateJob, LeaseTasks, Reply};
+use crate::core::partitioning;
 use crate::core::vault::MemoryVault;
 use crate::engine::{Engine, Options, SystemClock};
-use crate::sequencer::Sequencer;
 use crate::sequencer::memory::MemoryLog;
+use crate::sequencer::{AnchorError, AppendError, Committed, Outcome as Fate, ReadError, Record, Sequencer};
 use crate::views::Views;
 use mirano_replay::decider::{self, DeciderRow};
 use mirano_replay::rows::JobRow;
@@ -93,9 +94,13 @@ impl World {
     }
 
     async fn node(&self, name: &str) -> Node {
+        self.node_on(name, Arc::<MemoryLog>::clone(&self.log)).await
+    }
+
+    async fn node_on(&self, name: &str, log: Arc<dyn Sequencer>) -> Node {
         let (assigned, told) = watch::channel(BTreeSet::new());
         let options = Options {
-            log: Arc::<MemoryLog>::clone(&self.log),
+            log,
             views: Arc::new(Views::open(&self.folder.path().join(name)).expect("opens")),
             vault: Arc::new(MemoryVault::seeded(7)),
             clock: Arc::new(SystemClock),
@@ -176,9 +181,8 @@ impl Node {
 
 /// Jobs of each of the two partitions.
 fn jobs() -> Vec<u8> {
-    let of = |partition| {
-        (1..=200).filter(move |n| crate::core::partitioning::of_job(JobId([*n; 16]), PARTITIONS) == partition).take(3)
-    };
+    let of =
+        |partition| (1..=200).filter(move |n| partitioning::of_job(JobId([*n; 16]), PARTITIONS) == partition).take(3);
     of(0).chain(of(1)).collect()
 }
 
@@ -275,5 +279,114 @@ async fn a_node_that_slept_reads_that_another_decides() {
     a.decide(&[0, 1]).await;
     b.catch_up(&world.log).await;
     assert_eq!(b.decider(0).as_deref(), Some("a"));
+    world.end();
+}
+
+/// The log as a node has it that reads one partition late.
+struct Late {
+    log: Arc<MemoryLog>,
+    partition: u32,
+    head: watch::Sender<envelope::Head>,
+}
+
+impl Sequencer for Late {
+    fn log_id(&self) -> LogId {
+        self.log.log_id()
+    }
+    fn partitions(&self) -> u32 {
+        self.log.partitions()
+    }
+    fn append(&self, partition: u32, record: bytes::Bytes) -> BoxFuture<'static, Result<Fate, AppendError>> {
+        self.log.append(partition, record)
+    }
+    fn head(&self, partition: u32) -> envelope::Head {
+        if partition == self.partition { *self.head.borrow() } else { self.log.head(partition) }
+    }
+    fn watch(&self, partition: u32) -> watch::Receiver<envelope::Head> {
+        if partition == self.partition { self.head.subscribe() } else { self.log.watch(partition) }
+    }
+    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
+        let mut commits = self.log.read(partition, from_seq, max_bytes)?;
+        commits.retain(|commit| commit.position.seq < self.head(partition).next_seq);
+        Ok(commits)
+    }
+    fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
+        self.log.records(partition, from_seq, max)
+    }
+    fn check_anchor(&self, anchor: &envelope::Head) -> Result<(), AnchorError> {
+        self.log.check_anchor(anchor)
+    }
+}
+
+/// Where a commit of the partition answers a need.
+fn answered(log: &MemoryLog, partition: u32) -> Option<Position> {
+    let commits = log.read(partition, 0, usize::MAX).expect("readable");
+    commits.into_iter().find_map(|commit| {
+        let body = codec::CommitBody::decode(commit.body()).expect("decodes");
+        body.events.iter().any(|event| matches!(event, Event::NeedAnswered(_))).then_some(commit.position)
+    })
+}
+
+/// A job's answer names an observation of another partition. A node that has read the one and not the other would decide
+/// on an answer without its facts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_shown_only_with_what_it_rests_on() {
+    let world = World::new();
+    let a = world.node("a").await;
+    a.decide(&[0, 1]).await;
+    a.adopt().await;
+    let of_source = partitioning::of_source("cadastre", PARTITIONS);
+    let of_job = 1 - of_source;
+    let job = jobs().into_iter().find(|n| partitioning::of_job(JobId([*n; 16]), PARTITIONS) == of_job).expect("one");
+    a.create(job).await;
+    // The want reaches the source.
+    let mut folded = a.engine.subscribe();
+    let task = loop {
+        let tokens = vec![LeaseToken(rand::random())];
+        let lease = LeaseTasks { source: "cadastre".to_owned(), worker: "w".to_owned(), tokens };
+        let Reply::Leased(leased) = a.engine.submit(Command::Lease(lease)).await.expect("leases").reply else {
+            panic!("leases")
+        };
+        if let Some(task) = leased.tasks.into_iter().next() {
+            break task;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(20), folded.recv()).await;
+    };
+    // B begins when both partitions are where they are now, and reads on in one of them only.
+    a.catch_up(&world.log).await;
+    let late = Arc::new(Late {
+        log: Arc::clone(&world.log),
+        partition: of_source,
+        head: watch::Sender::new(world.log.head(of_source)),
+    });
+    let b = world.node_on("b", Arc::<Late>::clone(&late)).await;
+    let complete = Complete {
+        source: task.source.clone(),
+        task: task.task,
+        lease: task.lease,
+        outcome: Outcome::NothingFound,
+        by_status_only: false,
+        complete: true,
+        as_of: None,
+        observed_at: a.engine.now(),
+        evidence: vec![EvidenceId([9; 32])],
+        facts: Vec::new(),
+        http_status: Some(200),
+    };
+    a.engine.submit(Command::Complete(complete)).await.expect("recorded");
+    let at = loop {
+        match answered(&world.log, of_job) {
+            Some(at) => break at,
+            None => _ = tokio::time::timeout(Duration::from_millis(20), folded.recv()).await,
+        }
+    };
+    let before = Position { seq: at.seq - 1, ..at };
+    assert!(b.engine.wait_for(before, Duration::from_secs(20)).await, "it follows up to there");
+    assert!(
+        !b.engine.wait_for(at, Duration::from_millis(300)).await,
+        "and no further: the observation is not read yet"
+    );
+    late.head.send_replace(world.log.head(of_source));
+    assert!(b.engine.wait_for(at, Duration::from_secs(20)).await, "both are there");
     world.end();
 }
