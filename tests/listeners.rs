@@ -90,7 +90,7 @@ async fn listen(address: String, opening: Arc<Semaphore>, books: Arc<Books>) -> 
 }
 
 /// Memory in KiB and CPU time in hundredths of a second of a process.
-fn measured(process: u32) -> (u64, u64) {
+fn measured(process: &str) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("lives");
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("lives");
@@ -143,7 +143,7 @@ async fn thousands_listen_and_nobody_waits_for_the_slow() {
         delays: Mutex::default(),
         moved: Notify::new(),
     });
-    let (before, _) = measured(server.id());
+    let (before, _) = measured(&server.pid());
     let opening = Arc::new(Semaphore::new(OPENING));
     let slow = connect(&address).await;
     let began = Instant::now();
@@ -151,7 +151,7 @@ async fn thousands_listen_and_nobody_waits_for_the_slow() {
         (0..count).map(|_| tokio::spawn(listen(address.clone(), Arc::clone(&opening), Arc::clone(&books)))).collect();
     books.until("they open", |books| books.open.load(Ordering::SeqCst) == count).await;
     let opened = began.elapsed();
-    let (with, idle) = measured(server.id());
+    let (with, idle) = measured(&server.pid());
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         *books.asked.lock().expect("no panic") = Instant::now();
@@ -159,7 +159,7 @@ async fn thousands_listen_and_nobody_waits_for_the_slow() {
         books.until("they hear", |books| books.heard() == count * (round + 1)).await;
         rounds.push(books.asked.lock().expect("no panic").elapsed());
     }
-    let (after, busy) = measured(server.id());
+    let (after, busy) = measured(&server.pid());
     for listener in listeners {
         assert_eq!(listener.await.expect("no panic"), ROUNDS, "each heard of each check once");
     }

@@ -168,7 +168,10 @@ async fn answer(
     axum::Json(json!({"items": [{"n": "one"}]})).into_response()
 }
 
-fn write(config: &Path, site: &str, pools: &[(&str, &str, Vec<(&str, &str)>)]) {
+/// A source, its pool, and the pool's proxies by name.
+type Pool<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>);
+
+fn write(config: &Path, site: &str, pools: &[Pool<'_>]) {
     std::fs::create_dir_all(config.join("sources")).expect("writable");
     let (mut profiles, mut proxies) = (String::new(), String::new());
     for (id, pool, _) in pools {

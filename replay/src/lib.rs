@@ -7,7 +7,6 @@ pub mod decider;
 pub mod facts;
 pub mod history;
 mod kept;
-mod key_bytes;
 pub mod overlay;
 pub mod proof;
 pub mod rows;

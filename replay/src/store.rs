@@ -6,7 +6,7 @@
 mod key;
 
 pub use crate::kept::{Kept, Put};
-pub use crate::key_bytes::Key;
+pub use key::Key;
 use mirano_schemas::codec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -121,6 +121,29 @@ tables! {
     FailedNeed = 39,
     /// partition → the policy in force there
     PolicyHere = 40,
+    /// partition, query → how often its jobs ask for it
+    Demand = 41,
+    /// partition, due, query → (): a popular query whose answer is about to be stale
+    DemandDue = 42,
+    /// partition, source → how many popular queries were asked again in the hour
+    Prefetched = 43,
+    /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
+    AskedAbout = 47,
+    /// channel → the channel
+    Channel = 50,
+    /// tenant, channel → ()
+    ChannelByTenant = 51,
+    /// job → what is to be told of it
+    JobNotify = 52,
+    /// notification → the notification
+    Notification = 53,
+    /// tenant, raised and seq (newest first), notification → whether it was read; 0, `c`, channel, made (newest first), delivery →
+    /// (); 0, `d`, partition, due, delivery → ()
+    NotificationIndex = 54,
+    /// delivery → the delivery
+    Delivery = 55,
+    /// partition, due, job → (): something in the report is past its TTL from then on
+    StaleDue = 56,
     /// partition → the node that decides there
     Decider = 60,
     /// () → the form of all these rows; written by the store that keeps them

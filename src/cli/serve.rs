@@ -8,7 +8,10 @@ use crate::history::schedule;
 use crate::http;
 use crate::mcp;
 use crate::node::{Node, NodeOptions};
-use crate::sources::config::{self, LoadedConfig};
+use crate::notify::mail::Mailer;
+use crate::notify::{self, Courier};
+use crate::sequencer::embedded::EmbeddedLog;
+use crate::sources::config::{self, LoadedConfig, MailSettings};
 use crate::ui;
 use crate::work::fetch::{FetchOptions, Fetcher};
 use anyhow::{Context, Result};
@@ -104,7 +107,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let node = match args.log.as_str() {
         "kafka" => {
-            let settings = args.kafka.settings(args.config.as_deref(), &args.node, args.partitions)?;
+            let settings = args.kafka.settings(args.config.as_deref(), &args.node, partitions)?;
             let url = args.kafka.url(listener.local_addr()?)?;
             Node::open_on_kafka(options, settings, url).await?
         }
@@ -157,6 +160,14 @@ pub(super) async fn run(args: Args) -> Result<()> {
         seals.abort();
     }
     node.flush()
+}
+
+/// The number asked for; else what the log in the folder has; else one.
+fn partitions(asked: Option<u32>, data: &Path) -> Result<u32> {
+    match asked {
+        Some(asked) => Ok(asked),
+        None => Ok(EmbeddedLog::partitions_in(data).context("the log can't be opened")?.unwrap_or(1)),
+    }
 }
 
 /// How long deliveries under way may take to end at a stop.

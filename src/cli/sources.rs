@@ -12,7 +12,7 @@ use crate::work::session::Session;
 use crate::work::tokens::{NoToken, Tokens, Wanted};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Work on files of sources
 #[derive(clap::Args)]
@@ -133,20 +133,6 @@ impl Asker {
     }
 }
 
-/// The first proxy of a pool, by the `proxies.toml` of the folder that the source's file lies in.
-fn proxy(file: &Path, pool: &str) -> Result<Proxy> {
-    let path = file.parent().unwrap_or(Path::new("")).join("../proxies.toml");
-    let without = "ask with --direct if the source may see this machine's address";
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Wrong(format!("the source is asked by proxies, and {}: {error}; {without}", path.display()))
-    })?;
-    let name = path.display().to_string();
-    let pools = read_proxies(&name, &text).map_err(|problems| Wrong(lines(&problems)))?;
-    let first = pools.0.get(pool).and_then(|proxies| proxies.first_key_value());
-    let (proxy, url) = first.ok_or_else(|| Wrong(format!("{name} has no proxy in the pool {pool}; {without}")))?;
-    Ok(Proxy { name: format!("{pool}/{proxy}"), url: url.clone() })
-}
-
 fn lines(problems: &[impl ToString]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -201,28 +187,5 @@ fn show_page(page: &TestedPage) {
                 println!("            {word:<9} {name} = {value:?}");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_with_proxies_is_not_asked_directly_unawares() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("sources/courts.toml");
-        std::fs::create_dir(folder.path().join("sources")).expect("made");
-        let refused = |pool: &str| proxy(&file, pool).map(|proxy| proxy.name).expect_err("refused").to_string();
-        assert!(refused("default").contains("--direct"), "no proxies.toml");
-        let text = "[default.proxies]\np1 = \"http://proxy.example:3128\"\n";
-        std::fs::write(folder.path().join("proxies.toml"), text).expect("written");
-        let found = proxy(&file, "default").expect("there");
-        assert_eq!((found.name.as_str(), found.url.as_str()), ("default/p1", "http://proxy.example:3128"));
-        assert!(refused("other").contains("no proxy in the pool other"));
-        std::fs::write(folder.path().join("proxies.toml"), text.replace("proxy.", "user:hunter2@proxy."))
-            .expect("written");
-        let wrong = refused("default");
-        assert!(wrong.contains("never written out") && !wrong.contains("hunter2"), "{wrong}");
     }
 }

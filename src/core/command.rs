@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 /// A command; each is decided by one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one command at a time is held; a box would only add an allocation")]
 pub enum Command {
     /// Start a check.
     CreateJob(CreateJob),
@@ -85,6 +84,8 @@ pub enum Command {
     },
     /// Take back leases whose deadline passed.
     ExpireLeases,
+    /// Who is told of what.
+    Notify(NotifyCommand),
     /// Decide for a partition from now on.
     TakeOver(DeciderChanged),
 }

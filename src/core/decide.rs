@@ -2,7 +2,7 @@
 
 use super::command::{Command, Reply};
 use super::decision::{Context, DecideError, Decided, Decision};
-use super::{job, node, policy, react, source, watch, world};
+use super::{job, node, notify, policy, prefetch, react, source, watch, world};
 use mirano_schemas::{Event, Position, ReactionRefused};
 
 /// Decides a command: what it answers, and what it changes. No events: nothing to commit.
@@ -29,6 +29,7 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::Revive { task, .. } => source::revive(&mut decision, *task),
         Command::DropDead { task, .. } => source::drop_dead(&mut decision, *task),
         Command::ExpireLeases => source::expire(&mut decision),
+        Command::Notify(command) => notify::decide(&mut decision, command),
         Command::TakeOver(node) => node::take_over(&mut decision, node),
     }?;
     Ok((reply, decision.finish()?))

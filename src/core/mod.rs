@@ -10,6 +10,7 @@ pub mod decision;
 pub mod freshness;
 pub mod job;
 mod node;
+pub mod notify;
 pub mod partitioning;
 pub mod persons;
 pub mod plan;

@@ -245,7 +245,7 @@ impl Engine {
             Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
             Command::AdoptPolicy(_) | Command::SealWorld(_) => 0,
             // What a partition gives to itself.
-            Command::ExpireLeases | Command::RingWatches | Command::TakeOver(_) => 0,
+            Command::ExpireLeases | Command::RingWatches | Command::LookAhead | Command::TakeOver(_) => 0,
             Command::Lease(command) => of_source(&command.source),
             Command::Permit { source, .. }
             | Command::ReturnPermits { source, .. }

@@ -3,6 +3,7 @@
 //! Each partition has a thread of its own, because decisions and folds read and write RocksDB. It stops, and says why,
 //! when the log takes nothing any more or a commit does not fold; it never guesses on.
 
+mod due;
 mod role;
 
 use super::EngineError;
@@ -11,14 +12,11 @@ use super::handle::{Answer, Folded, Shared};
 use super::partition::{Given, Partition, Ticket};
 use super::writer::{Batch, Writer, Written, respond};
 use crate::core::command::Command;
-use crate::core::notify::NotifyCommand;
 use crate::sequencer::{AppendError, Committed, Outcome};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
-use mirano_replay::overlay::Changes;
-use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::{Position, Timestamp};
 use role::Role;
@@ -337,66 +335,6 @@ impl Loop {
         let visible = commits.into_iter().filter(|commit| commit.position.seq < shown);
         visible.map(|commit| decode(&commit)).collect()
     }
-
-    /// Tables that something may be due in. Where nothing is asked ahead, what is popular is never looked at.
-    fn due_tables(&self) -> impl Iterator<Item = Table> + use<> {
-        let ahead = self.state.policy().prefetches();
-        DUE.into_iter().filter(move |table| *table != Table::DemandDue || ahead)
-    }
-
-    fn note_expiry(&mut self) -> Result<(), EngineError> {
-        self.expiry_after = None;
-        let views = &self.shared.options.views;
-        self.next_expiry = None;
-        for table in self.due_tables() {
-            let first = views.keys(table, &self.partition.to_be_bytes(), &[], 1)?;
-            let first = first.first().and_then(|place| due_at(place));
-            self.next_expiry = self.next_expiry.into_iter().chain(first).min();
-        }
-        Ok(())
-    }
-
-    /// What is due before all else is due first. That it is taken back moves nothing: a look at what is not due yet changes
-    /// nothing, and finds the next.
-    fn hasten_expiry(&mut self, changes: &Changes) {
-        let due = self.due_tables().filter_map(|table| changes.first_put(table).and_then(due_at));
-        self.next_expiry = self.next_expiry.into_iter().chain(due).min();
-    }
-
-    fn expiry_in(&self) -> Option<Duration> {
-        if !self.deciding() {
-            return None;
-        }
-        let due = self.next_expiry?;
-        Some(Duration::from_millis(due.since_ms(self.shared.options.clock.now()) + 1))
-    }
-
-    fn expire(&mut self) -> Result<(), EngineError> {
-        // Asked again when all that is in flight is folded; meanwhile a second would find the same leases.
-        self.next_expiry = None;
-        for command in [Command::ExpireLeases, Command::RingWatches, Command::Notify(NotifyCommand::TellStale)] {
-            let (answer, _) = oneshot::channel();
-            self.take(Request { command: Arc::new(command), answer, span: tracing::info_span!("due") });
-        }
-        if self.state.in_flight() > 0 || !self.writer.is_idle() {
-            self.expiry_after = Some(self.state.head().next_seq);
-            return Ok(());
-        }
-        self.note_expiry()?;
-        // A clock that stepped back finds nothing due, and looks again.
-        let soon = self.shared.options.clock.now().plus_ms(1_000);
-        self.next_expiry = self.next_expiry.map(|due| due.max(soon));
-        Ok(())
-    }
-}
-
-/// Tables of what is due at its time: partition, due, and whose.
-const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::StaleDue];
-
-/// When the first of them is due, by its key.
-fn due_at(place: &[u8]) -> Option<Timestamp> {
-    let due = mirano_replay::apply::be_u64(place.get(4..12)?);
-    Some(Timestamp(i64::try_from(due).unwrap_or(i64::MAX)))
 }
 
 fn decode(commit: &Committed) -> Result<Folded, EngineError> {

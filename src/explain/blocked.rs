@@ -137,7 +137,7 @@ fn proxies_rest(ctx: &Context<'_>, limits: &LimitsSpec, row: &SourceRow) -> Opti
             State::HalfOpen => Some(1),
             State::Closed => pool.concurrency,
         };
-        if !most.is_some_and(|most| health.is_some_and(|health| health.in_use >= most)) {
+        if most.is_none_or(|most| health.is_none_or(|health| health.in_use < most)) {
             return None;
         }
     }

@@ -1,6 +1,7 @@
 //! What was known of a subject at a moment, and how each fact about it came and went.
 
 use super::things::subject_of;
+use crate::core::policy::Policy;
 use crate::explain::time::rfc3339;
 use crate::explain::{self, Context, FactView};
 use mirano_replay::history::{self, Moment};
@@ -16,16 +17,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// The queries that a subject's facts come from, as far as a tenant may know of them: what was asked about a person is for who
-/// asked about that person, also where the answer speaks of a company.
-pub fn queries_about(rows: &dyn Read, tenant: &str, subject: &Subject) -> Result<Vec<QueryKey>, StoreError> {
+/// asked about that person, also where the answer speaks of a company; and some sources' answers are not shared between tenants.
+pub fn queries_about(
+    rows: &dyn Read,
+    policy: &Policy,
+    tenant: &str,
+    subject: &Subject,
+) -> Result<Vec<QueryKey>, StoreError> {
     let mut may: BTreeMap<Subject, bool> = [(subject.clone(), true)].into();
     let mut out = Vec::new();
     for query in history::queries_about(rows, subject)? {
-        let asked = rows.row::<QueryRow>(query.as_bytes())?.map(|row| row.subject);
-        let Some(person) = asked.filter(|asked| asked.level() == Level::Person) else {
+        let row: Option<QueryRow> = rows.row(query.as_bytes())?;
+        let Some(row) = row.filter(|row| policy.shows_query(row, tenant)) else { continue };
+        let person = row.subject;
+        if person.level() != Level::Person {
             out.push(query);
             continue;
-        };
+        }
         let may = match may.entry(person) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(unknown) => {
@@ -40,26 +48,28 @@ pub fn queries_about(rows: &dyn Read, tenant: &str, subject: &Subject) -> Result
     Ok(out)
 }
 
-/// Whether any answer shows a fact at a moment.
-pub fn is_shown(rows: &dyn Read, fact: &FactRow, moment: &Moment) -> Result<bool, StoreError> {
+/// The queries whose answers show a fact at a moment.
+pub fn showing(rows: &dyn Read, fact: &FactRow, moment: &Moment) -> Result<BTreeSet<QueryKey>, StoreError> {
+    let mut showing = BTreeSet::new();
     for interval in &fact.intervals {
         let Some(newest) = history::observation_at(rows, interval.query, Some(moment))? else { continue };
         let ended = interval.to.as_ref().is_some_and(|to| to.bound.at <= newest.at);
         if interval.from.at <= newest.at && !ended {
-            return Ok(true);
+            showing.insert(interval.query);
         }
     }
-    Ok(false)
+    Ok(showing)
 }
 
 /// What answered the queries about a subject at a moment, or answers them now; their facts may be about others too.
 pub fn answers_about(
     rows: &dyn Read,
+    policy: &Policy,
     tenant: &str,
     subject: &Subject,
     moment: Option<&Moment>,
 ) -> Result<Vec<ObservationRow>, StoreError> {
-    let queries = queries_about(rows, tenant, subject)?;
+    let queries = queries_about(rows, policy, tenant, subject)?;
     let answers = queries.into_iter().map(|query| history::observation_at(rows, query, moment));
     answers.filter_map(Result::transpose).collect()
 }
@@ -157,23 +167,28 @@ pub struct IntervalView {
     pub gone_position: Option<String>,
 }
 
-/// Every fact about a subject that was ever shown before a moment, each thing's facts together, oldest first. Costs as much
-/// as its queries were answered and changed. What is another tenant's alone is left out.
+/// Which part of a history.
+pub struct Part<'a> {
+    /// For whom.
+    pub tenant: &'a str,
+    /// Facts of this kind only.
+    pub kind: Option<&'a str>,
+    /// Behind this fact.
+    pub after: Option<FactId>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// Facts about a subject that were ever shown before a moment, each thing's facts together, oldest first; and whether there
+/// are more behind them. Costs as much as its queries were answered and changed.
 pub fn history_of(
     ctx: &Context<'_>,
     subject: &Subject,
-    kind: Option<&str>,
-    tenant: &str,
-) -> Result<Vec<FactHistory>, StoreError> {
+    part: &Part<'_>,
+) -> Result<(Vec<FactHistory>, bool), StoreError> {
     let mut ids: BTreeSet<FactId> = BTreeSet::new();
-    let visible = |query: QueryKey| -> Result<bool, StoreError> {
-        let row: Option<QueryRow> = ctx.rows.row(query.as_bytes())?;
-        Ok(row.is_some_and(|row| ctx.policy.shows_query(&row, tenant)))
-    };
-    for query in history::queries_about(ctx.rows, subject)? {
-        if !visible(query)? {
-            continue;
-        }
+    let queries = queries_about(ctx.rows, ctx.policy, part.tenant, subject)?;
+    for query in queries.iter().copied() {
         let mut before = tree::root([]);
         for observation in observations(ctx, query)? {
             let after = observation.recorded.facts_root;
@@ -193,13 +208,7 @@ pub fn history_of(
         if subject_of(&row) != subject {
             continue;
         }
-        let mut kept = Vec::with_capacity(row.intervals.len());
-        for interval in row.intervals {
-            if visible(interval.query)? {
-                kept.push(interval);
-            }
-        }
-        row.intervals = kept;
+        row.intervals.retain(|interval| queries.contains(&interval.query));
         let Some(observation) = shown_by(ctx.rows, &row, ctx.as_of.as_ref())? else { continue };
         let Some(answer) = ctx.rows.row::<ObservationRow>(observation.as_bytes())? else { continue };
         // What is volatile does not move its place.
@@ -224,6 +233,10 @@ pub fn history_of(
             Entry::Vacant(unread) => unread.insert(explain::volatile_of(ctx, observation)?),
         };
         let row: Option<FactRow> = ctx.rows.row(id.as_bytes())?;
+        let row = row.map(|mut row| {
+            row.intervals.retain(|interval| queries.contains(&interval.query));
+            row
+        });
         let answer: Option<ObservationRow> = ctx.rows.row(observation.as_bytes())?;
         let Some((row, answer)) = row.zip(answer) else { continue };
         if let Some(fact) = explain::fact_in(ctx, id, &answer, volatile)? {

@@ -247,7 +247,7 @@ fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side,
     let mut asked = Vec::new();
     for query in queries {
         let Some(row) = book.rows.row::<QueryRow>(query.as_bytes())? else { continue };
-        if !is_shown(book, &row)? {
+        if !may_see(book, &row.subject)? || !is_shown(book, &row)? {
             continue;
         }
         let found = history::observation_at(book.rows, query, Some(&moment))?;

@@ -8,8 +8,8 @@ use super::model::Op;
 use super::pairs::Pair;
 use super::{Book, HistoryError, known};
 use crate::core::persons;
-use mirano_replay::history::Moment;
-use mirano_replay::rows::{FactRow, ObservationRow};
+use mirano_replay::history::{self, Moment};
+use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
 use mirano_replay::store::{Read, ReadExt, StoreError};
 use mirano_replay::tree::diff::{Change, Diff};
 use mirano_replay::tree::union::{Found, UnionDiff};
@@ -153,17 +153,29 @@ impl<'b> Group<'b> {
         Ok((walk, came))
     }
 
-    /// Whether the side that lacks a fact in these answers shows it in others.
+    /// Whether a change is none, or is told elsewhere: the side that lacks the fact in these answers shows it in others, or several
+    /// objects' answers changed alike, of which the first tells it.
     fn elsewhere(&self, change: &Change) -> Result<bool, StoreError> {
-        let Some((from, to)) = self.moments else { return Ok(false) };
-        let (id, other) = match change {
-            Change::Added(id) => (id, from),
-            Change::Gone(id) => (id, to),
+        let (Some((from, to)), rows) = (self.moments, self.book.rows) else { return Ok(false) };
+        let (id, own, other) = match change {
+            Change::Added(id) => (id, to, from),
+            Change::Gone(id) => (id, from, to),
         };
-        match self.book.rows.row::<FactRow>(id.as_bytes())? {
-            Some(row) => known::is_shown(self.book.rows, &row, other),
-            None => Ok(false),
+        let Some(row) = rows.row::<FactRow>(id.as_bytes())? else { return Ok(false) };
+        if !known::showing(rows, &row, other)?.is_empty() {
+            return Ok(true);
         }
+        for query in known::showing(rows, &row, own)? {
+            let complete = |moment| -> Result<bool, StoreError> {
+                Ok(history::observation_at(rows, query, Some(moment))?.is_some_and(|found| found.recorded.complete))
+            };
+            if complete(from)? && complete(to)? {
+                let first: Option<QueryRow> = rows.row(query.as_bytes())?;
+                let here = self.pairs().next().map(|pair| &pair.subject);
+                return Ok(first.is_some_and(|first| Some(&first.subject) != here));
+            }
+        }
+        Ok(false)
     }
 
     fn pairs(&self) -> impl Iterator<Item = &'b Pair> + use<'b> {

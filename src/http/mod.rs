@@ -21,6 +21,7 @@ pub mod jobs;
 mod layers;
 mod log;
 mod nodes;
+mod notifications;
 mod page;
 mod policy;
 mod proofs;

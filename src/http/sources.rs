@@ -224,15 +224,6 @@ fn permits_left(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> u32 {
         if permit.not_before > now || limits::of_day(limits.daily, limits.quiet, day, permit).is_err() {
             break;
         }
-        match limits::of_day(spec.limits.daily, spec.limits.quiet, day.as_ref(), permit) {
-            Err(_) => break,
-            Ok(charged) => {
-                // What was given back was charged to its day before.
-                if let Some(charged) = charged.filter(|_| !charge.reused) {
-                    day = Some(RateRow { tat: charged.tat, ..RateRow::default() });
-                }
-            }
-        }
         if charge.reused {
             rate.returned.retain(|returned| *returned != permit);
         } else {

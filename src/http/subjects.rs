@@ -5,7 +5,7 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
-use super::query::{At, Page, Query, cursor, fact_place, limit};
+use super::query::{At, Page, Query, cursor, fact_place, limit, place};
 use super::state::{AppState, log_access};
 use crate::explain::words::Lang;
 use crate::explain::{self, Asked, FactView, time};
@@ -14,7 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use mirano_replay::rows::LabelRow;
 use mirano_replay::store::{Read, ReadExt};
-use mirano_schemas::{Level, Subject};
+use mirano_schemas::{FactId, Level, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -171,8 +171,8 @@ pub async fn facts_of(
         may_read(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
-        let mut answers = known::answers_about(&**state.engine().views(), &subject, moment.as_ref())?;
-        answers.retain(|answer| policy.shows(&answer.recorded, &caller.tenant));
+        let answers =
+            known::answers_about(&**state.engine().views(), &policy, &caller.tenant, &subject, moment.as_ref())?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
         let about =
             |fact: &FactView| fact.subject == subject.0 && wanted(fact, query.kind.as_deref(), valid_at.as_deref());
@@ -214,16 +214,8 @@ pub async fn history_of(
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let all = known::history_of(&ctx, &subject, query.kind.as_deref(), &caller.tenant)?;
-        // The last fact of the page before; the list only grows, and keeps its order.
-        let skip = match &after {
-            Some(after) => {
-                all.iter().position(|one| one.fact.fact_id.as_bytes() == after).map_or(all.len(), |at| at + 1)
-            }
-            None => 0,
-        };
-        let more = all.len() > skip + limit;
-        let items: Vec<FactHistory> = all.into_iter().skip(skip).take(limit).collect();
+        let part = known::Part { tenant: &caller.tenant, kind: query.kind.as_deref(), after, limit };
+        let (items, more) = known::history_of(&ctx, &subject, &part)?;
         let last = items.last().filter(|_| more);
         let last = last.and_then(|last| last.fact.fact_id.parse::<FactId>().ok());
         let next_cursor = last.map(|last| cursor(&list, &last.0));

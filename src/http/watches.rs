@@ -102,15 +102,11 @@ pub async fn post(
         _ => return Err(invalid("/reason", "is none of `key`, `popular`, `paid`")),
     };
     let job = job(&state, &caller, key.as_ref(), &new).await?;
+    let watch = watch_id(&state, &caller, key.as_ref())?;
     if let Some(notify) = &new.notify {
         let notify = NotifyCommand::SetJob(notify.command(&state, &caller, job)?);
         state.engine().submit(Command::Notify(notify)).await?;
     }
-    let fresh: [u8; 16] = rand::random();
-    let watch = match &key {
-        Some(IdempotencyKey(key)) => WatchId::of(&[caller.tenant.as_bytes(), key.as_bytes()]),
-        None => WatchId::of(&[caller.tenant.as_bytes(), b"", &fresh]),
-    };
     let set = SetWatch { watch, job, tenant: caller.tenant.clone(), every_ms: every.0, hours, reason };
     let decided = state.engine().submit(Command::SetWatch(set)).await?;
     let Reply::Watch(watch) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
@@ -149,7 +145,7 @@ async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, ne
         (None, Some(address), Some(profile)) => {
             // Who is told is set with the check, so that its first answers are told as well.
             let asked = NewJob { notify: new.notify.clone(), ..NewJob::of(address.clone(), profile.clone()) };
-            Ok(create::start(state, caller, key.cloned(), &asked).await?.0)
+            Ok(create::start(state, caller, PATH, key.cloned(), &asked).await?.0)
         }
         (None, Some(_), None) => Err(missing("/profile")),
         (None, None, _) => Err(missing("/job_id")),

@@ -71,7 +71,7 @@ pub fn partition_of(command: &Command, partitions: u32) -> u32 {
         Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
         Command::AdoptPolicy(_) | Command::SealWorld(_) => 0,
         // What a partition gives to itself.
-        Command::ExpireLeases | Command::RingWatches | Command::TakeOver(_) => 0,
+        Command::ExpireLeases | Command::RingWatches | Command::LookAhead | Command::TakeOver(_) => 0,
         Command::Lease(command) => partitioning::of_source(&command.source, partitions),
         Command::Permit { source, .. } | Command::ReturnPermits { source, .. } | Command::Heartbeat { source, .. } => {
             partitioning::of_source(source, partitions)

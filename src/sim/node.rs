@@ -20,7 +20,7 @@ use mirano_schemas::{Position, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Tables of what is due at its time, as `engine::runtime` looks at them.
-const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::StaleDue];
+const DUE: [Table; 4] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue, Table::StaleDue];
 
 pub struct Node {
     pub index: usize,
@@ -69,9 +69,6 @@ fn catch_up(views: &mut Views, partition: u32, around: &mut Around<'_>) -> Resul
         views.write(changes);
     }
 }
-
-/// Tables of what is due at its time, as in the engine.
-const DUE: [Table; 3] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue];
 
 impl Node {
     pub fn new(index: usize) -> Self {
@@ -143,6 +140,7 @@ impl Node {
             one.expiry = None;
             one.inbox.push_back((None, Command::ExpireLeases));
             one.inbox.push_back((None, Command::RingWatches));
+            one.inbox.push_back((None, Command::LookAhead));
             one.inbox.push_back((None, Command::Notify(NotifyCommand::TellStale)));
         } else {
             around.out.push(Out::Expiry(partition, due));
@@ -322,7 +320,8 @@ impl Node {
 
     fn note_expiry(&mut self, partition: u32, around: &mut Around<'_>) -> Result<(), Stop> {
         let mut due = None;
-        for table in DUE {
+        let ahead = self.loops[partition as usize].state.policy().prefetches();
+        for table in DUE.into_iter().filter(|table| *table != Table::DemandDue || ahead) {
             let first = self.views.live().keys(table, &partition.to_be_bytes(), &[], 1).map_err(broken)?;
             let first = first.first().and_then(|place| place.get(4..12)).map(be_u64).map(|due| Timestamp(due as i64));
             due = due.into_iter().chain(first).min();

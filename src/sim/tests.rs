@@ -59,6 +59,10 @@ fn a_thousand_lives_keep_every_promise() {
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
+        ("opened breaker", sum(|left| left.counts.opened)),
+        ("closed breaker", sum(|left| left.counts.closed)),
+        ("query asked ahead", sum(|left| left.counts.prefetched)),
+        ("slowed source", sum(|left| left.counts.slowed)),
         ("notification", sum(|left| left.counts.notices)),
     ] {
         println!("{times} times: {what}");

@@ -26,7 +26,7 @@ const MOMENTS: usize = 20;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/jobs/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start))

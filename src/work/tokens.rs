@@ -133,7 +133,7 @@ fn request(spec: &SourceSpec, auth: &AuthSpec, proxy: Option<Proxy>) -> Outgoing
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         body: Some(body),
         form: true,
-        credentials: (!auth.in_form).then(|| Credentials::Basic { user: id, password: secret, encoded: true }),
+        credentials: (!auth.in_form).then_some(Credentials::Basic { user: id, password: secret, encoded: true }),
         cookie: None,
         secrets: SecretNames::in_templates(texts(auth)),
         allow_private: spec.request.allow_private,

@@ -2,7 +2,6 @@
 
 use crate::world::{KEY_A, KEY_AUDITOR, KEY_B, World, case, developer};
 use mirano_schemas::canonical::fact_id;
-use mirano_schemas::*;
 use serde_json::{Value as Json, json};
 
 const INN: &str = "500100732259";
@@ -33,7 +32,7 @@ async fn a_key_of_an_auditor_alone_opens_what_is_for_auditors() {
     let diff = ask(format!("/v1/diff?from=world@0:0&to={}", name(&sealed))).await.json();
     assert_eq!(diff["counts"]["unchanged"], 0, "{diff:#}");
     // What is a tenant's is for users.
-    let own = done["snapshot_id"].as_str().expect("sealed");
+    let own = done["snapshots"][0]["snapshot_id"].as_str().expect("sealed");
     for path in [
         format!("/v1/snapshots/{own}"),
         format!("/v1/snapshots/{own}/proof/{fact}"),

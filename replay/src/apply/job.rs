@@ -43,6 +43,14 @@ pub(super) fn created(store: &mut impl Write, at: At, event: &JobCreated) -> Res
             store.put(Table::SubjectWord, &key::subject_word(&word, subject), Vec::new());
         }
     }
+    let of_address = [&event.address.subject, &event.address.building_subject];
+    for subject in of_address.into_iter().chain(event.needs.iter().map(|need| &need.subject)) {
+        store.put(
+            Table::AskedAbout,
+            &key::asked_about(&event.tenant, subject, Some((at.recorded_at, event.job))),
+            Vec::new(),
+        );
+    }
     store.put_last(event.job.as_bytes(), row)?;
     event.needs.iter().try_for_each(|need| demand::needed(store, at, event.job, need))
 }
@@ -100,6 +108,9 @@ pub(super) fn discovered(store: &mut impl Write, at: At, event: &NeedDiscovered)
         }
         Some(())
     })?;
+    if let Some(asked) = asked {
+        store.put(Table::AskedAbout, &asked, Vec::new());
+    }
     demand::needed(store, at, event.job, &event.need)
 }
 

@@ -7,6 +7,7 @@ mod demand;
 mod health;
 mod job;
 mod node;
+mod notify;
 mod observation;
 mod policy;
 pub mod queue;
@@ -108,6 +109,12 @@ impl Fold {
             Event::FactObserved(event) => observation::observed(store, at, self.open.as_mut(), event),
             Event::FactVanished(event) => observation::vanished(store, at, self.open.as_mut(), event),
             Event::PolicyAdopted(event) => policy::adopted(store, at, event),
+            Event::ChannelSet(event) => notify::channel_set(store, at, event),
+            Event::ChannelEnded(event) => notify::channel_ended(store, event),
+            Event::NotifySet(event) => notify::set(store, at, event),
+            Event::NotificationRaised(event) => notify::raised(store, at, event),
+            Event::NotificationRead(event) => notify::read(store, at, event),
+            Event::DeliveryChanged(event) => notify::delivery(store, at, event),
             Event::DeciderChanged(event) => node::decider(store, at, event),
             Event::WantSatisfied(_) | Event::WantRefused(_) | Event::ReactionRefused(_) => Ok(()),
         }

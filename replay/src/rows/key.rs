@@ -92,6 +92,18 @@ pub fn asked_about(tenant: &str, subject: &Subject, by: Option<(Timestamp, JobId
 pub fn subject_word(word: &str, subject: &Subject) -> Vec<u8> {
     Key::new().text(word).text(&subject.0).done()
 }
+/// [`Table::Demand`]
+pub fn demand(partition: u32, query: QueryKey) -> Vec<u8> {
+    Key::new().u32(partition).bytes(query.as_bytes()).done()
+}
+/// [`Table::DemandDue`]
+pub fn demand_due(partition: u32, at: Timestamp, query: QueryKey) -> Vec<u8> {
+    Key::new().u32(partition).time(at).bytes(query.as_bytes()).done()
+}
+/// [`Table::Prefetched`]
+pub fn prefetched(partition: u32, source: &str) -> Vec<u8> {
+    Key::new().u32(partition).text(source).done()
+}
 /// [`Table::ChannelByTenant`]; its prefix without a channel.
 pub fn channel_by_tenant(tenant: &str, channel: Option<ChannelId>) -> Vec<u8> {
     let key = Key::new().text(tenant);

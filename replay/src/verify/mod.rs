@@ -12,12 +12,14 @@
 mod across;
 mod finding;
 mod partition;
+mod roots;
 mod sets;
 mod worlds;
 
 pub use across::{Across, Heads, Totals};
 pub use finding::{Finding, Kind};
-pub use partition::{Collected, EvidenceUse, PartitionAudit, RootCheck, Trust};
+pub use partition::{Collected, EvidenceUse, PartitionAudit, Trust};
+pub use roots::RootCheck;
 
 use mirano_schemas::canonical::fact_id;
 use mirano_schemas::codec::CommitBody;

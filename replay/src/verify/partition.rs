@@ -1,6 +1,7 @@
 //! One partition, commit by commit: what each observation shows, and what each snapshot says.
 
 use super::finding::{Finding, Kind};
+use super::roots::RootCheck;
 use super::sets::{Sets, changed};
 use super::worlds::{Base, World};
 use crate::tree::{self, value_hash};
@@ -108,25 +109,6 @@ pub struct PartitionAudit {
     receipts: BTreeMap<ReceiptId, Kept>,
     tasks: BTreeMap<TaskId, Option<Subject>>,
     roots: Vec<RootCheck>,
-}
-
-/// An observation's root that is to be recomputed: most of the work, and any thread can do it.
-#[derive(Debug, Clone)]
-pub struct RootCheck {
-    at: Position,
-    observation: ObservationId,
-    told: Root,
-    facts: Arc<[FactId]>,
-}
-
-impl RootCheck {
-    /// Recomputes it; what was found if it is another.
-    pub fn check(&self) -> Option<Finding> {
-        let root = tree::root(self.facts.iter().map(|id| id.0));
-        let Self { at, observation, told, .. } = self;
-        let detail = || format!("{observation} has the root {told}; its facts give {root}");
-        (root != *told).then(|| Finding::at(Kind::ObservationRoot, *at, detail()))
-    }
 }
 
 impl Default for PartitionAudit {
@@ -304,14 +286,10 @@ impl PartitionAudit {
             let detail = format!("{} counts {counted:?} facts, new and gone; there are {found:?}", event.observation);
             self.find(Kind::ObservationCounts, at, detail);
         }
-        let same = before.as_ref().is_some_and(|shown| Arc::ptr_eq(&shown.facts, &facts));
-        match (&before, trust) {
-            (Some(shown), _) if same && shown.root == event.facts_root => {}
-            (_, Trust::EarlierRun) => {}
-            _ => {
-                let (observation, told) = (event.observation, event.facts_root);
-                self.roots.push(RootCheck { at, observation, told, facts: facts.clone() });
-            }
+        let same = |shown: &Shown| Arc::ptr_eq(&shown.facts, &facts) && shown.root == event.facts_root;
+        if !before.as_ref().is_some_and(same) && matches!(trust, Trust::Nothing) {
+            let facts = facts.clone();
+            self.roots.push(RootCheck { at, observation: event.observation, told: event.facts_root, facts });
         }
         self.out.bases.entry(at.partition).or_default().answered(at.seq, event.query, event.facts_root);
         self.out.sets.note(event.facts_root, &facts, before.as_ref().map(|shown| shown.root), &added, &gone);

@@ -160,6 +160,8 @@ events! {
     48 v 1 NotificationRead,
     /// A delivery was sent, taken, refused, given up or asked for again.
     49 v 1 DeliveryChanged,
+    /// No fact names any more whom a need is about.
+    56 v 1 NeedWithdrawn,
     /// A policy document came into force in this partition.
     60 v 1 PolicyAdopted,
     /// Another node decides for this partition now.

@@ -509,7 +509,9 @@ fn of_nodes() -> Vec<Event> {
 
 /// One of each event, in the order of their numbers.
 pub fn events() -> Vec<Event> {
-    [of_jobs(), of_sources(), of_observations(), of_notifications(), of_nodes()].concat()
+    let withdrawn = NeedWithdrawn { job: job(), need_id: need_id(), by: NeedId([24; 16]) };
+    [of_jobs(), of_sources(), of_health(), of_observations(), of_notifications(), vec![withdrawn.into()], of_nodes()]
+        .concat()
 }
 
 /// A head with every field filled in.

@@ -76,10 +76,12 @@ pub async fn check(
                 report.checked += 1;
                 None
             }
-            Err(EvidenceError::Sealed(_)) => {
+            Err(EvidenceError::Sealed(_)) if used.person.is_some() => {
                 report.sealed += 1;
                 None
             }
+            // What is about no person was never sealed.
+            Err(EvidenceError::Sealed(_)) => Some(Kind::EvidenceDamaged),
             Err(EvidenceError::NotFound(_)) => Some(Kind::EvidenceMissing),
             Err(EvidenceError::Newer { .. }) => Some(Kind::Newer),
             Err(EvidenceError::Corrupt { .. } | EvidenceError::OtherKey(_)) => Some(Kind::EvidenceDamaged),

@@ -62,7 +62,6 @@ pub(super) fn from_need(decision: &mut Decision<'_>, job: JobId, parent: NeedId)
         let excess = u32::try_from(found.len().saturating_sub(max)).unwrap_or(u32::MAX);
         let created = &row.created;
         let asked = Entry { job, entry: child, spec, source, address: &created.address, tenant: &created.tenant };
-        let mut any = false;
         for (params, fact) in found.into_iter().take(max) {
             let need = asked.need(ctx.vault, params, Some(parent))?;
             if row.needs.iter().any(|row| row.need.need_id == need.need_id && !row.withdrawn) {

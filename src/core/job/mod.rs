@@ -14,5 +14,5 @@ pub use answer::{need_failed, observed};
 pub use assess::{Opened, RiskMemo};
 pub use create::create;
 pub(super) use discover::facts_under;
-pub use recheck::{ask_again, recheck, recheck_by_itself};
+pub use recheck::{ask_again, ask_ahead, may_ask, recheck, recheck_by_itself};
 pub use seal::seal;

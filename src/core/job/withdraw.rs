@@ -52,7 +52,9 @@ fn names(
     parents: &[(u32, String)],
 ) -> Result<Option<BTreeSet<NeedId>>, DecideError> {
     let Some(source) = decision.ctx.policy.document.sources.get(&spec.source) else { return Ok(None) };
-    let asked = Entry { job: row.created.job, entry: child, spec, source, address: &row.created.address };
+    let created = &row.created;
+    let asked =
+        Entry { job: created.job, entry: child, spec, source, address: &created.address, tenant: &created.tenant };
     let mut names = BTreeSet::new();
     for (entry, kind) in parents {
         let answered = row.needs.iter().filter(|row| row.need.entry == *entry && row.applicable());

@@ -3,9 +3,10 @@
 use crate::core::command::CreateJob;
 use crate::core::partitioning;
 use mirano_schemas::*;
+use serde::{Deserialize, Serialize};
 
 /// A command about notifications; each is decided by one partition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum NotifyCommand {
     /// Start a check of which somebody is to be told from its first moment on.
     Create {
@@ -70,7 +71,7 @@ pub enum NotifyCommand {
 }
 
 /// Who is told of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetNotify {
     /// The check.
     pub job: JobId,
@@ -85,7 +86,7 @@ pub struct SetNotify {
 }
 
 /// A channel, new or changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetChannel {
     /// All that it is to be.
     pub set: ChannelSet,
@@ -96,7 +97,7 @@ pub struct SetChannel {
 }
 
 /// How an attempt to deliver ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Taken.
     Taken {
@@ -117,7 +118,7 @@ pub enum Outcome {
 }
 
 /// What is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claimed {
     /// The delivery.
     pub delivery: DeliveryId,

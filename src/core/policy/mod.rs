@@ -8,7 +8,12 @@ mod credentials;
 pub mod digest;
 pub mod duration;
 mod hours;
+mod limits;
 mod notify;
+mod prefetch;
+mod reading;
+mod sample;
+mod share;
 pub mod spec;
 pub mod template;
 pub mod validate;
@@ -19,7 +24,11 @@ pub use asking::*;
 pub use compiled::{Policy, connector_versions};
 pub use duration::DurationMs;
 pub use hours::{DayHours, ParseHoursError};
+pub use limits::*;
 pub use notify::{LONGEST_TIMEOUT_MS, NotifySpec};
+pub use prefetch::PrefetchSpec;
+pub use reading::*;
+pub use share::ShareSpec;
 pub use spec::*;
 
 /// How many needs one entry of a profile may discover when it does not say.

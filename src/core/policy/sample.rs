@@ -23,7 +23,7 @@ pub fn values<'a>(
     };
     let attr = |kind: AttrType| match kind {
         AttrType::Text | AttrType::Integer | AttrType::List => "1",
-        AttrType::Decimal => "1.5",
+        AttrType::Decimal | AttrType::Money => "1.5",
         AttrType::Date => "2026-03-01",
         AttrType::Boolean => "true",
     };

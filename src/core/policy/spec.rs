@@ -1,6 +1,9 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
-use super::{AnswerSpec, DayHours, DurationMs, NotifySpec};
+use super::{
+    AnswerSpec, AuthSpec, DurationMs, FactSpec, LimitsSpec, NotifySpec, PagesSpec, PrefetchSpec, Rate, RequestSpec,
+    ShareSpec, StepSpec,
+};
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
 use serde::{Deserialize, Serialize};

@@ -267,6 +267,9 @@ fn record(
         observation,
         http_status: command.http_status,
     })?;
+    if let Some(made) = made {
+        breaker::after(decision, &command.source, &made, None)?;
+    }
     notify::source_back(decision, &command.source, observation)?;
     Ok(Reply::Observed(observation))
 }

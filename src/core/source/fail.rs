@@ -6,7 +6,7 @@
 //! kills its worker each time ends all the same.
 
 use super::breaker::{self, Attempt};
-use super::{held, pace, source_row, spec};
+use super::{holds, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};

@@ -1,7 +1,8 @@
 //! Connectors and profiles for sets of dated CSV files, made from their headers.
 //!
 //! Columns of all dates are taken together and only the identity is required, so a column that comes or goes is no error.
-//! Identity is the column `id`; where there is none, all columns that each row of each date fills in.
+//! Identity is the column `id`; where there is none, the first one named so (`listing_id`) that tells the rows of each date
+//! apart; else all columns that each row of each date fills in.
 //! Values are text as they stand (`$1,500.00`, `N/A`): a difference of facts is then exactly a difference of values.
 
 use super::names::{self, slug};
@@ -66,8 +67,11 @@ impl Folder {
                 Some(id) => vec![id],
                 None => {
                     let filled = names::filled(dates.values())?;
-                    let sure = columns.iter().filter(|column| filled.contains(*column) && !volatile(column));
-                    sure.cloned().collect()
+                    let named = |column: &&String| {
+                        filled.unique.contains(*column) && column.to_lowercase().ends_with("id") && !volatile(column)
+                    };
+                    let sure = columns.iter().filter(|column| filled.all.contains(*column) && !volatile(column));
+                    columns.iter().find(named).map_or_else(|| sure.cloned().collect(), |id| vec![id.clone()])
                 }
             };
             let Some(first) = identity.first().or(columns.first()).cloned() else { continue };

@@ -49,9 +49,18 @@ pub fn in_url(header: &str) -> String {
     utf8_percent_encode(header, KEPT).to_string()
 }
 
-/// The headers under which every row of every file has something.
-pub fn filled<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<BTreeSet<String>, DemoError> {
-    let mut always: Option<BTreeSet<String>> = None;
+/// Headers under which every row of every file has something.
+#[derive(Debug, Default)]
+pub struct Filled {
+    /// All of them.
+    pub all: BTreeSet<String>,
+    /// Those under which no two rows of a file have the same.
+    pub unique: BTreeSet<String>,
+}
+
+/// Reads the files for them.
+pub fn filled<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<Filled, DemoError> {
+    let mut always: Option<Filled> = None;
     for path in files {
         let fail = |source| DemoError::Data { path: path.clone(), source };
         let bytes = std::fs::read(path).map_err(fail)?;
@@ -59,17 +68,32 @@ pub fn filled<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<BTreeSet<S
             csv::ReaderBuilder::new().delimiter(delimiter(&bytes)).flexible(true).from_reader(bytes.as_slice());
         let header = reader.headers().map_err(|error| fail(std::io::Error::other(error)))?.clone();
         let mut here = vec![true; header.len()];
+        let mut seen: Vec<Option<BTreeSet<String>>> = vec![Some(BTreeSet::new()); header.len()];
         for record in reader.records() {
             let record = record.map_err(|error| fail(std::io::Error::other(error)))?;
             for (at, here) in here.iter_mut().enumerate() {
                 *here &= record.get(at).is_some_and(|value| !value.trim().is_empty());
             }
+            for (seen, value) in seen.iter_mut().zip(record.iter()) {
+                if seen.as_mut().is_some_and(|seen| !seen.insert(value.trim().to_owned())) {
+                    *seen = None;
+                }
+            }
         }
-        let names = header.iter().zip(here).filter(|(_, here)| *here);
-        let names: BTreeSet<String> = names.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
+        let mut found = Filled::default();
+        for ((name, seen), _) in header.iter().zip(seen).zip(here).filter(|(_, here)| *here) {
+            let name = name.trim_start_matches('\u{feff}').to_owned();
+            if seen.is_some() {
+                found.unique.insert(name.clone());
+            }
+            found.all.insert(name);
+        }
         always = Some(match always {
-            Some(before) => before.intersection(&names).cloned().collect(),
-            None => names,
+            Some(before) => Filled {
+                all: before.all.intersection(&found.all).cloned().collect(),
+                unique: before.unique.intersection(&found.unique).cloned().collect(),
+            },
+            None => found,
         });
     }
     Ok(always.unwrap_or_default())

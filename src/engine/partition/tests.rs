@@ -2,6 +2,7 @@
 
 mod breakers;
 mod demand;
+mod named;
 
 use super::*;
 use crate::core::command::*;

@@ -264,6 +264,11 @@ impl Auditor {
             reused: self.jobs.reused,
             coalesced: self.jobs.coalesced,
             chunks: self.facts.chunks_seen,
+            opened: self.health.opened,
+            closed: self.health.closed,
+            slowed: self.health.slowed,
+            left_alone: self.health.given_up,
+            prefetched: self.health.prefetched,
             notices: self.notices.told(),
         }
     }
@@ -281,5 +286,10 @@ pub struct Counts {
     pub reused: usize,
     pub coalesced: usize,
     pub chunks: usize,
+    pub opened: usize,
+    pub closed: usize,
+    pub slowed: usize,
+    pub left_alone: usize,
+    pub prefetched: usize,
     pub notices: usize,
 }

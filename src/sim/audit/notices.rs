@@ -38,10 +38,10 @@ impl Notices {
                     self.causes.insert((event.job, NotificationType::Final));
                 }
             }
-            Event::FactsReused(FactsReused { job, .. }) | Event::NeedAnswered(NeedAnswered { job, .. }) => {
-                if self.answered.insert(*job) {
-                    self.causes.insert((*job, NotificationType::FirstResult));
-                }
+            Event::FactsReused(FactsReused { job, .. }) | Event::NeedAnswered(NeedAnswered { job, .. })
+                if self.answered.insert(*job) =>
+            {
+                self.causes.insert((*job, NotificationType::FirstResult));
             }
             Event::NotificationRaised(event) => {
                 if !self.seen.insert(event.notification) {

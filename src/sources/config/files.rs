@@ -2,7 +2,7 @@
 
 use super::toml_text::TomlText;
 use super::{ConfigProblem, LoadedConfig, check, notify, proxies};
-use crate::core::policy::validate::nearest;
+use crate::core::policy::validate::{nearest, of_source};
 use crate::core::policy::{PolicyDocument, ProfileSpec, RiskSpec, SourceSpec, digest};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::sources::connector::Connector;
@@ -141,13 +141,6 @@ pub struct ReadSource<'a> {
     /// What the file's name says.
     id: String,
     text: TomlText<'a>,
-}
-
-/// Reads `proxies.toml`, as a folder with it would be read.
-pub fn read_proxies(file: &str, text: &str) -> Result<ProxySecrets, Vec<ConfigProblem>> {
-    let mut problems = Vec::new();
-    let (_, secrets) = proxies::read(&TomlText::parse(file, text)?, &mut problems);
-    if problems.is_empty() { Ok(secrets) } else { Err(problems) }
 }
 
 /// Reads the file of one source.

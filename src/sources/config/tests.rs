@@ -240,37 +240,6 @@ fn mistakes_of_one_file() {
             "address.canonicl",
             "profiles.toml:4:37: standard.needs[0].params.address: there is no part of an address \"canonicl\" (did you mean \"canonical\"?)",
         ),
-        (
-            "profiles.toml",
-            "address.canonical }}",
-            "address.canonical | upperr }}",
-            "profiles.toml:4:37: standard.needs[0].params.address: can't be filled in: unknown filter",
-        ),
-        (
-            "profiles.toml",
-            "inputs.seller_inn }}",
-            "inputs.seller_inn | urlencode('windows-1152') }}",
-            "profiles.toml:6:35: standard.needs[2].params.inn: can't be filled in: invalid operation: there is no charset",
-        ),
-        (
-            "sources/cadastre.toml",
-            "type = \"text\"",
-            "type = \"text\", volatile = true",
-            "profiles.toml:5:35: standard.needs[1].params.inn: \"inn\" is volatile, and so can't say whom to ask about",
-        ),
-        (
-            "sources/cadastre.toml",
-            "type = \"text\"",
-            "type = \"list\"",
-            "profiles.toml:5:35: standard.needs[1].params.inn: \"inn\" is a list, and a parameter is one text",
-        ),
-        ("profiles.toml", "max = 5", "max = 0", "profiles.toml:5:94: standard.needs[1].max: at least 1"),
-        (
-            "profiles.toml",
-            "max = 5",
-            "max = 501",
-            "profiles.toml:5:94: standard.needs[1].max: facts may add 500 needs to a check, all entries together",
-        ),
         ("profiles.toml", "max = 5", "where = \"fact.share >\"", "profiles.toml:5:94: standard.needs[1].where: "),
         (
             "risk.toml",
@@ -290,19 +259,6 @@ fn mistakes_of_one_file() {
             "\"medum\"",
             "risk.toml:6:12: \"medum\" is not known here (did you mean \"medium\"?)",
         ),
-        (
-            "sources/courts.toml",
-            "[request]",
-            "[request]\nheaders = { Authorization = \"Bearer hunter2\" }",
-            "sources/courts.toml:9:13: request.headers.Authorization: a credential is `env:NAME`",
-        ),
-        (
-            "sources/courts.toml",
-            "[request]",
-            "[request]\nheaders = { X-Api-Key = \"hunter2\" }",
-            "sources/courts.toml:9:13: request.headers.X-Api-Key: a credential is `env:NAME`",
-        ),
-        ("risk.toml", "points = 10", "points = 2.5", "risk.toml:5:10: points are a whole number, or CEL in quotes"),
         (
             "proxies.toml",
             "${PROXY_PASSWORD}",
@@ -407,6 +363,8 @@ fn a_test_of_a_file_names_its_lines() {
     // What a server would refuse is refused here as well.
     for (from, to, line) in [
         ("ttl = \"14d\"", "ttl = \"0s\"", 4),
+        ("[limits]", "[retry]\nattempts = 0\n[limits]", 7),
+        ("[limits]", "[limits]\nrate = \"1/m\"\nburst = 5", 8),
         ("identity = [\"number\"]", "identity = [\"nr\"]", 18),
         ("id = \"courts\"", "id = \"court\"", 1),
     ] {

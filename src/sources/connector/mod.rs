@@ -29,6 +29,7 @@ mod xml;
 pub use assembly::{Answer, Assembly};
 pub use given::{GivenFact, GivenProblem};
 pub use request::{AskError, PreparedRequest, Taken};
+pub use value::iso_date;
 
 use crate::core::policy::{RequestSpec, SourceSpec};
 use mirano_schemas::{Attrs, Match, Validity};

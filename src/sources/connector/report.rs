@@ -2,11 +2,8 @@
 //!
 //! Shows values of the page, so it is for a terminal, never for a log.
 
-use super::{
-    Answer, AskContext, Assembly, Connector, ExtractedFact, PageVerdict, PreparedRequest, RawPage, SpecProblem,
-};
-use crate::core::policy::validate::{PolicyProblem, validate};
-use crate::core::policy::{Guard, PolicyDocument, SourceSpec};
+use super::{Answer, AskContext, Assembly, Connector, ExtractedFact, PageVerdict, PreparedRequest, RawPage};
+use crate::core::policy::{Guard, SourceSpec};
 use crate::sources::config::{ConfigProblem, read_source};
 use mirano_schemas::Level;
 use std::collections::BTreeMap;
@@ -82,10 +79,6 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
         Ok(connector) if problems.is_empty() => connector,
         _ => return TestReport { problems, ..report },
     };
-    let problems = alone(name, &source.spec);
-    if !problems.is_empty() {
-        return TestReport { problems: source.located(&problems), ..report };
-    }
     let subject = params.remove("subject").unwrap_or_else(|| {
         let prefix = match source.spec.level {
             Level::Property => "property",
@@ -128,20 +121,6 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
     report.answer = (!report.pages.is_empty()).then(|| assembly.finish());
     report.request = Some(request);
     report
-}
-
-/// What is wrong in a file whatever stands beside it: what a server would refuse it for.
-fn alone(name: &str, spec: &SourceSpec) -> Vec<SpecProblem> {
-    let id = name.rsplit(['/', '\\']).next().unwrap_or(name).trim_end_matches(".toml");
-    let sources = BTreeMap::from([(id.to_owned(), spec.clone())]);
-    let document = PolicyDocument { sources, ..PolicyDocument::default() };
-    let prefix = format!("sources.{id}.");
-    let own = |problem: PolicyProblem| {
-        // Which pools of proxies there are is said elsewhere.
-        let at = problem.at.strip_prefix(&prefix).filter(|at| *at != "limits.proxies")?.to_owned();
-        Some(SpecProblem { at, detail: problem.detail })
-    };
-    validate(&document).into_iter().filter_map(own).collect()
 }
 
 /// The keys of the file that a cause is about.

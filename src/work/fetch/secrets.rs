@@ -84,12 +84,9 @@ pub(super) struct Resolver<'a> {
     environment: &'a Environment,
     /// `None`: every name may be read (the operator's own file of proxies).
     allowed: Option<&'a SecretNames>,
-    /// Names and values.
+    /// What stands for each secret, and the secret.
     seen: Vec<(String, String)>,
 }
-
-/// A shorter secret is no word of its own in a page: taking it out would spoil the page.
-const SHORTEST_TAKEN_OUT: usize = 6;
 
 /// A secret that is named, but not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +117,7 @@ impl<'a> Resolver<'a> {
 
     /// Remembers what was made of secrets, so that it is taken out of messages as well.
     pub(super) fn hide(&mut self, made: &str) {
-        self.seen.push(made.to_owned());
+        self.seen.push(("[secret]".to_owned(), made.to_owned()));
     }
 
     /// Takes every secret that was put into this request out of a message.
@@ -131,23 +128,21 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Takes every secret that was put into this request out of an answer that repeats it: what is kept as evidence may be
-    /// read by others. Very short ones stay: they stand in pages by chance.
+    /// Puts what stands for it in the place of every secret of this request that an answer repeats: raw, percent-encoded or as in
+    /// a form. What is kept as evidence may be read by others, and what is read from it is shown. Very short ones stay: they
+    /// stand in pages by chance.
     pub(super) fn redact(&self, body: Bytes) -> Bytes {
-        let forms = self.seen.iter().filter(|secret| secret.len() >= SHORTEST).flat_map(|secret| {
+        self.seen.iter().filter(|(_, secret)| secret.len() >= SHORTEST).fold(body, |body, (name, secret)| {
             let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            [secret.clone(), utf8_percent_encode(secret, IN_URL).to_string(), form]
-        });
-        let forms: Vec<String> = forms.map(|form| regex::escape(&form)).collect();
-        if forms.is_empty() {
-            return body;
-        }
-        let Ok(pattern) = Regex::new(&forms.join("|")) else { return body };
-        let redacted = match pattern.replace_all(&body, NoExpand(b"[secret]")) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(redacted) => Some(redacted),
-        };
-        redacted.map_or(body, Bytes::from)
+            let (encoded, form) = (utf8_percent_encode(secret, IN_URL).to_string(), regex::escape(&form));
+            let said = format!("{}|(?i:{}|{form})", regex::escape(secret), regex::escape(&encoded));
+            let Ok(said) = Regex::new(&said) else { return body };
+            let redacted = match said.replace_all(&body, NoExpand(name.as_bytes())) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(redacted) => Some(Bytes::from(redacted)),
+            };
+            redacted.unwrap_or(body)
+        })
     }
 
     fn replace(&mut self, text: &str, put: impl Fn(&str) -> String) -> Result<String, Missing> {
@@ -174,7 +169,7 @@ impl<'a> Resolver<'a> {
         // Set but empty is a mistake of the operator: a request without its key would look like the source's refusal.
         let found = (self.environment.0)(name).filter(|secret| !secret.is_empty());
         let secret = found.ok_or_else(|| Missing(name.to_owned()))?;
-        self.seen.push((name.to_owned(), secret.clone()));
+        self.seen.push((format!("${{{name}}}"), secret.clone()));
         Ok(secret)
     }
 }
@@ -266,7 +261,7 @@ mod tests {
         assert_eq!(resolver.redact(Bytes::from_static(b"s&cr=t of ours")), "s&cr=t of ours", "it was not sent");
         resolver.text("${LONG}${SHORT}").expect("set");
         let body = b"\xFF s&cr=t of ours, s%26cr%3Dt%20of%20ours, s%26cr%3Dt+of+ours, short".as_slice();
-        let kept = b"\xFF [secret], [secret], [secret], short".as_slice();
+        let kept = b"\xFF ${LONG}, ${LONG}, ${LONG}, short".as_slice();
         assert_eq!(resolver.redact(Bytes::from_static(body)), kept);
     }
 

@@ -102,21 +102,21 @@ impl Speaker {
                         "origin": receipt.origin, "outcome": receipt.outcome, "facts": receipt.facts,
                         "observed_at": rfc3339(receipt.observed_at),
                     });
-                    self.to_tenant(state, *job, "answer", data, asked, said)?;
+                    self.tell_tenant(state, *job, "answer", data, asked, said)?;
                 }
                 Event::RiskRecomputed(event) => {
                     let data = json!({
                         "job_id": event.job.to_string(), "position": position, "score": event.assessment.score,
                         "score_is": event.assessment.score_is, "level": event.assessment.level,
                     });
-                    self.to_tenant(state, event.job, "risk", data, asked, said)?;
+                    self.tell_tenant(state, event.job, "risk", data, asked, said)?;
                 }
                 Event::SnapshotSealed(event) => {
                     let data = json!({
                         "job_id": event.body.job.to_string(), "position": position,
                         "snapshot_id": event.snapshot.to_string(), "status": event.body.status,
                     });
-                    self.to_tenant(state, event.body.job, "snapshot", data, asked, said)?;
+                    self.tell_tenant(state, event.body.job, "snapshot", data, asked, said)?;
                 }
                 Event::NotificationRaised(event) => {
                     let at_time = body.head.recorded_at;
@@ -136,7 +136,7 @@ impl Speaker {
         }
         for (job, (status, is_final)) in status {
             let data = json!({"job_id": job.to_string(), "position": position, "status": status, "final": is_final});
-            self.to_tenant(state, job, "job", data, asked, said)?;
+            self.tell_tenant(state, job, "job", data, asked, said)?;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Speaker {
         self.tenants.insert(job, tenant.to_owned());
     }
 
-    fn to_tenant(
+    fn tell_tenant(
         &mut self,
         state: &AppState,
         job: JobId,

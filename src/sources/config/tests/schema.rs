@@ -2,8 +2,8 @@
 
 use super::super::SCHEMA;
 use crate::core::policy::{
-    AnswerSpec, AttrSpec, AttrType, AuthKind, AuthSpec, CursorParam, ExpectSpec, FactSpec, Format, Guard, LimitsSpec,
-    MatchSpec, PageParam, PagesSpec, RequestSpec, RetrySpec, SourceSpec, StepSpec, ValidSpec,
+    AnswerSpec, AttrSpec, AttrType, AuthKind, AuthSpec, BreakerSpec, CursorParam, ExpectSpec, FactSpec, Format, Guard,
+    LimitsSpec, MatchSpec, PageParam, PagesSpec, PrefetchSpec, RequestSpec, RetrySpec, SourceSpec, StepSpec, ValidSpec,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ fn tables() -> Vec<(&'static str, BTreeSet<String>)> {
     vec![
         ("", fields::<SourceSpec>()),
         ("/properties/limits", fields::<LimitsSpec>()),
+        ("/properties/limits/properties/breaker", fields::<BreakerSpec>()),
+        ("/properties/prefetch", fields::<PrefetchSpec>()),
         ("/properties/retry", fields::<RetrySpec>()),
         ("/properties/auth", fields::<AuthSpec>()),
         ("/$defs/request", fields::<RequestSpec>()),
