@@ -246,6 +246,12 @@ impl Problem {
         self
     }
 
+    /// One place of the body that is not what it should be; `at`: its JSON pointer.
+    pub fn invalid(at: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
+    }
+
     /// There is nothing under this name, or it is another tenant's: the two can't be told apart.
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no such {what}"))

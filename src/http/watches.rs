@@ -87,11 +87,11 @@ pub async fn post(
     Body(new): Body<NewWatch>,
 ) -> Result<Response> {
     let every: DurationMs = new.every.parse().map_err(|error: crate::core::policy::duration::ParseDurationError| {
-        invalid("/every", error.to_string()).fix("Write a duration like `12h` or `1d`.")
+        Problem::invalid("/every", error.to_string()).fix("Write a duration like `12h` or `1d`.")
     })?;
     let hours = new.hours.as_deref().map(|text| {
         text.parse().map(|DayHours(hours)| hours).map_err(|error: crate::core::policy::ParseHoursError| {
-            invalid("/hours", error.to_string()).fix("Write hours like `22:00-06:00`, in UTC.")
+            Problem::invalid("/hours", error.to_string()).fix("Write hours like `22:00-06:00`, in UTC.")
         })
     });
     let hours = hours.transpose()?;
@@ -99,7 +99,7 @@ pub async fn post(
         "key" => WatchReason::Key,
         "popular" => WatchReason::Popular,
         "paid" => WatchReason::Paid,
-        _ => return Err(invalid("/reason", "is none of `key`, `popular`, `paid`")),
+        _ => return Err(Problem::invalid("/reason", "is none of `key`, `popular`, `paid`")),
     };
     let job = job(&state, &caller, key.as_ref(), &new).await?;
     let watch = watch_id(&state, &caller, key.as_ref())?;
@@ -149,7 +149,7 @@ async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, ne
         }
         (None, Some(_), None) => Err(missing("/profile")),
         (None, None, _) => Err(missing("/job_id")),
-        _ => Err(invalid("/job_id", "stands beside an address or a profile").fix("Send either, not both.")),
+        _ => Err(Problem::invalid("/job_id", "stands beside an address or a profile").fix("Send either, not both.")),
     }
 }
 
@@ -232,9 +232,4 @@ fn view(watch: WatchId, row: &WatchRow) -> WatchView {
         next_at: rfc3339(row.next_at),
         last_at: row.last_at.map(rfc3339),
     }
-}
-
-fn invalid(at: &str, detail: impl Into<String>) -> Problem {
-    let detail = detail.into();
-    Problem::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
 }

@@ -63,11 +63,11 @@ pub async fn lease(
             .at(format!("/sources/{index}"), "is not in the policy"));
     }
     if !(1..=MOST_TASKS).contains(&body.max) {
-        return Err(invalid("/max", format!("is not 1 to {MOST_TASKS}")));
+        return Err(Problem::invalid("/max", format!("is not 1 to {MOST_TASKS}")));
     }
     let worker = body.worker.filter(|name| !name.is_empty()).unwrap_or_else(|| caller.key.clone());
     if worker.chars().count() > 100 {
-        return Err(invalid("/worker", "is longer than 100 characters"));
+        return Err(Problem::invalid("/worker", "is longer than 100 characters"));
     }
     let patience = Duration::from_secs(body.wait_s.min(LONGEST_WAIT_S));
     let offers = tokio::select! {
@@ -147,13 +147,13 @@ pub async fn evidence(
 ) -> Result<Json<EvidenceKept>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let lease = text(LEASE).ok_or_else(|| {
-        invalid("Mirano-Lease", "is missing").fix("Send the lease's token in the header `Mirano-Lease`.")
+        Problem::invalid("Mirano-Lease", "is missing").fix("Send the lease's token in the header `Mirano-Lease`.")
     })?;
     let (task, lease) = (task(&id)?, token(lease)?);
     let most = state.remote().most_bytes(task, lease)?;
     let sent = tokio::time::timeout(EVIDENCE_PATIENCE, axum::body::to_bytes(sent.into_body(), most)).await;
     let late = format!("did not arrive within {} seconds", EVIDENCE_PATIENCE.as_secs());
-    let body = sent.map_err(|_| invalid("", late))?.map_err(|error| {
+    let body = sent.map_err(|_| Problem::invalid("", late))?.map_err(|error| {
         Problem::new(Code::TooLarge, format!("the body has more than {most} bytes, or ends too early")).private(error)
     })?;
     let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -205,17 +205,17 @@ pub async fn complete(
         None => None,
         Some("found") => Some(Outcome::Found),
         Some("nothing_found") => Some(Outcome::NothingFound),
-        Some(_) => return Err(invalid("/outcome", "is neither `found` nor `nothing_found`")),
+        Some(_) => return Err(Problem::invalid("/outcome", "is neither `found` nor `nothing_found`")),
     };
     if body.evidence.is_empty() {
-        return Err(invalid("/evidence", "is empty").fix("Keep the raw answer first: POST …/evidence."));
+        return Err(Problem::invalid("/evidence", "is empty").fix("Keep the raw answer first: POST …/evidence."));
     }
     match (outcome, body.facts.as_ref().map(Vec::len)) {
         (Some(Outcome::NothingFound), Some(1..)) => {
-            return Err(invalid("/facts", "there are facts, though `outcome` is `nothing_found`"));
+            return Err(Problem::invalid("/facts", "there are facts, though `outcome` is `nothing_found`"));
         }
         (Some(Outcome::Found), Some(0)) => {
-            return Err(invalid("/facts", "there are no facts, though `outcome` is `found`"));
+            return Err(Problem::invalid("/facts", "there are no facts, though `outcome` is `found`"));
         }
         _ => {}
     }
@@ -252,10 +252,10 @@ pub async fn fail(
         "blocked" => Outcome::Blocked,
         "unparsable" => Outcome::Unparsable,
         "refused" => Outcome::Refused,
-        _ => return Err(invalid("/outcome", "is none of `unavailable`, `blocked`, `unparsable`, `refused`")),
+        _ => return Err(Problem::invalid("/outcome", "is none of `unavailable`, `blocked`, `unparsable`, `refused`")),
     };
     if body.cause.trim().is_empty() || body.cause.chars().count() > LONGEST_CAUSE {
-        return Err(invalid("/cause", format!("is empty or longer than {LONGEST_CAUSE} characters")));
+        return Err(Problem::invalid("/cause", format!("is empty or longer than {LONGEST_CAUSE} characters")));
     }
     let failed = Failed {
         outcome,
@@ -266,11 +266,6 @@ pub async fn fail(
     };
     let failed = state.remote().fail(task, lease, failed).await?;
     recorded(failed.reply)
-}
-
-fn invalid(at: &str, detail: impl Into<String>) -> Problem {
-    let detail = detail.into();
-    Problem::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
 }
 
 fn task(id: &str) -> Result<TaskId> {
@@ -290,13 +285,14 @@ fn time(at: &str, text: &str) -> Result<Timestamp> {
 
 /// A source's own date: ISO, as a page's would be read.
 fn date(text: &str) -> Result<String> {
-    iso_date(text)
-        .ok_or_else(|| invalid("/as_of", "is no date YYYY-MM-DD").fix("Send an ISO date, or leave `as_of` out."))
+    iso_date(text).ok_or_else(|| {
+        Problem::invalid("/as_of", "is no date YYYY-MM-DD").fix("Send an ISO date, or leave `as_of` out.")
+    })
 }
 
 fn evidence_ids(ids: &[String]) -> Result<Vec<EvidenceId>> {
     let one = |(index, id): (usize, &String)| {
-        id.parse().map_err(|_| invalid(&format!("/evidence/{index}"), "is no evidence's id"))
+        id.parse().map_err(|_| Problem::invalid(&format!("/evidence/{index}"), "is no evidence's id"))
     };
     ids.iter().enumerate().map(one).collect()
 }
@@ -308,7 +304,8 @@ impl From<RemoteError> for Problem {
             RemoteError::Engine(error) => error.into(),
             RemoteError::Store(error) => error.into(),
             RemoteError::Evidence(crate::work::evidence::EvidenceError::NotFound(id)) => {
-                invalid("/evidence", format!("{id} is not kept")).fix("Keep the raw answer first: POST …/evidence.")
+                Problem::invalid("/evidence", format!("{id} is not kept"))
+                    .fix("Keep the raw answer first: POST …/evidence.")
             }
             RemoteError::Evidence(error) => error.into(),
             RemoteError::NoTask => Self::not_found("task"),

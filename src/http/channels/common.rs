@@ -14,18 +14,12 @@ use mirano_schemas::{ChannelId, ChannelKind, ChannelSet, NotificationType, Posit
 /// The longest time for which a channel is silent.
 const LONGEST_MUTE_MS: u64 = 366 * 86_400_000;
 
-/// A refusal that names its place.
-pub(super) fn invalid(at: &str, detail: impl Into<String>) -> Problem {
-    let detail = detail.into();
-    Problem::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
-}
-
 /// The types of these words.
 pub(in crate::http) fn types(at: &str, words: &[String]) -> Result<Vec<NotificationType>> {
     let of = |(index, word): (usize, &String)| {
         NotificationType::of_word(word).ok_or_else(|| {
             let known: Vec<&str> = NotificationType::ALL.into_iter().map(NotificationType::word).collect();
-            invalid(&format!("{at}/{index}"), format!("there is no event {word:?}"))
+            Problem::invalid(&format!("{at}/{index}"), format!("there is no event {word:?}"))
                 .fix(format!("Use some of: {}.", known.join(", ")))
         })
     };
@@ -42,7 +36,7 @@ pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
     let Some(text) = text else { return Ok(None) };
     let ms = duration("/digest", text)?;
     if ms > 0 && !(SHORTEST_DIGEST_MS..=LONGEST_DIGEST_MS).contains(&ms) {
-        return Err(invalid("/digest", "is not 1s to 31d").fix("Collect over `1h` or `1d`, or leave it out."));
+        return Err(Problem::invalid("/digest", "is not 1s to 31d").fix("Collect over `1h` or `1d`, or leave it out."));
     }
     Ok(Some(ms).filter(|ms| *ms > 0))
 }
@@ -51,7 +45,7 @@ pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
 pub(in crate::http) fn muted_until(state: &AppState, text: &str) -> Result<Option<Timestamp>> {
     let ms = duration("/mute", text)?;
     if ms > LONGEST_MUTE_MS {
-        return Err(invalid("/mute", "is longer than a year").fix("Mute for a shorter time, or end it."));
+        return Err(Problem::invalid("/mute", "is longer than a year").fix("Mute for a shorter time, or end it."));
     }
     Ok(Some(ms).filter(|ms| *ms > 0).map(|ms| state.engine().now().plus_ms(ms)))
 }
@@ -59,7 +53,7 @@ pub(in crate::http) fn muted_until(state: &AppState, text: &str) -> Result<Optio
 pub(super) fn duration(at: &str, text: &str) -> Result<u64> {
     let parsed: std::result::Result<DurationMs, _> = text.parse();
     let wrong = |error: crate::core::policy::duration::ParseDurationError| {
-        invalid(at, error.to_string()).fix("Write a duration like `90s`, `8h` or `1d`.")
+        Problem::invalid(at, error.to_string()).fix("Write a duration like `90s`, `8h` or `1d`.")
     };
     Ok(parsed.map_err(wrong)?.0)
 }

@@ -1,13 +1,13 @@
 //! `/v1/emails`: addresses to which a tenant is told by mail.
 
-use super::common::{self, digest, invalid, muted_until, new_id, open, seal, type_words, types};
+use super::common::{self, digest, muted_until, new_id, open, seal, type_words, types};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::explain::words::Lang;
 use crate::http::answer;
 use crate::http::auth::User;
 use crate::http::body::Body;
-use crate::http::error::{ProblemBody, Result};
+use crate::http::error::{Problem, ProblemBody, Result};
 use crate::http::jobs::list::ListQuery;
 use crate::http::query::{At, IdempotencyKey, Page, Query};
 use crate::http::state::AppState;
@@ -92,17 +92,18 @@ pub async fn post(
     key: Option<IdempotencyKey>,
     Body(new): Body<NewEmail>,
 ) -> Result<Response> {
-    let refused = |detail: &str| invalid("/address", detail).fix("Send one address like `ivanov@example.org`.");
+    let refused =
+        |detail: &str| Problem::invalid("/address", detail).fix("Send one address like `ivanov@example.org`.");
     let domain = mail::domain(&new.address).ok_or_else(|| refused("is no address"))?;
     let allowed = &state.policy()?.document.notify.mail_domains;
     if !allowed.is_empty() && !allowed.iter().any(|one| one == domain) {
-        return Err(invalid("/address", "is of a domain that mail is not sent to")
+        return Err(Problem::invalid("/address", "is of a domain that mail is not sent to")
             .fix(format!("Use an address of: {}.", allowed.join(", "))));
     }
     let language = match (new.lang.as_deref(), lang) {
         (Some("ru"), _) | (None, Lang::Ru) => Language::Ru,
         (Some("en"), _) | (None, Lang::En) => Language::En,
-        (Some(_), _) => return Err(invalid("/lang", "is neither `ru` nor `en`").fix("Send `ru` or `en`.")),
+        (Some(_), _) => return Err(Problem::invalid("/lang", "is neither `ru` nor `en`").fix("Send `ru` or `en`.")),
     };
     let all = NotificationType::ALL.to_vec();
     let channel = new_id(&caller, "/v1/emails", key.as_ref());

@@ -1,6 +1,6 @@
 //! `/v1/webhooks`: where a tenant's own programs are told, by the Standard Webhooks spec.
 
-use super::common::{self, digest, duration, invalid, muted_until, new_id, open, seal, type_words, types};
+use super::common::{self, digest, duration, muted_until, new_id, open, seal, type_words, types};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::http::answer;
@@ -213,7 +213,7 @@ pub async fn rotate(
     let secret = rotation.secret.as_deref().map(checked).transpose()?.unwrap_or_else(drawn);
     let overlap = rotation.overlap.as_deref().map_or(Ok(OVERLAP_MS), |text| duration("/overlap", text))?;
     if overlap > LONGEST_OVERLAP_MS {
-        return Err(invalid("/overlap", "is longer than 31d").fix("Let both secrets sign for a shorter time."));
+        return Err(Problem::invalid("/overlap", "is longer than 31d").fix("Let both secrets sign for a shorter time."));
     }
     let now = state.engine().now();
     // The one in use until now signs on for a while; those before it end when they were to.
@@ -244,7 +244,7 @@ pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id):
 
 /// A URL that may be called, as far as can be told before its name is looked up.
 fn judged(state: &AppState, text: &str) -> Result<url::Url> {
-    let refused = |detail: &str| invalid("/url", detail);
+    let refused = |detail: &str| Problem::invalid("/url", detail);
     if text.len() > LONGEST_URL || text.chars().any(char::is_control) {
         return Err(refused("is too long, or has a control character").fix("Send a URL of 2048 characters at most."));
     }
@@ -268,7 +268,7 @@ fn checked(secret: &str) -> Result<String> {
     match sign::parse(secret) {
         Some(_) => Ok(secret.to_owned()),
         // What was sent is not repeated: it may be a secret all the same.
-        None => Err(invalid("/secret", "is not `whsec_` and base64 of 24 to 64 bytes")
+        None => Err(Problem::invalid("/secret", "is not `whsec_` and base64 of 24 to 64 bytes")
             .fix("Leave `secret` out, and one is drawn.")),
     }
 }
