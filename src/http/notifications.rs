@@ -4,7 +4,7 @@ use super::answer;
 use super::auth::User;
 use super::body::Body;
 use super::error::{Code, Problem, ProblemBody, Result};
-use super::query::{At, Query, cursor, limit, place};
+use super::query::{At, Query, behind, limit, start};
 use super::state::AppState;
 use crate::core::command::Command;
 use crate::core::notify::NotifyCommand;
@@ -90,15 +90,10 @@ pub async fn list(
     });
     let what = what.transpose()?;
     let list = format!("notifications of {}", caller.tenant);
-    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let prefix = key::notification_by_tenant(&caller.tenant, None);
+    let from = start(&list, &prefix, query.cursor.as_deref())?;
     let page = tokio::task::spawn_blocking(move || -> Result<Notifications> {
         let (views, policy) = (state.engine().views(), state.policy()?);
-        let prefix = key::notification_by_tenant(&caller.tenant, None);
-        let mut from = prefix.clone();
-        if let Some(after) = after {
-            from.extend_from_slice(&after);
-            from.push(0);
-        }
         let (mut items, mut last, mut seen, mut more) = (Vec::new(), Vec::new(), 0, false);
         let mut addresses: BTreeMap<_, Option<String>> = BTreeMap::new();
         let mut places = Vec::new();
@@ -140,7 +135,7 @@ pub async fn list(
             });
         }
         let more = more || seen >= LOOKED_THROUGH;
-        let next_cursor = last.get(prefix.len()..).filter(|_| more).map(|place| cursor(&list, place));
+        let next_cursor = behind(&list, &prefix, &last).filter(|_| more);
         Ok(Notifications { items, next_cursor, unread: unread(&state, &caller.tenant)?.len() })
     })
     .await

@@ -173,6 +173,21 @@ pub fn place(list: &str, cursor: &str) -> Result<Vec<u8>> {
     Ok(place.to_vec())
 }
 
+/// Where a page of a list of keys with one prefix begins: at the first, or right behind the place that the cursor names.
+pub fn start(list: &str, prefix: &[u8], cursor: Option<&str>) -> Result<Vec<u8>> {
+    let mut from = prefix.to_vec();
+    if let Some(cursor) = cursor {
+        from.extend_from_slice(&place(list, cursor)?);
+        from.push(0);
+    }
+    Ok(from)
+}
+
+/// The cursor of the page that begins right behind a key of such a list.
+pub fn behind(list: &str, prefix: &[u8], key: &[u8]) -> Option<String> {
+    key.get(prefix.len()..).map(|place| cursor(list, place))
+}
+
 /// The fact that a cursor names.
 pub fn fact_place(list: &str, text: &str) -> Result<FactId> {
     let place = place(list, text)?;

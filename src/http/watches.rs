@@ -6,7 +6,7 @@ use super::body::Body;
 use super::error::{Code, Problem, ProblemBody, Result};
 use super::jobs::create::{self, NewJob};
 use super::jobs::notify::Notify;
-use super::query::{At, IdempotencyKey, Page, Query, cursor, limit, place};
+use super::query::{At, IdempotencyKey, Page, Query, behind, limit, start};
 use super::state::AppState;
 use crate::core::command::{Command, Reply, SetWatch};
 use crate::core::notify::NotifyCommand;
@@ -170,11 +170,7 @@ pub async fn list(
     let limit = limit(query.limit)?;
     let list = format!("{LIST} of {}", caller.tenant);
     let prefix = key::watch_by_tenant(&caller.tenant, None);
-    let mut from = prefix.clone();
-    if let Some(after) = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
-        from.extend_from_slice(&after);
-        from.push(0);
-    }
+    let from = start(&list, &prefix, query.cursor.as_deref())?;
     let views = state.engine().views();
     let keys = views.keys(Table::WatchByTenant, &prefix, &from, limit + 1)?;
     let mut items = Vec::new();
@@ -182,7 +178,7 @@ pub async fn list(
         items.extend(views.row::<WatchRow>(watch.as_bytes())?.map(|row| view(watch, &row)));
     }
     let last = keys.get(limit.wrapping_sub(1)).filter(|_| keys.len() > limit);
-    let next_cursor = last.and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
+    let next_cursor = last.and_then(|last| behind(&list, &prefix, last));
     Ok(answer::json(&at, &Page { items, next_cursor }))
 }
 

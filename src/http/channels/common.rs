@@ -5,7 +5,7 @@ use crate::core::notify::{LONGEST_DIGEST_MS, NotifyCommand, SHORTEST_DIGEST_MS, 
 use crate::core::policy::DurationMs;
 use crate::http::auth::Caller;
 use crate::http::error::{Code, Problem, Result};
-use crate::http::query::{IdempotencyKey, Page, cursor, limit, place};
+use crate::http::query::{IdempotencyKey, Page, cursor, limit, start};
 use crate::http::state::AppState;
 use mirano_replay::rows::{ChannelRow, key};
 use mirano_replay::store::{ReadExt, Table};
@@ -102,11 +102,7 @@ pub(super) fn list<T>(
     let limit = limit(query.limit)?;
     let list = format!("channels of {}", caller.tenant);
     let prefix = key::channel_by_tenant(&caller.tenant, None);
-    let mut from = prefix.clone();
-    if let Some(after) = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
-        from.extend_from_slice(&after);
-        from.push(0);
-    }
+    let from = start(&list, &prefix, query.cursor.as_deref())?;
     let views = state.engine().views();
     let mut items = Vec::new();
     // A tenant has a hundred channels at most, of all kinds together.

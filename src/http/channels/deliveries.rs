@@ -7,7 +7,7 @@ use crate::explain::time::rfc3339;
 use crate::http::answer;
 use crate::http::auth::{Caller, User};
 use crate::http::error::{Problem, ProblemBody, Result};
-use crate::http::query::{At, Page, Query, cursor, limit, place};
+use crate::http::query::{At, Page, Query, behind, limit, start};
 use crate::http::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -132,11 +132,7 @@ fn list(state: &AppState, caller: &Caller, at: &At, id: &str, query: &Deliveries
     let limit = limit(query.limit)?;
     let list = format!("deliveries of {channel}");
     let prefix = key::delivery_by_channel(channel, None);
-    let mut from = prefix.clone();
-    if let Some(after) = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
-        from.extend_from_slice(&after);
-        from.push(0);
-    }
+    let from = start(&list, &prefix, query.cursor.as_deref())?;
     let views = state.engine().views();
     let wanted = |view: &DeliveryView| query.state.as_ref().is_none_or(|word| view.state == *word);
     let (mut items, mut last) = (Vec::new(), None);
@@ -152,7 +148,7 @@ fn list(state: &AppState, caller: &Caller, at: &At, id: &str, query: &Deliveries
         let row: Option<DeliveryRow> = views.row(delivery.as_bytes())?;
         items.extend(row.map(|row| view(delivery, &row)).filter(wanted));
     }
-    let next_cursor = last.filter(|_| rest).and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
+    let next_cursor = last.filter(|_| rest).and_then(|last| behind(&list, &prefix, last));
     Ok(answer::json(at, &Page { items, next_cursor }))
 }
 

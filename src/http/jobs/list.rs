@@ -6,7 +6,7 @@ use crate::explain::words::Lang;
 use crate::http::answer;
 use crate::http::auth::User;
 use crate::http::error::{Problem, Result};
-use crate::http::query::{At, Page, Query, cursor, limit, place};
+use crate::http::query::{At, Page, Query, behind, limit, start};
 use crate::http::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
@@ -42,17 +42,12 @@ pub async fn get(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let list = format!("{LIST} of {}", caller.tenant);
-    let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
+    let prefix = Key::new().text(&caller.tenant).done();
+    let from = start(&list, &prefix, query.cursor.as_deref())?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<JobSummary>> {
         let views = state.engine().views();
         let policy = state.policy()?;
         let ctx = state.context(&policy, lang, state.engine().now());
-        let prefix = Key::new().text(&caller.tenant).done();
-        let mut from = prefix.clone();
-        if let Some(after) = after {
-            from.extend_from_slice(&after);
-            from.push(0); // the place right behind it
-        }
         let keys = views.keys(Table::JobByTenant, &prefix, &from, limit + 1)?;
         let mut items = Vec::new();
         for place in keys.iter().take(limit) {
@@ -62,7 +57,7 @@ pub async fn get(
             }
         }
         let last = keys.get(limit.wrapping_sub(1)).filter(|_| keys.len() > limit);
-        let next_cursor = last.and_then(|last| last.get(prefix.len()..)).map(|place| cursor(&list, place));
+        let next_cursor = last.and_then(|last| behind(&list, &prefix, last));
         Ok(Page { items, next_cursor })
     })
     .await
