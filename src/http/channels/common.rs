@@ -3,10 +3,14 @@
 use crate::core::command::{Command, Reply};
 use crate::core::notify::{LONGEST_DIGEST_MS, NotifyCommand, SHORTEST_DIGEST_MS, SetChannel, secret};
 use crate::core::policy::DurationMs;
+use crate::explain::time::rfc3339;
+use crate::http::answer;
 use crate::http::auth::Caller;
 use crate::http::error::{Code, Problem, Result};
 use crate::http::query::{IdempotencyKey, Page, cursor, limit, start};
 use crate::http::state::AppState;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::{ChannelRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::{ChannelId, ChannelKind, ChannelSet, NotificationType, Position, SealedBytes, Timestamp};
@@ -14,8 +18,13 @@ use mirano_schemas::{ChannelId, ChannelKind, ChannelSet, NotificationType, Posit
 /// The longest time for which a channel is silent.
 const LONGEST_MUTE_MS: u64 = 366 * 86_400_000;
 
+/// The types of these words; where there are none, all that there are.
+pub(in crate::http) fn types_or_all(at: &str, words: Option<&[String]>) -> Result<Vec<NotificationType>> {
+    words.map_or_else(|| Ok(NotificationType::ALL.to_vec()), |words| types(at, words))
+}
+
 /// The types of these words.
-pub(in crate::http) fn types(at: &str, words: &[String]) -> Result<Vec<NotificationType>> {
+fn types(at: &str, words: &[String]) -> Result<Vec<NotificationType>> {
     let of = |(index, word): (usize, &String)| {
         NotificationType::of_word(word).ok_or_else(|| {
             let known: Vec<&str> = NotificationType::ALL.into_iter().map(NotificationType::word).collect();
@@ -48,6 +57,11 @@ pub(in crate::http) fn muted_until(state: &AppState, text: &str) -> Result<Optio
         return Err(Problem::invalid("/mute", "is longer than a year").fix("Mute for a shorter time, or end it."));
     }
     Ok(Some(ms).filter(|ms| *ms > 0).map(|ms| state.engine().now().plus_ms(ms)))
+}
+
+/// Until when somebody is still told nothing, for the answer.
+pub(in crate::http) fn muted_still(state: &AppState, until: Option<Timestamp>) -> Option<String> {
+    until.filter(|until| state.engine().now() < *until).map(rfc3339)
 }
 
 pub(super) fn duration(at: &str, text: &str) -> Result<u64> {
@@ -133,8 +147,30 @@ pub(super) async fn set(
     Ok((row.ok_or_else(|| Problem::not_found("channel"))?, decided.position))
 }
 
-/// Has a channel ended; the commit.
-pub(super) async fn end(state: &AppState, row: &ChannelRow) -> Result<Position> {
-    let command = NotifyCommand::EndChannel { channel: row.set.channel, tenant: row.set.tenant.clone() };
-    Ok(state.engine().submit(Command::Notify(command)).await?.position)
+/// What of a channel of any kind is to be another; what is none stays.
+pub(super) fn change(
+    state: &AppState,
+    set: &mut ChannelSet,
+    events: Option<&[String]>,
+    digest_over: Option<&str>,
+    mute: Option<&str>,
+) -> Result<()> {
+    if let Some(words) = events {
+        set.types = types("/events", words)?;
+    }
+    if digest_over.is_some() {
+        set.digest_ms = digest(digest_over)?;
+    }
+    if let Some(text) = mute {
+        set.muted_until = muted_until(state, text)?;
+    }
+    Ok(())
+}
+
+/// Ends a channel.
+pub(super) async fn end(state: &AppState, caller: &Caller, id: &str, of_kind: OfKind, what: &str) -> Result<Response> {
+    let set = find(state, caller, id, of_kind, what)?.set;
+    let command = NotifyCommand::EndChannel { channel: set.channel, tenant: set.tenant };
+    let position = state.engine().submit(Command::Notify(command)).await?.position;
+    Ok(answer::positioned(&position.to_string(), StatusCode::NO_CONTENT.into_response()))
 }

@@ -1,6 +1,6 @@
 //! `/v1/emails`: addresses to which a tenant is told by mail.
 
-use super::common::{self, digest, muted_until, new_id, open, seal, type_words, types};
+use super::common::{self, digest, muted_still, new_id, open, seal, type_words, types_or_all};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::explain::words::Lang;
@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::ChannelRow;
-use mirano_schemas::{ChannelKind, ChannelSet, Language, NotificationType};
+use mirano_schemas::{ChannelKind, ChannelSet, Language};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -105,7 +105,6 @@ pub async fn post(
         (Some("en"), _) | (None, Lang::En) => Language::En,
         (Some(_), _) => return Err(Problem::invalid("/lang", "is neither `ru` nor `en`").fix("Send `ru` or `en`.")),
     };
-    let all = NotificationType::ALL.to_vec();
     let channel = new_id(&caller, "/v1/emails", key.as_ref());
     let set = ChannelSet {
         channel,
@@ -113,7 +112,7 @@ pub async fn post(
         kind: ChannelKind::Email(language),
         target: seal(&state, channel, &new.address)?,
         shown: domain.to_owned(),
-        types: new.events.as_deref().map_or(Ok(all), |words| types("/events", words))?,
+        types: types_or_all("/events", new.events.as_deref())?,
         secrets: Vec::new(),
         digest_ms: digest(new.digest.as_deref())?,
         muted_until: None,
@@ -165,15 +164,8 @@ pub async fn patch(
     Body(change): Body<EmailChange>,
 ) -> Result<Response> {
     let mut set = common::find(&state, &caller, &id, is_email, "address")?.set;
-    if let Some(words) = &change.events {
-        set.types = types("/events", words)?;
-    }
-    if let Some(text) = &change.digest {
-        set.digest_ms = digest(Some(text))?;
-    }
-    if let Some(text) = &change.mute {
-        set.muted_until = muted_until(&state, text)?;
-    }
+    let (events, digest, mute) = (change.events.as_deref(), change.digest.as_deref(), change.mute.as_deref());
+    common::change(&state, &mut set, events, digest, mute)?;
     let (row, position) = common::set(&state, set, false, false).await?;
     Ok(answer::positioned(&position.to_string(), Json(view(&state, &row)?).into_response()))
 }
@@ -183,9 +175,7 @@ pub async fn patch(
     responses((status = 204, description = "It is told no more"),
               (status = 404, description = "`not_found`", body = ProblemBody)))]
 pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id): Path<String>) -> Result<Response> {
-    let row = common::find(&state, &caller, &id, is_email, "address")?;
-    let position = common::end(&state, &row).await?;
-    Ok(answer::positioned(&position.to_string(), StatusCode::NO_CONTENT.into_response()))
+    common::end(&state, &caller, &id, is_email, "address").await
 }
 
 fn view(state: &AppState, row: &ChannelRow) -> Result<EmailView> {
@@ -197,7 +187,7 @@ fn view(state: &AppState, row: &ChannelRow) -> Result<EmailView> {
         events: type_words(&set.types),
         digest: set.digest_ms.map(|ms| DurationMs(ms).to_string()),
         lang: if english { "en" } else { "ru" }.to_owned(),
-        muted_until: set.muted_until.filter(|until| state.engine().now() < *until).map(rfc3339),
+        muted_until: muted_still(state, set.muted_until),
         created_at: rfc3339(row.made_at),
     })
 }

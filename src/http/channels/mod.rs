@@ -5,4 +5,4 @@ pub mod deliveries;
 pub mod emails;
 pub mod webhooks;
 
-pub(in crate::http) use common::{muted_until, type_words, types};
+pub(in crate::http) use common::{muted_still, muted_until, type_words, types_or_all};

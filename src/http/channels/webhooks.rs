@@ -1,6 +1,6 @@
 //! `/v1/webhooks`: where a tenant's own programs are told, by the Standard Webhooks spec.
 
-use super::common::{self, digest, duration, muted_until, new_id, open, seal, type_words, types};
+use super::common::{self, digest, duration, muted_still, new_id, open, seal, type_words, types_or_all};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::http::answer;
@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::ChannelRow;
-use mirano_schemas::{ChannelKind, ChannelSecret, ChannelSet, NotificationType};
+use mirano_schemas::{ChannelKind, ChannelSecret, ChannelSet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -114,8 +114,7 @@ pub async fn post(
     Body(new): Body<NewWebhook>,
 ) -> Result<Response> {
     let url = judged(&state, &new.url)?;
-    let all = NotificationType::ALL.to_vec();
-    let types = new.events.as_deref().map_or(Ok(all), |words| types("/events", words))?;
+    let types = types_or_all("/events", new.events.as_deref())?;
     let secret = new.secret.as_deref().map(checked).transpose()?;
     let channel = new_id(&caller, "/v1/webhooks", key.as_ref());
     let (given, secret) = (secret.is_some(), secret.unwrap_or_else(drawn));
@@ -182,15 +181,8 @@ pub async fn patch(
         let url = judged(&state, url)?;
         (set.target, set.shown) = (seal(&state, set.channel, url.as_str())?, url.origin().ascii_serialization());
     }
-    if let Some(words) = &change.events {
-        set.types = types("/events", words)?;
-    }
-    if let Some(text) = &change.digest {
-        set.digest_ms = digest(Some(text))?;
-    }
-    if let Some(text) = &change.mute {
-        set.muted_until = muted_until(&state, text)?;
-    }
+    let (events, digest, mute) = (change.events.as_deref(), change.digest.as_deref(), change.mute.as_deref());
+    common::change(&state, &mut set, events, digest, mute)?;
     let (row, position) = common::set(&state, set, false, false).await?;
     Ok(answer::positioned(&position.to_string(), Json(view(&state, &row)?).into_response()))
 }
@@ -237,9 +229,7 @@ const MOST_SECRETS: usize = 4;
     responses((status = 204, description = "It is no more"),
               (status = 404, description = "`not_found`", body = ProblemBody)))]
 pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id): Path<String>) -> Result<Response> {
-    let row = common::find(&state, &caller, &id, is_webhook, "webhook")?;
-    let position = common::end(&state, &row).await?;
-    Ok(answer::positioned(&position.to_string(), StatusCode::NO_CONTENT.into_response()))
+    common::end(&state, &caller, &id, is_webhook, "webhook").await
 }
 
 /// A URL that may be called, as far as can be told before its name is looked up.
@@ -285,7 +275,7 @@ fn view(state: &AppState, row: &ChannelRow) -> Result<WebhookView> {
         url: open(state, &set.target)?,
         events: type_words(&set.types),
         digest: set.digest_ms.map(|ms| DurationMs(ms).to_string()),
-        muted_until: set.muted_until.filter(|until| state.engine().now() < *until).map(rfc3339),
+        muted_until: muted_still(state, set.muted_until),
         created_at: rfc3339(row.made_at),
         secret: None,
     })

@@ -6,7 +6,7 @@ use crate::explain::time::rfc3339;
 use crate::http::answer;
 use crate::http::auth::{Caller, User};
 use crate::http::body::Body;
-use crate::http::channels::{muted_until, type_words, types};
+use crate::http::channels::{muted_still, muted_until, type_words, types_or_all};
 use crate::http::error::{Code, Problem, ProblemBody, Result};
 use crate::http::query::At;
 use crate::http::state::AppState;
@@ -15,7 +15,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::NotifyRow;
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{ChannelId, JobId, NotificationType};
+use mirano_schemas::{ChannelId, JobId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -53,7 +53,6 @@ pub struct NotifyView {
 impl Notify {
     /// What it asks of the engine.
     pub(in crate::http) fn command(&self, state: &AppState, caller: &Caller, job: JobId) -> Result<SetNotify> {
-        let all = NotificationType::ALL.to_vec();
         let channel = |(index, id): (usize, &String)| {
             id.parse::<ChannelId>().map_err(|_| {
                 Problem::new(Code::InputInvalid, "there is no such channel")
@@ -64,7 +63,7 @@ impl Notify {
         Ok(SetNotify {
             job,
             tenant: caller.tenant.clone(),
-            types: self.events.as_deref().map_or(Ok(all), |words| types("/notify/events", words))?,
+            types: types_or_all("/notify/events", self.events.as_deref())?,
             channels: self.channels.iter().flatten().enumerate().map(channel).collect::<Result<_>>()?,
             muted_until: self.mute.as_deref().map(|text| muted_until(state, text)).transpose()?.flatten(),
         })
@@ -105,13 +104,12 @@ pub async fn put(
 
 fn view(state: &AppState, job: JobId) -> Result<NotifyView> {
     let row: Option<NotifyRow> = state.engine().views().row(job.as_bytes())?;
-    let now = state.engine().now();
     let set = row.as_ref().map(|row| &row.set);
     Ok(NotifyView {
         job_id: job.to_string(),
         events: set.map(|set| type_words(&set.types)).unwrap_or_default(),
         channels: set.map(|set| set.channels.iter().map(ToString::to_string).collect()).unwrap_or_default(),
-        muted_until: set.and_then(|set| set.muted_until).filter(|until| now < *until).map(rfc3339),
+        muted_until: muted_still(state, set.and_then(|set| set.muted_until)),
         stale_at: row.as_ref().and_then(|row| row.stale_at).map(rfc3339),
     })
 }
