@@ -15,7 +15,6 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mirano_schemas::Subject;
 use serde::Deserialize;
-use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -123,9 +122,7 @@ async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: Str
     let (send, pieces) = mpsc::channel::<std::result::Result<Bytes, HistoryError>>(BUFFERED);
     let send = Reader::new(send);
     let (begun, begins) = oneshot::channel::<Result<()>>();
-    let Ok(permit) = Arc::clone(state.streams()).try_acquire_owned() else {
-        return Err(Problem::new(Code::TooMany, "many long answers are on their way"));
-    };
+    let permit = state.long_answer()?;
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let mut begun = Some(begun);

@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use mirano_replay::proof::{Anchor, Proof, ProofError};
 use mirano_schemas::FactId;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The media type of a proof in its binary form.
@@ -62,14 +61,7 @@ pub async fn of_fact(
         }
     };
     // Of the whole base all facts are read.
-    let permit = match world {
-        Some(_) => Some(
-            Arc::clone(state.streams())
-                .try_acquire_owned()
-                .map_err(|_| Problem::new(Code::TooMany, "many long answers are on their way"))?,
-        ),
-        None => None,
-    };
+    let permit = world.as_ref().map(|_| state.long_answer()).transpose()?;
     let made = tokio::task::spawn_blocking(move || -> Result<Proof> {
         let _permit = permit;
         let engine = state.engine();

@@ -18,7 +18,7 @@ use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{JobId, Subject, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Shared by all handlers; clones are handles to the same one.
@@ -103,9 +103,10 @@ impl AppState {
         &self.0.replays
     }
 
-    /// Who may take an answer of any length now: each holds a thread while it lasts.
-    pub fn streams(&self) -> &Arc<Semaphore> {
-        &self.0.streams
+    /// Leave to give an answer of any length: each holds a thread while it lasts.
+    pub fn long_answer(&self) -> Result<OwnedSemaphorePermit> {
+        let taken = Arc::clone(&self.0.streams).try_acquire_owned();
+        taken.map_err(|_| Problem::new(Code::TooMany, "many long answers are on their way"))
     }
 
     /// What workers of other processes are answered by.
