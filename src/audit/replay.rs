@@ -60,16 +60,25 @@ struct Part {
     findings: Vec<Finding>,
 }
 
-/// Folds the commits up to a moment, or all, recomputing facts and observations on the way; several partitions at once,
-/// since each row is written by the events of one, and each read and decoded ahead of its fold. `progress` is told after each
-/// few megabytes, and may break off. A commit that can't be had, decoded or folded ends its partition with a finding.
+/// Folds the commits up to a moment, or all: [`replay_to`] where it [`ends`].
 pub fn replay(
     log: &dyn Sequencer,
     until: Option<&Until>,
     persons: &dyn Persons,
     progress: impl FnMut(&Step) -> ControlFlow<()> + Send,
 ) -> Result<Replayed, UntilError> {
-    let ends = ends(log, until)?;
+    Ok(replay_to(log, &ends(log, until)?, persons, progress))
+}
+
+/// Folds so many commits of each partition, recomputing facts and observations on the way; several partitions at once, since
+/// each row is written by the events of one, and each read and decoded ahead of its fold. `progress` is told after each few
+/// megabytes, and may break off. A commit that can't be had, decoded or folded ends its partition with a finding.
+pub fn replay_to(
+    log: &dyn Sequencer,
+    ends: &[u64],
+    persons: &dyn Persons,
+    progress: impl FnMut(&Step) -> ControlFlow<()> + Send,
+) -> Replayed {
     let told = Mutex::new((Step { of: ends.iter().sum(), ..Step::default() }, progress, false));
     // Adds to what was done, and tells; whether to go on.
     let tell = |more: Step| -> bool {
@@ -114,7 +123,7 @@ pub fn replay(
         out.findings.extend(part.findings);
     }
     out.step.findings = out.findings.len() as u64;
-    Ok(out)
+    out
 }
 
 /// Commits that were read and decoded, and the ids of whose facts were recomputed.

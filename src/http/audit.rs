@@ -8,7 +8,7 @@ use super::query::{At, Query};
 use super::slow::Reader;
 use super::state::AppState;
 use crate::audit::quote::{Quote, quote};
-use crate::audit::replay::{Replayed, Step, replay};
+use crate::audit::replay::{Replayed, Step, replay_to};
 use crate::audit::rows;
 use crate::audit::until::{Until, UntilError, ends};
 use crate::audit::verify::{FindingText, Keys};
@@ -123,9 +123,8 @@ pub async fn post_replay(
         return Err(Problem::new(Code::InputInvalid, format!("there is no stream {stream:?}"))
             .at("/stream", "is not `job/<id>`, `source/<id>` or `policy`"));
     }
-    let (log, asked) = (state.engine().log().clone(), until.clone());
-    let found = tokio::task::spawn_blocking(move || ends(&*log, asked.as_ref()));
-    found.await.map_err(Problem::internal)??;
+    let log = state.engine().log().clone();
+    let ends = tokio::task::spawn_blocking(move || ends(&*log, until.as_ref())).await.map_err(Problem::internal)??;
     let Ok(permit) = state.replays().clone().try_acquire_owned() else {
         return Err(Problem::new(Code::TooMany, "a replay is under way; there is one at a time"));
     };
@@ -136,16 +135,12 @@ pub async fn post_replay(
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let persons = Keys(Some(state.engine().vault().clone()));
-        let replayed = replay(&**state.engine().log(), until.as_ref(), &persons, |step| {
+        let replayed = replay_to(&**state.engine().log(), &ends, &persons, |step| {
             let gone = !send.take(event("progress", &progress(step)));
             if gone || stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        match replayed {
-            Ok(replayed) if !replayed.broken_off => tell(&send, &replayed, request.stream.as_deref()),
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "a replay could not go on");
-            }
+        if !replayed.broken_off {
+            tell(&send, &replayed, request.stream.as_deref());
         }
     });
     let stream = Sse::new(ReceiverStream::new(receive)).keep_alive(KeepAlive::new().interval(ALIVE));
