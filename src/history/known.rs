@@ -5,7 +5,7 @@ use crate::core::policy::Policy;
 use crate::explain::time::rfc3339;
 use crate::explain::{self, Context, FactView};
 use mirano_replay::history::{self, Moment};
-use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
+use mirano_replay::rows::{FactRow, GoneBound, IntervalRow, ObservationRow, QueryRow};
 use mirano_replay::store::{Read, ReadExt, StoreError, Table, decode_row};
 use mirano_replay::tree;
 use mirano_replay::tree::diff::{Change, Diff};
@@ -50,15 +50,30 @@ pub fn queries_about(
 
 /// The queries whose answers show a fact at a moment.
 pub fn showing(rows: &dyn Read, fact: &FactRow, moment: &Moment) -> Result<BTreeSet<QueryKey>, StoreError> {
-    let mut showing = BTreeSet::new();
+    let begun = begun(rows, fact, Some(moment))?;
+    Ok(begun.into_iter().filter(|one| one.gone.is_none()).map(|one| one.interval.query).collect())
+}
+
+/// An interval of a fact that had begun, as it was known.
+struct Begun<'a> {
+    interval: &'a IntervalRow,
+    /// The newest answer of its query.
+    newest: ObservationRow,
+    /// How it had ended.
+    gone: Option<&'a GoneBound>,
+}
+
+/// The intervals of a fact that had begun at a moment, or have now.
+fn begun<'a>(rows: &dyn Read, fact: &'a FactRow, moment: Option<&Moment>) -> Result<Vec<Begun<'a>>, StoreError> {
+    let mut begun = Vec::new();
     for interval in &fact.intervals {
-        let Some(newest) = history::observation_at(rows, interval.query, Some(moment))? else { continue };
-        let ended = interval.to.as_ref().is_some_and(|to| to.bound.at <= newest.at);
-        if interval.from.at <= newest.at && !ended {
-            showing.insert(interval.query);
+        let Some(newest) = history::observation_at(rows, interval.query, moment)? else { continue };
+        if interval.from.at <= newest.at {
+            let gone = interval.to.as_ref().filter(|to| to.bound.at <= newest.at);
+            begun.push(Begun { interval, newest, gone });
         }
     }
-    Ok(showing)
+    Ok(begun)
 }
 
 /// What answered the queries about a subject at a moment, or answers them now; their facts may be about others too.
@@ -123,20 +138,11 @@ pub fn facts_page(
 
 /// The last observation that showed a fact, as known at a moment; none when it was not known yet.
 pub fn shown_by(rows: &dyn Read, fact: &FactRow, moment: Option<&Moment>) -> Result<Option<ObservationId>, StoreError> {
-    let mut last: Option<(Timestamp, ObservationId)> = None;
-    for interval in &fact.intervals {
-        let Some(newest) = history::observation_at(rows, interval.query, moment)? else { continue };
-        if interval.from.at > newest.at {
-            continue;
-        }
-        let ended = interval.to.as_ref().is_some_and(|to| to.bound.at <= newest.at);
-        last = last.max(Some(if ended {
-            (interval.from.observed_at, interval.from.observation)
-        } else {
-            (newest.recorded.observed_at, newest.recorded.observation)
-        }));
-    }
-    Ok(last.map(|(_, observation)| observation))
+    let shown = begun(rows, fact, moment)?.into_iter().map(|one| match one.gone {
+        Some(_) => (one.interval.from.observed_at, one.interval.from.observation),
+        None => (one.newest.recorded.observed_at, one.newest.recorded.observation),
+    });
+    Ok(shown.max().map(|(_, observation)| observation))
 }
 
 /// A fact, and when it was shown.
@@ -268,26 +274,16 @@ fn observations(ctx: &Context<'_>, query: QueryKey) -> Result<Vec<ObservationRow
 }
 
 fn intervals(ctx: &Context<'_>, row: &FactRow) -> Result<Vec<IntervalView>, StoreError> {
-    let mut out = Vec::new();
-    for interval in &row.intervals {
-        let Some(newest) = history::observation_at(ctx.rows, interval.query, ctx.as_of.as_ref())? else { continue };
-        if interval.from.at > newest.at {
-            continue;
-        }
-        let gone = interval.to.as_ref().filter(|to| to.bound.at <= newest.at);
-        out.push((
-            interval.from.observed_at,
-            IntervalView {
-                from: rfc3339(interval.from.observed_at),
-                observation_id: interval.from.observation.to_string(),
-                position: interval.from.at.to_string(),
-                last_seen: rfc3339(gone.map_or(newest.recorded.observed_at, |gone| gone.last_seen)),
-                gone_at: gone.map(|gone| rfc3339(gone.bound.observed_at)),
-                gone_observation_id: gone.map(|gone| gone.bound.observation.to_string()),
-                gone_position: gone.map(|gone| gone.bound.at.to_string()),
-            },
-        ));
-    }
-    out.sort_by_key(|(at, _)| *at);
-    Ok(out.into_iter().map(|(_, view)| view).collect())
+    let mut begun = begun(ctx.rows, row, ctx.as_of.as_ref())?;
+    begun.sort_by_key(|one| one.interval.from.observed_at);
+    let view = |Begun { interval, newest, gone }| IntervalView {
+        from: rfc3339(interval.from.observed_at),
+        observation_id: interval.from.observation.to_string(),
+        position: interval.from.at.to_string(),
+        last_seen: rfc3339(gone.map_or(newest.recorded.observed_at, |gone: &GoneBound| gone.last_seen)),
+        gone_at: gone.map(|gone| rfc3339(gone.bound.observed_at)),
+        gone_observation_id: gone.map(|gone| gone.bound.observation.to_string()),
+        gone_position: gone.map(|gone| gone.bound.at.to_string()),
+    };
+    Ok(begun.into_iter().map(view).collect())
 }
