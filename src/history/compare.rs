@@ -8,6 +8,7 @@ use super::pairs::{Pair, Skipped, pair};
 use super::side::Side;
 use super::things::{Form, Group, HELD, Same, Sink};
 use super::{Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, world};
+use mirano_replay::history::Moment;
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +89,7 @@ impl Comparison {
     /// Hands over all differences, source by source: as many as `counts` says. Walks the trees again.
     pub fn each(&self, book: &Book<'_>, sink: Sink<'_>) -> Result<(), HistoryError> {
         for (members, form) in &self.groups {
-            let moments = (self.from.view.kind == SideKind::World).then_some((&self.from.moment, &self.to.moment));
+            let moments = moments(&self.from, &self.to);
             let (pairs, only, held) = (&self.pairs, self.from.only.as_ref(), self.held);
             let group = Group { book, pairs, members, only, moments, held };
             group.differences(&mut |mut item| {
@@ -122,7 +123,7 @@ fn walked(
     let mut counts = Counts::default();
     let mut moves = risk::Moves::between(from.risk.as_ref(), to.risk.as_ref());
     let sealed = sealed(&from, &to, &pairs, &skipped);
-    let moments = (from.view.kind == SideKind::World).then_some((&from.moment, &to.moment));
+    let moments = moments(&from, &to);
     let (mut came, mut crossing) = (0, false);
     let mut groups = Vec::new();
     for members in together(&pairs, from.view.kind) {
@@ -168,6 +169,11 @@ fn walked(
         (before, after) => Some(moves.told(book, before.as_ref(), after.as_ref())?),
     };
     Ok(Comparison { from, to, counts, items: Vec::new(), pairs, skipped, risk, persons, groups, held })
+}
+
+/// The moments of both sides, where they are the whole base.
+fn moments<'a>(from: &'a Side, to: &'a Side) -> Option<(&'a Moment, &'a Moment)> {
+    (from.view.kind == SideKind::World).then_some((&from.moment, &to.moment))
 }
 
 /// How many facts the later side has in all, where it is sealed and all of them are compared.
