@@ -11,14 +11,12 @@
 mod sites;
 mod support;
 
-use futures::StreamExt;
 use serde_json::{Value, json};
 use sites::{Fault, Site, answer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use support::client;
+use support::api::Api;
 use support::program::Program;
 
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -174,49 +172,6 @@ fn write(config: &Path, cases: &[Case]) {
     std::fs::write(config.join("proxies.toml"), proxies).expect("writable");
 }
 
-struct Api {
-    http: reqwest::Client,
-    url: String,
-    /// Everything that it ever answered.
-    heard: String,
-}
-
-impl Api {
-    async fn get(&mut self, path: &str) -> String {
-        let answer = self.http.get(format!("{}{path}", self.url)).send().await.expect("answers");
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        let text = String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned();
-        self.heard.push_str(&text);
-        text
-    }
-
-    async fn json(&mut self, path: &str) -> Value {
-        serde_json::from_str(&self.get(path).await).expect("JSON")
-    }
-
-    async fn post(&mut self, path: &str, body: &Value) -> Value {
-        let answer = self.http.post(format!("{}{path}", self.url)).json(body).send().await.expect("answers");
-        let text = answer.text().await.expect("a body");
-        self.heard.push_str(&text);
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    /// Follows the job's events until one says that it is final, and reads it.
-    async fn until_final(&mut self, job: &str) -> Value {
-        let answer = self.http.get(format!("{}/v1/jobs/{job}/events", self.url)).send().await.expect("answers");
-        let (mut events, mut text) = (answer.bytes_stream(), String::new());
-        let ends = async {
-            while !text.contains("event: done") && !text.contains("\"final\":true") {
-                let more = events.next().await.expect("goes on").expect("readable");
-                text.push_str(&String::from_utf8_lossy(&more));
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(120), ends).await.expect("the job ends");
-        self.heard.push_str(&text);
-        self.json(&format!("/v1/jobs/{job}")).await
-    }
-}
-
 fn rows(job: &Value) -> BTreeMap<String, Value> {
     let rows = job["sources"].as_array().expect("rows");
     rows.iter().map(|row| (row["source"].as_str().expect("a source").to_owned(), row.clone())).collect()
@@ -233,7 +188,7 @@ async fn every_fault_has_its_outcome_and_nothing_is_lost_or_told() {
     let environment = [&SECRETS[..], &[("MIRANO_LOG", "trace")]].concat();
     let mut server = Program::start_logging(&arguments, &environment, &log);
     let url = server.says("Mirano is ready").await;
-    let mut api = Api { http: client(), url, heard: String::new() };
+    let mut api = Api::new(url);
 
     // All sites are well.
     let asked = json!({"address": "г. Небывалинск, ул. Пробная, д. 1", "profile": "standard"});

@@ -18,13 +18,18 @@ impl Api {
         Self { http: super::client(), url, heard: String::new() }
     }
 
-    /// Reads something.
-    pub async fn json(&mut self, path: &str) -> Value {
+    /// Reads something, whatever it is.
+    pub async fn get(&mut self, path: &str) -> String {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.expect("answers");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        let text = answer.text().await.expect("a body");
+        let text = String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned();
         self.heard.push_str(&text);
-        serde_json::from_str(&text).expect("JSON")
+        text
+    }
+
+    /// Reads something that is JSON.
+    pub async fn json(&mut self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path).await).expect("JSON")
     }
 
     /// Posts something.
