@@ -22,8 +22,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::client;
 use support::program::Program;
+use support::{client, patient};
 use tokio::process::Command;
 use tokio::sync::Notify;
 
@@ -157,21 +157,4 @@ async fn killed_at_random_moments_it_loses_nothing_and_asks_nobody_too_often() {
     let acknowledged: BTreeSet<String> = load.known().acknowledged.values().cloned().collect();
     assert_eq!(acknowledged.len() as u64, load.next_key.load(Ordering::SeqCst), "each key is one job");
     whole(Path::new(data), &acknowledged);
-}
-
-/// More room beside each other and less patience than the demo's own files have: a lease that died with its worker holds
-/// its place until its deadline, and the sources are to be under load all the same. Their rates, and how often they are
-/// tried, stay as they are.
-fn patient(config: &Path) {
-    for entry in std::fs::read_dir(config.join("sources")).expect("readable") {
-        let path = entry.expect("readable").path();
-        let text = std::fs::read_to_string(&path).expect("readable");
-        let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some(("concurrency", _)) => "concurrency = 40".to_owned(),
-            Some(("timeout", _)) => "timeout = \"2s\"".to_owned(),
-            Some(("max", most)) if most.starts_with('"') => "max = \"2s\"".to_owned(),
-            _ => line.to_owned(),
-        });
-        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("writable");
-    }
 }

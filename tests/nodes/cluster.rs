@@ -3,7 +3,7 @@
 use super::broker::Brokers;
 use super::load::Load;
 use super::support::program::Program;
-use super::support::{self, client};
+use super::support::{self, client, patient};
 use mirano::engine::catch_up;
 use mirano::node::VIEWS;
 use mirano::sequencer::Sequencer;
@@ -345,20 +345,4 @@ fn whole(data: &Path, acknowledged: &BTreeSet<String>) {
     }
     let (digest, again) = (views.digest().expect("readable"), again.digest().expect("readable"));
     assert_eq!(digest, again, "the views are those of a rebuild");
-}
-
-/// More room beside each other and less patience than the demo's own files have: a lease that died with its worker holds
-/// its place until its deadline, and the sources are to be under load all the same.
-fn patient(config: &Path) {
-    for entry in std::fs::read_dir(config.join("sources")).expect("readable") {
-        let path = entry.expect("readable").path();
-        let text = std::fs::read_to_string(&path).expect("readable");
-        let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some(("concurrency", _)) => "concurrency = 40".to_owned(),
-            Some(("timeout", _)) => "timeout = \"2s\"".to_owned(),
-            Some(("max", most)) if most.starts_with('"') => "max = \"2s\"".to_owned(),
-            _ => line.to_owned(),
-        });
-        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("writable");
-    }
 }
