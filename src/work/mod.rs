@@ -5,6 +5,7 @@ pub mod connectors;
 pub mod evidence;
 pub mod fetch;
 mod held;
+pub mod objects;
 pub mod page;
 pub mod pool;
 pub mod remote;
