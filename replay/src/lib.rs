@@ -3,6 +3,7 @@
 //! All that an auditor runs is here; no engine, no network, no files, no clock.
 
 pub mod apply;
+pub mod checkpoint;
 pub mod decider;
 pub mod facts;
 pub mod history;

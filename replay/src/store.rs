@@ -146,6 +146,8 @@ tables! {
     StaleDue = 56,
     /// partition → the node that decides there
     Decider = 60,
+    /// partition, seq → the checkpoint that this commit names
+    Checkpoint = 61,
     /// () → the form of all these rows; written by the store that keeps them
     Form = 32,
 }

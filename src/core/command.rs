@@ -88,6 +88,8 @@ pub enum Command {
     Notify(NotifyCommand),
     /// Decide for a partition from now on.
     TakeOver(DeciderChanged),
+    /// Name a checkpoint that was kept; decided by partition 0.
+    NoteCheckpoint(CheckpointTaken),
 }
 
 /// Start a check.

@@ -31,6 +31,7 @@ pub fn decide(ctx: &Context<'_>, command: &Command) -> Result<(Reply, Decided), 
         Command::ExpireLeases => source::expire(&mut decision),
         Command::Notify(command) => notify::decide(&mut decision, command),
         Command::TakeOver(node) => node::take_over(&mut decision, node),
+        Command::NoteCheckpoint(taken) => node::note_checkpoint(&mut decision, taken),
     }?;
     Ok((reply, decision.finish()?))
 }

@@ -243,7 +243,7 @@ impl Engine {
             Command::Seal { job, .. } => partitioning::of_job(*job, partitions),
             Command::SetWatch(command) => partitioning::of_job(command.job, partitions),
             Command::EndWatch { job, .. } => partitioning::of_job(*job, partitions),
-            Command::AdoptPolicy(_) | Command::SealWorld(_) => 0,
+            Command::AdoptPolicy(_) | Command::SealWorld(_) | Command::NoteCheckpoint(_) => 0,
             // What a partition gives to itself.
             Command::ExpireLeases | Command::RingWatches | Command::LookAhead | Command::TakeOver(_) => 0,
             Command::Lease(command) => of_source(&command.source),

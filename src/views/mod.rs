@@ -5,4 +5,4 @@
 
 mod rocks;
 
-pub use rocks::Views;
+pub use rocks::{FORM, Views};

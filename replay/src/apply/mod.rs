@@ -116,6 +116,7 @@ impl Fold {
             Event::NotificationRead(event) => notify::read(store, at, event),
             Event::DeliveryChanged(event) => notify::delivery(store, at, event),
             Event::DeciderChanged(event) => node::decider(store, at, event),
+            Event::CheckpointTaken(event) => node::checkpoint(store, at, event),
             Event::WantSatisfied(_) | Event::WantRefused(_) | Event::ReactionRefused(_) => Ok(()),
         }
     }

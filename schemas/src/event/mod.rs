@@ -168,4 +168,6 @@ events! {
     70 v 1 DeciderChanged,
     /// What another partition asked for can't be decided.
     71 v 1 ReactionRefused,
+    /// What the log says at a cut was kept outside of it.
+    72 v 1 CheckpointTaken,
 }

@@ -1,6 +1,6 @@
 //! Events about the deciding itself.
 
-use crate::Position;
+use crate::{CommitHash, Position};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +20,35 @@ pub struct ReactionRefused {
     pub cause: Position,
     /// Why.
     pub reason: String,
+}
+
+/// What the log says at a cut was kept outside of it: the views, and the log itself up to there. A node with an empty disk
+/// begins with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointTaken {
+    /// For each partition, in order, where the log stood.
+    pub heads: Vec<CheckpointHead>,
+    /// The form of the rows; another one is of no use.
+    pub form: u32,
+    /// Digest over all rows of the views there.
+    pub rows_digest: [u8; 32],
+    /// How many rows.
+    pub rows: u64,
+    /// The name of its list of contents in the store of checkpoints.
+    pub place: String,
+    /// BLAKE3 of that list.
+    pub list: [u8; 32],
+    /// The node that took it.
+    pub node: String,
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointHead {
+    /// The partition.
+    pub partition: u32,
+    /// How many of its commits are in it.
+    pub next_seq: u64,
+    /// Hash of the last of them, or the genesis hash.
+    pub hash: CommitHash,
 }

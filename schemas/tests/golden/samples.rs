@@ -492,6 +492,21 @@ fn of_notifications() -> Vec<Event> {
     ]
 }
 
+fn checkpoint() -> CheckpointTaken {
+    CheckpointTaken {
+        heads: vec![
+            CheckpointHead { partition: 0, next_seq: 70_000, hash: CommitHash([17; 32]) },
+            CheckpointHead { partition: 1, next_seq: 0, hash: CommitHash([18; 32]) },
+        ],
+        form: 4,
+        rows_digest: [23; 32],
+        rows: 5_000_000_000,
+        place: "lists/x".to_owned(),
+        list: [25; 32],
+        node: "b".to_owned(),
+    }
+}
+
 fn of_nodes() -> Vec<Event> {
     let adopted = PolicyAdopted {
         version: 12,
@@ -504,6 +519,7 @@ fn of_nodes() -> Vec<Event> {
         adopted.into(),
         DeciderChanged { node: "b".to_owned(), url: Some("http://b:8080".to_owned()) }.into(),
         ReactionRefused { cause: Position { partition: 1, seq: 9 }, reason: "too large".to_owned() }.into(),
+        checkpoint().into(),
     ]
 }
 
