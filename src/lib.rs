@@ -1,6 +1,7 @@
 //! Mirano: an event-sourced engine for real-estate due diligence.
 
 pub mod audit;
+pub mod checkpoint;
 pub mod cli;
 pub mod core;
 pub mod demo;

@@ -2,6 +2,7 @@
 
 pub mod peers;
 
+use crate::checkpoint::{self, CheckpointStore, Taker, Topic};
 use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
 use crate::core::policy::PolicyDocument;
 use crate::core::policy::digest::canonical_json;
@@ -22,6 +23,7 @@ use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
 use peers::{HttpCourier, PeerKey};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +59,8 @@ pub struct Node {
     /// The evidence store.
     pub evidence: EvidenceStore,
     options: NodeOptions,
+    /// The topic that the data folder mirrors; none: the log is this node's own.
+    topic: Option<Topic>,
     /// None: nobody else has the log.
     peers: Option<PeerKey>,
     /// The membership of the nodes that share the log; it ends with the node.
@@ -109,9 +113,14 @@ impl Node {
     }
 
     /// Opens the data folder as a mirror of a topic of Apache Kafka, which other nodes may have as well; they reach this one
-    /// at `url`.
-    pub async fn open_on_kafka(options: NodeOptions, settings: Settings, url: String) -> Result<Self> {
-        let log = KafkaLog::open(&options.data, settings.clone()).await.context("the log can't be opened")?;
+    /// at `url`. An empty folder begins with a checkpoint out of the store that `checkpoints` names.
+    pub async fn open_on_kafka(
+        options: NodeOptions,
+        settings: Settings,
+        url: String,
+        checkpoints: Option<&str>,
+    ) -> Result<Self> {
+        let log = Self::open_topic(&options.data, &settings, checkpoints).await?;
         let readings = Arc::<Readings>::default();
         let reader = Arc::clone(&readings);
         let keys = KeyTopic::open(&settings, move |key, value| reader.take(key, value)).await;
@@ -129,7 +138,26 @@ impl Node {
             courier: Arc::new(HttpCourier::new(key.clone())?),
         };
         let shared = Some((sharing, key, group));
-        Self::put_together(options, Arc::new(SystemClock), Arc::new(log), Arc::new(vault), shared).await
+        let topic = Some(Topic { folder: options.data.clone(), name: settings.topic });
+        let node = Self::put_together(options, Arc::new(SystemClock), Arc::new(log), Arc::new(vault), shared).await?;
+        Ok(Self { topic, ..node })
+    }
+
+    /// Opens the topic; where the folder is empty, it begins with a checkpoint that the topic names.
+    async fn open_topic(data: &Path, settings: &Settings, checkpoints: Option<&str>) -> Result<KafkaLog> {
+        let store = checkpoints.map(CheckpointStore::open).transpose()?;
+        let mut refused = BTreeSet::new();
+        loop {
+            if let Some(store) = &store {
+                let begun = checkpoint::begin(data, VIEWS, settings, store, &refused).await;
+                begun.context("the node can't begin with a checkpoint")?;
+            }
+            let log = KafkaLog::open(data, settings.clone()).await.context("the log can't be opened")?;
+            let Some(list) = checkpoint::confirm(data, &log)? else { return Ok(log) };
+            refused.insert(list);
+            tokio::task::spawn_blocking(move || drop(log)).await?;
+            checkpoint::forget(data, VIEWS)?;
+        }
     }
 
     async fn put_together(
@@ -150,7 +178,13 @@ impl Node {
             None => (Engine::open(stands_on).await?, None, None),
             Some((sharing, key, group)) => (Engine::open_shared(stands_on, sharing).await?, Some(key), Some(group)),
         };
-        Ok(Self { engine, evidence, options, peers, group })
+        Ok(Self { engine, evidence, options, topic: None, peers, group })
+    }
+
+    /// What takes checkpoints into the store that `place` names; `keep` of them remain.
+    pub fn checkpoints(&self, place: &str, keep: usize) -> Result<Taker> {
+        let (store, name) = (CheckpointStore::open(place)?, self.options.name.clone());
+        Ok(Taker::new(self.engine.clone(), store, name, self.topic.clone(), keep))
     }
 
     /// How other nodes of the log are known; none: there are none.

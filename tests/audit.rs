@@ -9,6 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[path = "audit/damage.rs"]
 mod damage;
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "audit/figures.rs"]
 mod figures;
 #[path = "audit/golden.rs"]

@@ -6,9 +6,17 @@ mod support;
 
 #[path = "support/broker.rs"]
 mod broker;
+#[path = "kafka/checkpoints.rs"]
+mod checkpoints;
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "kafka/figures.rs"]
 mod figures;
+#[path = "kafka/new_node.rs"]
+mod new_node;
 #[path = "kafka/one_node.rs"]
 mod one_node;
+#[path = "support/s3.rs"]
+mod s3;
 #[path = "kafka/whole.rs"]
 mod whole;

@@ -18,6 +18,7 @@ macro_rules! print {
 }
 
 mod check;
+mod checkpoint;
 mod demo;
 mod diff;
 mod explain;
@@ -89,6 +90,8 @@ enum Command {
     Diff(diff::Args),
     /// Seal what a check, or the whole base, shows now
     Seal(seal::Args),
+    /// Keep what the log of a running server says, for nodes that begin later
+    Checkpoint(checkpoint::Args),
     /// Make the views anew from the log (the server must be stopped)
     Rebuild(rebuild::Args),
     /// Work on files of sources
@@ -220,6 +223,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(args) => export::run(&args).await,
         Command::Import(args) => export::run_import(&args).await,
         Command::Diff(args) => diff::run(args).await,
+        Command::Checkpoint(args) => checkpoint::run(args).await,
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Seal(args) => seal::run(args).await,
         Command::Sources(args) => sources::run(args).await,

@@ -1,6 +1,6 @@
 //! `mirano serve`
 
-use super::{DataFolder, Misused, kafka};
+use super::{DataFolder, Misused, checkpoint, kafka};
 use crate::core::policy::{DurationMs, NotifySpec};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
@@ -48,6 +48,8 @@ pub(super) struct Args {
     /// Where evidence is kept: a folder or an s3:// address; else in the data folder
     #[arg(long, value_name = "PLACE", env = "MIRANO_EVIDENCE")]
     evidence: Option<String>,
+    #[command(flatten)]
+    checkpoints: checkpoint::KeepArgs,
     /// `keys`: callers need a key of keys.toml; `off`: nobody does, on loopback only
     #[arg(long, value_parser = ["keys", "off"])]
     auth: Option<String>,
@@ -93,6 +95,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.seal_every.is_some_and(|every| every < DurationMs(1_000)) {
         return Err(Misused("--seal-every is at least 1s".to_owned()).into());
     }
+    args.checkpoints.check()?;
     // Before anything counts.
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
     let (loaded, demo) = configuration(&args).await?;
@@ -107,9 +110,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let node = match args.log.as_str() {
         "kafka" => {
-            let settings = args.kafka.settings(args.config.as_deref(), &args.node, partitions)?;
+            let mut settings = args.kafka.settings(args.config.as_deref(), &args.node, partitions)?;
+            settings.archived = args.checkpoints.every();
             let url = args.kafka.url(listener.local_addr()?)?;
-            Node::open_on_kafka(options, settings, url).await?
+            Node::open_on_kafka(options, settings, url, args.checkpoints.place()).await?
         }
         _ => Node::open(options).await?,
     };
@@ -124,6 +128,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         Some(metrics.clone()),
         CancellationToken::new(),
     );
+    let checkpoints = args.checkpoints.start(&node, &state)?;
     let api = http::router(state.clone());
     let showcases = demo.is_some().then(showcases);
     let pages = http::Pages::new(state.clone(), api.clone(), showcases);
@@ -156,8 +161,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
         demo.stop().await;
     }
     upkeep.abort();
-    if let Some(seals) = seals {
-        seals.abort();
+    for by_schedule in [seals, checkpoints].into_iter().flatten() {
+        by_schedule.abort();
     }
     node.flush()
 }

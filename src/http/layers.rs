@@ -3,7 +3,7 @@
 use super::error::{Code, Problem};
 use super::state::AppState;
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,8 @@ use tower_http::compression::CompressionLayer;
 use tracing::Instrument;
 
 const REQUEST_ID: &str = "x-request-id";
+/// Whole seconds for which nothing was heard of the log.
+const BEHIND: &str = "mirano-behind";
 
 /// Puts the layers around a router; the last one is the outermost.
 pub fn around(router: Router<AppState>) -> Router<AppState> {
@@ -23,6 +25,15 @@ pub fn around(router: Router<AppState>) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(told))
         .layer(CompressionLayer::new())
+}
+
+/// Says of an answer how many seconds it may be behind, while the log can't be seen to its end.
+pub async fn behind(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(behind) = state.engine().log().behind() {
+        response.headers_mut().insert(BEHIND, HeaderValue::from(behind.as_secs()));
+    }
+    response
 }
 
 async fn nowhere(uri: Uri) -> Problem {

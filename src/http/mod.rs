@@ -8,6 +8,7 @@ mod audit;
 pub mod auth;
 mod body;
 mod channels;
+mod checkpoints;
 mod dead;
 mod diff;
 mod docs;
@@ -47,6 +48,7 @@ pub use serve::serve;
 pub use state::AppState;
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -68,7 +70,8 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
     let router = router.merge(told).nest("/v1", beside);
-    layers::around(router).with_state(state)
+    let behind = middleware::from_fn_with_state(state.clone(), layers::behind);
+    layers::around(router).layer(behind).with_state(state)
 }
 
 /// The description of the interface, as `/openapi.json` gives it.
@@ -97,6 +100,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(snapshots::facts_of))
         .routes(routes!(proofs::of_fact))
         .routes(routes!(world::seal))
+        .routes(routes!(checkpoints::list, checkpoints::take))
         .routes(routes!(diff::get))
         .routes(routes!(subjects::search))
         .routes(routes!(subjects::facts_of))

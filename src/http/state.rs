@@ -4,6 +4,7 @@ use super::auth::{Auth, Caller, Role};
 use super::error::{Code, Problem, Result};
 use super::events::live::Live;
 use crate::audit::heads::CommitTrees;
+use crate::checkpoint::Taker;
 use crate::core::policy::Policy;
 use crate::engine::Engine;
 use crate::explain::Context;
@@ -17,7 +18,7 @@ use mirano_replay::rows::{JobRow, PolicyRow, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{JobId, Subject, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,7 @@ struct Inner {
     remote: Remote,
     policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
     live: Live,
+    checkpoints: OnceLock<Arc<Taker>>,
 }
 
 /// Answers of any length that are on their way at once.
@@ -65,6 +67,7 @@ impl AppState {
             streams: Arc::new(Semaphore::new(STREAMS)),
             policies: Mutex::default(),
             live: Live::default(),
+            checkpoints: OnceLock::new(),
         }))
     }
 
@@ -112,6 +115,17 @@ impl AppState {
     /// What workers of other processes are answered by.
     pub fn remote(&self) -> &Remote {
         &self.0.remote
+    }
+
+    /// From now on callers may ask for checkpoints.
+    pub fn keep_checkpoints(&self, taker: Arc<Taker>) {
+        // Whoever was there first stays.
+        let _ = self.0.checkpoints.set(taker);
+    }
+
+    /// What takes checkpoints.
+    pub fn checkpoints(&self) -> Option<&Arc<Taker>> {
+        self.0.checkpoints.get()
     }
 
     /// Who listens to what happens.

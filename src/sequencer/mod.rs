@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use mirano_schemas::envelope::{Envelope, HEADER_LEN, Head};
 use mirano_schemas::{CommitHash, LogId, Position};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// An ordered log of commits per partition.
@@ -53,6 +54,11 @@ pub trait Sequencer: Send + Sync + 'static {
     ///
     /// The embedded log never stores a void record, so there it gives the counting ones.
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// For how long whoever orders the log has not been heard, so that others may have gone on unseen; none: all is seen.
+    fn behind(&self) -> Option<Duration> {
+        None
+    }
 
     /// Compares an anchor (the position and head hash that a reader kept) with the log.
     fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError>;

@@ -103,7 +103,7 @@ async fn logged(log: &KafkaLog, in_flight: usize) -> Figures {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures: by hand, on a quiet machine"]
-async fn the_log_costs_little_beside_bare_kafka() {
+async fn figures_of_the_log_beside_bare_kafka() {
     let Some(brokers) = Brokers::start(1) else { return };
     for in_flight in [1, 16, 512] {
         let folder = tempfile::tempdir().expect("temp");

@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work, sources, explain <- history } <- { node, audit, notify } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work <- checkpoint, sources, explain <- history } <- { node, audit, notify } <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -21,7 +21,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("work", &["core", "vault", "views", "engine", "sources"]),
     ("explain", &["core", "views", "engine"]),
     ("history", &["core", "sequencer", "views", "engine", "explain"]),
-    ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work"]), // puts one process together
+    ("checkpoint", &["core", "sequencer", "views", "engine", "work"]), // the log and its rows, kept outside of it
+    ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "checkpoint"]), // puts one process together
     ("audit", &["core", "vault", "sequencer", "views", "engine", "work"]), // reads a log and what is beside it
     ("notify", &["core", "vault", "sources", "views", "engine", "work", "explain"]), // delivers what the log says
     ("sim", &["core", "engine"]),                                          // tests only
@@ -39,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "work",
             "explain",
             "history",
+            "checkpoint",
             "node",
             "notify",
             "audit",
@@ -58,6 +60,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "work",
             "explain",
             "history",
+            "checkpoint",
             "node",
             "notify",
             "audit",

@@ -68,6 +68,11 @@ impl Default for Options {
     }
 }
 
+/// Holds a data folder for this process alone, as an open log does, while something else is done to it; until dropped.
+pub fn hold(folder: &Path) -> Result<File, OpenError> {
+    folder::lock(folder)
+}
+
 /// The log; see the module. Dropping it writes what was handed over, then closes.
 pub struct EmbeddedLog {
     format: Format,

@@ -5,7 +5,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Ears of one log share what they heard.
 #[derive(Clone, Default)]
@@ -16,6 +18,8 @@ struct Heard {
     last: Option<String>,
     /// Something that no waiting mends, such as a wrong password.
     refused: Option<String>,
+    /// By partition, when the broker that leads it answered last.
+    answered: BTreeMap<i32, Instant>,
 }
 
 impl Ear {
@@ -23,6 +27,13 @@ impl Ear {
     pub fn heard(&self) -> Option<String> {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.refused.clone().or_else(|| heard.last.clone())
+    }
+
+    /// For how long the broker of some partition has not answered; none before all have once.
+    pub fn silent(&self, partitions: u32) -> Option<Duration> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = heard.answered.len() >= partitions as usize;
+        heard.answered.values().min().filter(|_| all).map(Instant::elapsed)
     }
 
     /// Whether the brokers refused us: waiting does not help.
@@ -41,7 +52,25 @@ impl ClientContext for Ear {
         }
     }
 
-    fn stats(&self, _: Statistics) {}
+    /// A reader asks each broker that leads a partition again and again, also when nothing comes; so an answer says that all was
+    /// seen which that broker had.
+    fn stats(&self, statistics: Statistics) {
+        let now = Instant::now();
+        let answered = |leader: i32| {
+            let broker = statistics.brokers.values().find(|broker| broker.nodeid == leader && broker.state == "UP")?;
+            now.checked_sub(Duration::from_micros(u64::try_from(broker.rxidle).ok()?))
+        };
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
+            if let Some(at) = answered(partition.leader).filter(|_| partition.partition >= 0 && partition.desired) {
+                let last = heard.answered.entry(partition.partition).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
+        if let Some(longest) = heard.answered.values().min() {
+            gauge!("mirano_kafka_behind_seconds").set(now.saturating_duration_since(*longest).as_secs_f64());
+        }
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();

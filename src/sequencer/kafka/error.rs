@@ -60,7 +60,7 @@ pub enum OpenError {
     },
     /// The beginning of the topic is gone, and this node has never read it.
     #[error(
-        "the beginning of the topic {0} is gone, and this node has not read it: start from a checkpoint or from a copy of another node's data folder"
+        "the beginning of the topic {0} is gone, and this node has not read it: start from a checkpoint (--checkpoints PLACE) or from a copy of another node's data folder"
     )]
     Trimmed(String),
     /// The topic holds no log, and whoever only reads makes none.

@@ -2,7 +2,7 @@
 
 use super::super::embedded::{self, EmbeddedLog};
 use super::super::*;
-use super::{KAFKA_FOLDER, lane, voids};
+use super::{KAFKA_FOLDER, shown, voids};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl Sequencer for MirrorFolder {
     }
 
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
-        lane::records(&self.mirror, self.voids.get(partition as usize), partition, from_seq, max)
+        shown::records(&self.mirror, self.voids.get(partition as usize), partition, from_seq, max)
     }
 
     fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {

@@ -4,12 +4,12 @@
 //! It starts at the last record that was mirrored, not behind it: if that record has other bytes now, or is not there, the
 //! topic is not the one that was mirrored. Whenever the brokers say something unexpected it goes back there and looks again.
 
-use super::super::{AppendError, Corruption, CorruptionKind, Outcome, ReadError, Record, Sequencer};
+use super::super::{AppendError, Corruption, CorruptionKind, Outcome, Sequencer};
 use super::clock::ClockWatch;
 use super::outbox::{Answer, Outbox, now_ms};
 use super::place::{Place, Seen};
 use super::settings::Consumer;
-use super::voids::{VoidRecord, Voids};
+use super::voids::Voids;
 use super::{Problem, ear::Ear};
 use crate::sequencer::embedded::EmbeddedLog;
 use bytes::Bytes;
@@ -55,6 +55,8 @@ pub struct Lane {
     pub topic: String,
     /// Where the counting commits go.
     pub mirror: Arc<EmbeddedLog>,
+    /// Whether the topic may be trimmed.
+    pub archived: bool,
     /// What this process waits for.
     pub outbox: Arc<Outbox>,
     /// The void records.
@@ -67,8 +69,6 @@ pub struct Lane {
     pub ended: Arc<AtomicBool>,
     /// What records say of this machine's clock.
     pub clock: Arc<ClockWatch>,
-    /// When the end of the partition was last reached.
-    pub current: Mutex<Option<Instant>>,
 }
 
 /// A record, copied out of the client.
@@ -302,7 +302,6 @@ impl Reader {
                 self.lane.partition, self.place.head.next_seq, mirrored.next_seq
             ))));
         }
-        *self.lane.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         gauge!("mirano_kafka_connected").set(1.0);
         self.lane.progress.send_if_modified(|progress| !std::mem::replace(&mut progress.reached_end, true));
         Ok(())
@@ -311,8 +310,14 @@ impl Reader {
     /// Goes back to the last record that was mirrored, and asks the brokers where the partition begins and ends.
     fn look_again(&mut self) -> Result<(), Problem> {
         let (topic, partition) = (self.lane.topic.clone(), i32::try_from(self.lane.partition).unwrap_or(i32::MAX));
-        let from = self.place.last.map_or(0, |last| last.offset);
+        let (mut from, mut trimmed) = (self.place.last.map_or(0, |last| last.offset), false);
         match self.consumer.fetch_watermarks(&topic, partition, ASK) {
+            // All that was read is gone, and nothing else: as in a partition that rested for longer than records are kept. There
+            // is nothing left to compare; what follows is judged upon the mirror's head all the same.
+            Ok((low, _)) if self.lane.archived && low > from && low == self.place.next_offset() => {
+                from = low;
+                trimmed = true;
+            }
             Ok((low, _)) if low > from => {
                 return Err(Problem::Trimmed(format!(
                     "partition {partition} begins at offset {low} now, and this node had come to offset {from}"
@@ -328,7 +333,7 @@ impl Reader {
             Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "no answer about the partition"),
         }
         match self.consumer.seek(&topic, partition, Offset::Offset(from), ASK) {
-            Ok(()) => self.unsure = true,
+            Ok(()) => self.unsure = !trimmed,
             Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "could not go back"),
         }
         Ok(())
@@ -350,49 +355,4 @@ enum Trouble {
     Stop(Problem),
     /// The same, for a commit that is damaged.
     Corrupt(Corruption),
-}
-
-/// Records of a partition in the order of the topic, as [`Sequencer::records`] promises: what counts comes from the mirror,
-/// what is void from beside it.
-pub fn records(
-    mirror: &dyn Sequencer,
-    voids: Option<&Voids>,
-    partition: u32,
-    from_seq: u64,
-    max: usize,
-) -> Result<Vec<Record>, ReadError> {
-    let counting = mirror.records(partition, from_seq, max)?;
-    let Some(voids) = voids else { return Ok(counting) };
-    // Beyond the last counting one only when there is none: then all that was judged at the head.
-    let end = match counting.last() {
-        Some(last) if counting.len() >= max => last.upon + 1,
-        _ => u64::MAX,
-    };
-    let voids = voids
-        .between(from_seq, end)
-        .map_err(|error| ReadError::Io { file: voids.path().to_owned(), error: Arc::new(error) })?;
-    let mut voids = voids.into_iter().peekable();
-    let show = |void: VoidRecord| Record { upon: void.upon, counts: None, record: void.record.into() };
-    let mut out: Vec<Record> = Vec::with_capacity(counting.len());
-    for commit in counting {
-        // Judged at a head means before the commit that moved it.
-        while let Some(void) = voids.next_if(|void| void.upon <= commit.upon) {
-            out.push(show(void));
-        }
-        out.push(commit);
-    }
-    out.extend(voids.map(show));
-    // About as many as were asked for, and none parted from those that were judged at the same head.
-    let mut keep = out.len();
-    for (at, pair) in out.windows(2).enumerate() {
-        if let [one, next] = pair
-            && at + 1 >= max
-            && one.upon != next.upon
-        {
-            keep = at + 1;
-            break;
-        }
-    }
-    out.truncate(keep);
-    Ok(out)
 }

@@ -25,6 +25,8 @@ mod lane;
 mod outbox;
 mod place;
 mod settings;
+mod shown;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -36,8 +38,9 @@ pub use folder::{MirrorFolder, open_read_only};
 pub use group::Group;
 pub use keys::KeyTopic;
 pub use lane::Progress;
-pub use place::KAFKA_FOLDER;
+pub use place::{KAFKA_FOLDER, Place, Seen};
 pub use settings::Settings;
+pub use tail::Tail;
 
 use super::*;
 use crate::sequencer::embedded::{self, EmbeddedLog};
@@ -48,7 +51,6 @@ use lane::{Lane, Reader};
 use metrics::gauge;
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
 use outbox::{Outbox, Sender};
-use place::Place;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 use settings::{Consumer, make};
@@ -63,12 +65,25 @@ use voids::Voids;
 const FLUSH: Duration = Duration::from_secs(2);
 /// What may lie in the folder of a new mirror: it does not come from the topic.
 const BESIDE: &[&str] = &["evidence", "keys"];
+/// Brokers that say nothing for so long are away: they answer every half second.
+const SILENCE: Duration = Duration::from_secs(3);
 /// An append is refused as overloaded when this much waits in its partition already.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 
 /// Whether a record is one that gave a topic its log's id.
 pub fn is_birth(record: &[u8]) -> bool {
     Birth::parse(record).is_some()
+}
+
+/// How far the mirror in `folder` has read a partition of the topic, as it noted last: behind what it holds, never ahead.
+pub fn noted_place(folder: &Path, topic: &str, partition: u32) -> Option<Place> {
+    Place::read(&place::path(folder, partition), topic, partition)
+}
+
+/// Notes it, for a mirror that was filled from elsewhere.
+pub fn note_place(folder: &Path, topic: &str, place: &Place) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder.join(KAFKA_FOLDER))?;
+    place.write(&place::path(folder, place.head.partition), topic)
 }
 
 /// The log; see the module.
@@ -79,6 +94,7 @@ pub struct KafkaLog {
     outbox: Arc<Outbox>,
     ended: Arc<AtomicBool>,
     clock: Arc<ClockWatch>,
+    ear: Ear,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -109,7 +125,9 @@ impl KafkaLog {
         let sender = Arc::new(Sender::new(settings.clone(), ear.clone(), Arc::clone(&outbox))?);
         let ended = Arc::new(AtomicBool::new(false));
         let clock = Arc::<ClockWatch>::default();
-        let mut this = Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, threads: Vec::new() };
+        let ear_kept = ear.clone();
+        let mut this =
+            Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, ear: ear_kept, threads: Vec::new() };
         let mut places = Vec::new();
         for partition in 0..this.mirror.partitions() {
             let voids_file = voids::path(folder, partition);
@@ -120,13 +138,13 @@ impl KafkaLog {
                 partition,
                 topic: settings.topic.clone(),
                 mirror: Arc::clone(&this.mirror),
+                archived: settings.archived.is_some(),
                 outbox: Arc::clone(&this.outbox),
                 voids: Mutex::new(Voids::open(&voids_file, true).map_err(io(&voids_file))?),
                 progress: watch::Sender::new(progress),
                 place_file,
                 ended: Arc::clone(&this.ended),
                 clock: Arc::clone(&this.clock),
-                current: Mutex::new(None),
             };
             gauge!("mirano_kafka_partition_read_only", "partition" => partition.to_string()).set(0.0);
             this.lanes.push(Arc::new(lane));
@@ -201,7 +219,7 @@ impl KafkaLog {
     fn start(&mut self, settings: &Settings, ear: &Ear, places: Vec<Place>) -> Result<(), OpenError> {
         let client = |error| OpenError::client(&error);
         let thread = |error| OpenError::Io { path: "a thread".into(), error };
-        let consumer: Arc<Consumer> = Arc::new(make(&settings.consumer("mirano-unused"), ear.clone())?);
+        let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), ear.clone())?);
         let mut list = TopicPartitionList::new();
         for place in &places {
             let partition = i32::try_from(place.head.partition).unwrap_or(i32::MAX);
@@ -318,6 +336,10 @@ impl Sequencer for KafkaLog {
         self.mirror.head(partition)
     }
 
+    fn behind(&self) -> Option<Duration> {
+        self.ear.silent(self.partitions()).filter(|silent| *silent >= SILENCE)
+    }
+
     fn watch(&self, partition: u32) -> watch::Receiver<Head> {
         self.mirror.watch(partition)
     }
@@ -329,7 +351,7 @@ impl Sequencer for KafkaLog {
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         let lane = self.lanes.get(partition as usize);
         let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
-        lane::records(&*self.mirror, voids.as_deref(), partition, from_seq, max)
+        shown::records(&*self.mirror, voids.as_deref(), partition, from_seq, max)
     }
 
     fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub dev: bool,
     /// Whether the settings of the topic are looked at. Only for brokers that can't tell them.
     pub check_topic: bool,
+    /// What is older than this lies in an archive as well, so the topic may be trimmed; none: nothing does.
+    pub archived: Option<Duration>,
     /// How long the cluster may take to answer at the start.
     pub patience: Duration,
     /// Further properties of librdkafka, such as TLS and SASL.
@@ -58,6 +60,7 @@ impl Settings {
             partitions: 1,
             dev: false,
             check_topic: true,
+            archived: None,
             patience: Duration::from_secs(30),
             properties: BTreeMap::new(),
         }
@@ -125,6 +128,13 @@ impl Settings {
             .set("enable.partition.eof", "true")
             .set("isolation.level", "read_uncommitted")
             .set("allow.auto.create.topics", "false");
+        config
+    }
+
+    /// The consumer that follows the log; it also says when each broker answered last.
+    pub fn reader(&self) -> ClientConfig {
+        let mut config = self.consumer("mirano-unused");
+        config.set("statistics.interval.ms", "1000");
         config
     }
 

@@ -11,6 +11,9 @@ use rdkafka::producer::{BaseProducer, Producer};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// A record is kept in a trimmed topic for the time of so many checkpoints.
+const CHECKPOINTS: u64 = 3;
+
 /// What a topic is, as far as the log depends on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topic {
@@ -203,12 +206,12 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
             set("cleanup.policy=delete")
         ));
     }
-    for name in ["retention.ms", "retention.bytes"] {
-        if number(name) != Some(-1) {
-            let what = format!("{name}=-1");
-            out.push(format!("{name} is {:?}: old commits would be deleted. Set it: {}", said(name), set(&what)));
-        }
+    let bytes = said("retention.bytes");
+    if number("retention.bytes") != Some(-1) {
+        let set = set("retention.bytes=-1");
+        out.push(format!("retention.bytes is {bytes:?}: commits would be deleted, however young. Set it: {set}"));
     }
+    out.extend(kept_long_enough(number("retention.ms"), said("retention.ms"), settings));
     let longest = i64::try_from(MAX_COMMIT_LEN + 1024).unwrap_or(i64::MAX);
     if number("max.message.bytes").is_some_and(|most| most < longest) {
         out.push(format!(
@@ -219,6 +222,31 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
     }
     out.extend(safety(topic, settings));
     out
+}
+
+/// What is wrong with how long records are kept: for ever, or so long that each is in some checkpoints before it goes.
+fn kept_long_enough(retention_ms: Option<i64>, said: &str, settings: &Settings) -> Option<String> {
+    let kept = match retention_ms {
+        Some(-1) => return None,
+        Some(ms) => u64::try_from(ms).unwrap_or(0),
+        None => 0,
+    };
+    let for_ever = set(settings, "retention.ms=-1");
+    let Some(every) = settings.archived else {
+        return Some(format!(
+            "retention.ms is {said:?}: old commits would be deleted, and they lie nowhere else. Set it: {for_ever} (or keep \
+             checkpoints by schedule, which hold an archive of the log: --checkpoints and --checkpoint-every)"
+        ));
+    };
+    let least = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).saturating_mul(CHECKPOINTS);
+    let enough = set(settings, &format!("retention.ms={least}"));
+    (kept < least).then(|| {
+        format!(
+            "retention.ms is {said:?}, and --checkpoint-every says {} s: records are to be kept for {CHECKPOINTS} checkpoints at \
+             least, {least} ms, so that some may fail. Set it: {enough} (or {for_ever})",
+            every.as_secs()
+        )
+    })
 }
 
 /// The command that sets a setting of the topic.
@@ -317,6 +345,17 @@ mod tests {
         for wrong in [Topic { replicas: 2, ..topic.clone() }, Topic { partitions: 2, ..topic.clone() }] {
             assert_eq!(problems(&wrong, &settings).len(), 1);
         }
+        let (mut trimmed, settings) = good(false);
+        trimmed.settings.insert("retention.ms".into(), "10800000".into());
+        let archived = |hours| Settings { archived: Some(Duration::from_secs(hours * 3_600)), ..settings.clone() };
+        assert!(
+            problems(&trimmed, &settings).concat().contains("--checkpoints"),
+            "finite retention without an archive"
+        );
+        assert_eq!(problems(&trimmed, &archived(1)), Vec::<String>::new(), "three checkpoints before a record goes");
+        assert!(problems(&trimmed, &archived(2)).concat().contains("retention.ms=21600000"));
+        trimmed.settings.insert("retention.bytes".into(), "1000000000".into());
+        assert_eq!(problems(&trimmed, &archived(1)).len(), 1, "a size says nothing of age");
         let (topic, settings) = good(true);
         assert_eq!(
             problems(&topic, &Settings { dev: false, ..settings }).len(),

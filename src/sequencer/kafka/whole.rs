@@ -60,6 +60,19 @@ pub async fn born_as(folder: &Path, settings: Settings, log_id: LogId) -> Result
     }
 }
 
+/// The id of the log in a topic; none when there is no topic, no log in it, or its beginning is gone.
+pub async fn birth(settings: &Settings) -> Result<Option<LogId>, OpenError> {
+    settings.check()?;
+    let ear = Ear::default();
+    if topic::look(settings, &ear).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(match find(settings, ear).await? {
+        Found::Born(birth) => Some(birth.log_id),
+        Found::Unborn | Found::Trimmed => None,
+    })
+}
+
 async fn find(settings: &Settings, ear: Ear) -> Result<Found, OpenError> {
     let asked = settings.clone();
     let found = tokio::task::spawn_blocking(move || birth::find(&asked, &ear)).await;
