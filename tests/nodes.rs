@@ -8,9 +8,13 @@ mod support;
 
 #[path = "support/broker.rs"]
 mod broker;
+#[path = "nodes/brokers.rs"]
+mod brokers;
 #[path = "nodes/cluster.rs"]
 mod cluster;
 #[path = "nodes/faults.rs"]
 mod faults;
+#[path = "nodes/groups.rs"]
+mod groups;
 #[path = "nodes/load.rs"]
 mod load;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-pub const PARTITIONS: u32 = 6;
+pub const PARTITIONS: u32 = 8;
 /// How long the brokers wait for a node that says nothing.
 pub const SESSION: Duration = Duration::from_secs(3);
 /// How much faster than real sources the demo's are; their limits bind all the same.
@@ -42,9 +42,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// One broker, demo sources, and nodes of these names. None where tests on a broker are left out.
-    pub async fn start(names: &[&str]) -> Option<Self> {
-        let brokers = Brokers::start(1)?;
+    /// So many brokers, demo sources, and nodes of these names. None where tests on a broker are left out.
+    pub async fn start(brokers: usize, names: &[&str]) -> Option<Self> {
+        let brokers = Brokers::start(brokers)?;
         let folder = tempfile::tempdir().expect("temp");
         let config = folder.path().join("config");
         let config = config.to_str().expect("UTF-8");
@@ -73,8 +73,12 @@ impl Cluster {
         let (data_folder, config, evidence) = (self.data(data), self.data("config"), self.data("evidence"));
         let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         let partitions = PARTITIONS.to_string();
-        let flags = ["serve", "--listen", "127.0.0.1:0", "--auth=off", "--log", "kafka", "--dev", "--node", name];
+        let flags = ["serve", "--listen", "127.0.0.1:0", "--auth=off", "--log", "kafka", "--node", name];
         let mut flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
+        // Of three brokers two must have a commit: the strict rules.
+        if self.brokers.count() < 3 {
+            flags.push("--dev".to_owned());
+        }
         for (flag, value) in [
             ("--data", path(&data_folder)),
             ("--config", path(&config)),

@@ -1,38 +1,42 @@
 //! One cluster through its faults, in order of how likely they are.
 
 use super::cluster::{Cluster, PARTITIONS, SESSION, metrics};
+use super::groups;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_on_one_topic_lose_nothing_and_do_nothing_twice() {
-    let Some(mut cluster) = Cluster::start(&["a", "b", "c"]).await else { return };
+    let Some(mut cluster) = Cluster::start(1, &["a", "b", "c"]).await else { return };
     everyone_decides(&cluster).await;
     any_node_answers(&cluster).await;
     killed(&mut cluster).await;
     stopped_and_continued(&mut cluster).await;
     disk_wiped(&mut cluster).await;
-    group_deleted(&mut cluster).await;
+    groups::deleted_while_running(&mut cluster).await;
+    groups::deleted_while_idle(&mut cluster).await;
     same_name_twice(&mut cluster).await;
     foreign_record(&mut cluster).await;
+    retries_again(&mut cluster).await;
     brokers_away(&mut cluster).await;
     cluster.end().await;
 }
 
 /// The partitions are shared among all.
-async fn everyone_decides(cluster: &Cluster) {
+pub async fn everyone_decides(cluster: &Cluster) {
     let shared = async {
         loop {
             let deciding = cluster.deciding().await;
             let all: Vec<u32> = deciding.values().flatten().copied().collect();
-            if all.len() == PARTITIONS as usize && deciding.values().all(|partitions| partitions.len() == 2) {
+            if all.len() == PARTITIONS as usize && deciding.values().all(|partitions| matches!(partitions.len(), 2 | 3))
+            {
                 return deciding;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let shared = tokio::time::timeout(Duration::from_secs(60), shared).await;
-    println!("shared: {:?}", shared.expect("two partitions each"));
+    println!("shared: {:?}", shared.expect("two or three partitions each"));
 }
 
 /// A job that one node acknowledged is read from another by its position, at once.
@@ -119,36 +123,6 @@ async fn disk_wiped(cluster: &mut Cluster) {
     cluster.sound().await;
 }
 
-/// The group that assigns partitions is deleted.
-async fn group_deleted(cluster: &mut Cluster) {
-    let load = cluster.load.start();
-    load.until_more(10).await;
-    // Kafka deletes no group that has members: they are stopped until it has none.
-    for node in cluster.nodes.values() {
-        node.program.signal("-STOP").await;
-    }
-    let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-    let mut deleted = String::new();
-    for _ in 0..30 {
-        tokio::time::sleep(SESSION / 3).await;
-        deleted = cluster.brokers.tool(tool, &["--delete", "--group", "mirano-mirano"]);
-        if deleted.contains("successful") {
-            break;
-        }
-    }
-    assert!(deleted.contains("successful"), "{deleted}");
-    let left = cluster.brokers.tool(tool, &["--list"]);
-    assert!(!left.contains("mirano-mirano"), "{left}");
-    for node in cluster.nodes.values() {
-        node.program.signal("-CONT").await;
-    }
-    load.until_more(20).await;
-    let took = cluster.shared().await;
-    load.stop().await;
-    println!("the group was deleted; the partitions were shared again {took:?} after the load went on");
-    cluster.sound().await;
-}
-
 /// Another process is started under the name of a node that runs.
 async fn same_name_twice(cluster: &mut Cluster) {
     let load = cluster.load.start();
@@ -204,11 +178,12 @@ async fn foreign_record(cluster: &mut Cluster) {
     cluster.sound().await;
 }
 
-/// The broker is away for longer than anything waits for it.
-async fn brokers_away(cluster: &mut Cluster) {
+/// All brokers are away for longer than anything waits for them.
+pub async fn brokers_away(cluster: &mut Cluster) {
     let load = cluster.load.start();
     load.until_more(10).await;
-    cluster.brokers.signal(1, "-KILL");
+    let all = 1..=cluster.brokers.count();
+    all.clone().for_each(|number| cluster.brokers.signal(number, "-KILL"));
     let away = Instant::now();
     let address = cluster.nodes.values().next().expect("a node").address.clone();
     let disconnected = async {
@@ -224,14 +199,89 @@ async fn brokers_away(cluster: &mut Cluster) {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), refused).await.expect("writes are refused for the time being");
+    let http = super::support::client();
+    let body = serde_json::json!({"address": "г. Небывалинск, ул. Пробная, д. 1", "profile": "standard"});
+    let write = http.post(format!("{address}/v1/jobs")).header("Idempotency-Key", "while away").json(&body).send();
+    let write = write.await.expect("answers");
+    assert_eq!(write.status(), 503);
+    assert!(write.headers().contains_key("retry-after"), "{:?}", write.headers());
+    let problem: serde_json::Value = write.json().await.expect("JSON");
+    assert_eq!(problem["code"], "log_unavailable", "{problem}");
     let acknowledged = cluster.load.know().acknowledged.values().next().cloned().expect("some");
-    let read = super::support::client().get(format!("{address}/v1/jobs/{acknowledged}")).send().await.expect("answers");
+    let read = http.get(format!("{address}/v1/jobs/{acknowledged}")).send().await.expect("answers");
     assert_eq!(read.status(), 200, "reads go on");
-    cluster.brokers.again(1);
+    let behind = |answer: &reqwest::Response| {
+        answer.headers().get("mirano-behind").map(|value| value.to_str().expect("a number").to_owned())
+    };
+    let said: u64 = behind(&read).expect("an answer says that it may be behind").parse().expect("seconds");
+    assert!(said >= 10 && said <= away.elapsed().as_secs(), "{said} s behind, and away for {:?}", away.elapsed());
+    cluster.brokers.again_together(all);
     let away = away.elapsed();
+    let heard = async {
+        while behind(&http.get(format!("{address}/v1/jobs/{acknowledged}")).send().await.expect("answers")).is_some() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), heard).await.expect("with the brokers back, nothing is behind");
+    // What was refused was handed over: under its key it is found, now or after it was asked again.
+    cluster.load.ask_named("while away", &address, &body).await;
     load.until_more(20).await;
     load.stop().await;
     let took = cluster.shared().await;
-    println!("the broker was away for {away:?}; the partitions were shared {took:?} after the load went on");
+    println!(
+        "{said} s behind was said; the brokers were away for {away:?}; the partitions were shared {took:?} after the load went on"
+    );
+    cluster.sound().await;
+}
+
+/// Every record lands again, twice, and in another order, as retries of a producer may that keeps neither.
+async fn retries_again(cluster: &mut Cluster) {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::message::Message;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.brokers.addresses()).set("group.id", "retries");
+    let (consumer, producer): (BaseConsumer, BaseProducer) =
+        (config.create().expect("a client"), config.create().expect("a client"));
+    let mut all = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        all.add_partition_offset("mirano", partition as i32, Offset::End).expect("a place");
+    }
+    consumer.assign(&all).expect("assigned");
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = std::sync::Arc::clone(&stop);
+    let injecting = tokio::task::spawn_blocking(move || {
+        let (mut seen, mut again) = (BTreeSet::new(), 0);
+        while !stopped.load(std::sync::atomic::Ordering::SeqCst) {
+            let mut some = Vec::new();
+            while let Some(Ok(message)) = consumer.poll(Duration::from_millis(if some.is_empty() { 100 } else { 5 })) {
+                let (key, value) =
+                    (message.key().unwrap_or_default().to_vec(), message.payload().unwrap_or_default().to_vec());
+                // Its own are not injected again.
+                if seen.insert((message.partition(), value.clone())) {
+                    some.push((message.partition(), key, value));
+                }
+                if some.len() >= 8 {
+                    break;
+                }
+            }
+            for (partition, key, value) in some.iter().rev().chain(&some) {
+                let record = BaseRecord::<[u8], [u8]>::to("mirano").partition(*partition).key(key).payload(value);
+                producer.send(record).map_err(|(error, _)| error).expect("queued");
+                again += 1;
+            }
+            producer.poll(Duration::ZERO);
+        }
+        producer.flush(Duration::from_secs(10)).expect("written");
+        again
+    });
+    let load = cluster.load.start();
+    load.until_more(30).await;
+    load.stop().await;
+    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    let again = injecting.await.expect("ends");
+    assert!(again > 100, "{again} records landed again");
+    println!("{again} records landed once more, in another order");
     cluster.sound().await;
 }

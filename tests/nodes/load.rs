@@ -114,6 +114,27 @@ impl Load {
     }
 }
 
+impl Load {
+    /// Asks one node under a key of its own until it acknowledges; the job is one of those that must be there.
+    pub async fn ask_named(&self, key: &str, server: &str, body: &Value) {
+        let acknowledged = async {
+            loop {
+                let post = client().post(format!("{server}/v1/jobs")).header("Idempotency-Key", key);
+                let answer = post.timeout(PATIENCE).json(body).send().await;
+                if let Ok(answer) = answer
+                    && answer.status() == 202
+                {
+                    return answer.json::<Value>().await.expect("JSON");
+                }
+                tokio::time::sleep(PACE).await;
+            }
+        };
+        let job = tokio::time::timeout(Duration::from_secs(120), acknowledged).await.expect("acknowledged");
+        let id = job["job_id"].as_str().expect("an id").to_owned();
+        self.know().acknowledged.insert(u64::MAX, id);
+    }
+}
+
 /// A load that runs.
 pub struct Under {
     load: Arc<Load>,

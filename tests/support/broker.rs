@@ -55,6 +55,11 @@ impl Brokers {
         Some(Self { folder, ports, keeper })
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ports.len()
+    }
+
     /// For `bootstrap.servers`.
     pub fn addresses(&self) -> String {
         let each = self.ports.iter().map(|[client, ..]| format!("127.0.0.1:{client}"));
@@ -83,6 +88,18 @@ impl Brokers {
         let mut again = Command::new(script());
         again.arg("again").arg(self.folder.path()).arg(number.to_string());
         assert!(again.stdout(Stdio::null()).status().expect("the script runs").success(), "broker {number} is back");
+    }
+
+    /// The same without waiting: of several that were killed, none serves before there are enough.
+    pub fn again_together(&self, numbers: std::ops::RangeInclusive<usize>) {
+        for number in numbers.clone() {
+            let mut again = Command::new(script());
+            again.arg("again").arg(self.folder.path()).arg(number.to_string()).arg("nowait");
+            assert!(again.stdout(Stdio::null()).status().expect("the script runs").success(), "broker {number} starts");
+        }
+        let mut serve = Command::new(script());
+        serve.arg("await").arg(self.folder.path()).args(numbers.map(|number| number.to_string()));
+        assert!(serve.stdout(Stdio::null()).status().expect("the script runs").success(), "all serve");
     }
 
     /// Runs one of Kafka's own tools, `kafka-topics` and the like by their classes, against these brokers.

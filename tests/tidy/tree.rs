@@ -21,11 +21,13 @@ pub struct Tree {
 const TOP: &[&str] = &[
     "Cargo.lock",
     "Cargo.toml",
+    "Dockerfile",
     "LICENSE",
     "Makefile",
     "README.md",
     "benches",
     "clippy.toml",
+    "compose.yaml",
     "deny.toml",
     "docs",
     "replay",
