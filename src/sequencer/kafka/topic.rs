@@ -347,7 +347,7 @@ mod tests {
         }
         let (mut trimmed, settings) = good(false);
         trimmed.settings.insert("retention.ms".into(), "10800000".into());
-        let archived = |hours| Settings { archived: Some(Duration::from_secs(hours * 3_600)), ..settings.clone() };
+        let archived = |hours: u64| Settings { archived: Some(Duration::from_secs(hours * 3_600)), ..settings.clone() };
         assert!(
             problems(&trimmed, &settings).concat().contains("--checkpoints"),
             "finite retention without an archive"
