@@ -50,7 +50,8 @@ pub async fn begin(
         // Left by a node that was stopped right behind the last move.
         return remove(&new).map(|()| None);
     }
-    if new.exists() {
+    // Nothing else of ours leaves either of the two in a folder that is no data folder.
+    if new.exists() || Mark::path(data).exists() {
         tracing::warn!("a checkpoint was not brought in to its end; it is begun anew");
         for name in [LOG_FOLDER, KAFKA_FOLDER, views, NEW] {
             remove(&data.join(name))?;

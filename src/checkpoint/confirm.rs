@@ -32,7 +32,7 @@ impl Mark {
         Self { list: CommitHash(taken.list).to_string(), from_seq }
     }
 
-    fn path(data: &Path) -> PathBuf {
+    pub(super) fn path(data: &Path) -> PathBuf {
         data.join(KAFKA_FOLDER).join("checkpoint.json")
     }
 
