@@ -10,8 +10,9 @@ use crate::explain::time::rfc3339;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use mirano_replay::checkpoint::{self, CheckpointRow};
-use mirano_schemas::{CheckpointTaken, CommitHash};
+use mirano_schemas::CheckpointTaken;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -57,7 +58,7 @@ impl CheckpointView {
             node: taken.node.clone(),
             heads: taken.heads.iter().map(|head| format!("{}:{}", head.next_seq, head.hash)).collect(),
             rows: taken.rows,
-            rows_digest: CommitHash(taken.rows_digest).to_string(),
+            rows_digest: HEXLOWER.encode(&taken.rows_digest),
             place: taken.place.clone(),
         }
     }
