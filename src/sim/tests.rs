@@ -59,6 +59,7 @@ fn a_thousand_lives_keep_every_promise() {
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
+        ("part of a larger answer", sum(|left| left.counts.narrowed)),
         ("opened breaker", sum(|left| left.counts.opened)),
         ("closed breaker", sum(|left| left.counts.closed)),
         ("query asked ahead", sum(|left| left.counts.prefetched)),
@@ -67,6 +68,31 @@ fn a_thousand_lives_keep_every_promise() {
     ] {
         println!("{times} times: {what}");
         assert!(times as u64 * SEEDS >= 100 * many, "only {times} times: {what}");
+    }
+}
+
+/// Zero requests over any limit, one fetch in flight for each query, every job ends: the auditor says so of each commit and each
+/// request of an hour, and of what is left when all has come to rest.
+#[test]
+fn an_hour_of_twenty_bad_sources() {
+    let lives: Vec<super::Left> = (0..6)
+        .map(|seed| super::live_on_the_farm(seed, false).unwrap_or_else(|found| panic!("seed {seed}: {found}")))
+        .collect();
+    let sum = |of: fn(&super::Left) -> usize| -> usize { lives.iter().map(of).sum() };
+    for (what, times, least) in [
+        ("crash", sum(|left| left.crashes as usize), 6),
+        ("void record", sum(|left| left.void), 6),
+        ("request", sum(|left| left.requests), 2_000),
+        ("job", sum(|left| left.counts.jobs), 120),
+        ("failed attempt", sum(|left| left.counts.failed_attempts), 600),
+        ("dead letter", sum(|left| left.counts.dead_letters), 20),
+        ("task put off", sum(|left| left.counts.put_off), 6),
+        ("opened breaker", sum(|left| left.counts.opened), 6),
+        ("slowed source", sum(|left| left.counts.slowed), 6),
+        ("coalesced or reused answer", sum(|left| left.counts.coalesced + left.counts.reused), 300),
+    ] {
+        println!("{times} times in 6 hours: {what}");
+        assert!(times >= least, "only {times} times: {what}");
     }
 }
 
@@ -103,6 +129,7 @@ fn known_bugs_are_found() {
     found(Bug::SealForgetsReceipt, &["I2"], 50);
     found(Bug::CursorNotInCommit, &["I3"], 50);
     found(Bug::IncompleteVanishes, &["I3"], 100);
+    found(Bug::NarrowedShowsAll, &["I3"], 200);
     found(Bug::EndToldAgain, &["I3"], 50);
     found(Bug::IdempotencyForgotten, &["I4"], 50);
     found(Bug::DigestOfNothing, &["I4"], 50);
