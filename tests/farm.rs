@@ -25,7 +25,7 @@ const ADDRESSES: u32 = 20;
 /// How much of what the two dozen allow is to be used while work waits for them. Most of them allow ten or twenty requests in the
 /// time that is looked at, so one more or less at its ends is worth a twentieth.
 const USED: f64 = 0.9;
-/// How much of what busier sources allow is to be used: there one request is a quarter of a percent.
+/// How much of what busier sources allow is to be used: there one request is half a percent at most.
 const USED_OF_MANY: f64 = 0.95;
 
 /// How a trouble is to be told: outcome, and code of the cause.
@@ -222,7 +222,7 @@ async fn two_dozen_bad_sources_a_kill_and_no_limit_broken() {
 
 /// Sources that answer at once, each with how much it allows: requests, in so many seconds, and how many of them at once.
 const BUSY: [(&str, u32, u64, u32); 4] =
-    [("fast", 200, 10, 10), ("even", 100, 5, 1), ("burst", 60, 3, 2), ("second", 20, 1, 1)];
+    [("fast", 200, 10, 10), ("even", 100, 10, 1), ("burst", 120, 10, 3), ("second", 20, 2, 4)];
 /// How long is looked at them.
 const BUSY_LOOK: Duration = Duration::from_secs(20);
 
@@ -272,7 +272,7 @@ async fn the_budgets_of_busy_sources_are_used() {
     let arguments = [&arguments[..], &["--listen", "127.0.0.1:0", "--auth=off", "--partitions", "2"]].concat();
     let mut server = Program::start(&arguments);
     let mut api = Api::new(server.says("Mirano is ready").await);
-    for house in 1..=600 {
+    for house in 1..=500 {
         let address = format!("г. Небывалинск, ул. Пробная, д. {house}");
         api.post("/v1/jobs", &json!({"address": address, "profile": "busy"})).await;
     }

@@ -75,7 +75,10 @@ impl Sources {
     /// What the source says when asked at `now`, for all pages together.
     pub fn say(&self, source: &str, subject: &Subject, params: &Params, now: i64, rng: &mut Rng) -> Said {
         if one_in(rng, self.moods.fails) {
-            return farm::number(source).map_or_else(|| fails(rng), |n| farm::fails(n, rng));
+            return match farm::number(source) {
+                Some(n) => farm::fails(n, rng),
+                None => fails(rng),
+            };
         }
         let mut facts = self.truth(source, subject, params, now);
         let mut shown = Shown { facts: Vec::new(), complete: true, by_status_only: false };

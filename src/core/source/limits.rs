@@ -20,10 +20,11 @@ const MOST_REMEMBERED: u32 = 10_000;
 
 /// The lateness that the schedule pays for, in milliseconds: so much that at least 96 % of the rate can be used.
 pub fn jitter_ms(rate: Rate, burst: u32) -> u64 {
-    let interval = interval_ms(rate);
+    let (interval, period) = (interval_ms(rate), rate.period.0);
     match tolerance_ms(rate, burst) {
-        0 => (interval / 26).clamp(RESOLUTION_MS, 1_000),
-        tolerance => (tolerance / 2).min(rate.period.0 / 30).clamp(RESOLUTION_MS, 2_000),
+        0 if interval >= 26 * RESOLUTION_MS => (interval / 26).min(1_000),
+        0 => (period / 26).min(interval).max(RESOLUTION_MS),
+        tolerance => (tolerance / 2).min(period / 26).clamp(RESOLUTION_MS, 2_000),
     }
 }
 

@@ -111,9 +111,10 @@ fn the_caller_says_how_old_an_answer_may_be() {
 fn the_fresh_part_of_an_answer_is_combined_with_what_is_asked_again() {
     let mut policy: Json = serde_json::from_str(POLICY).expect("JSON");
     let attr = json!({"at": "$.x", "type": "text"});
-    policy["sources"]["cadastre"]["fact"].as_array_mut().expect("kinds").push(
-        json!({"kind": "cadastre.owner", "identity": ["inn"], "ttl": "1d", "attrs": {"inn": attr}}),
-    );
+    policy["sources"]["cadastre"]["fact"]
+        .as_array_mut()
+        .expect("kinds")
+        .push(json!({"kind": "cadastre.owner", "identity": ["inn"], "ttl": "1d", "attrs": {"inn": attr}}));
     let mut world = World::with_policy(&policy.to_string());
     let owner = || fact("cadastre", "cadastre.owner", "property:bb", ("inn", "7704407589"), &[]);
     ask(&mut world, 1, "Тверская 7", &[]);
