@@ -59,11 +59,11 @@ pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
     }
 }
 
-/// A request for all sources of the farm; two about each of ten objects.
+/// A request for all sources of the farm; two about each of six objects.
 pub fn farm_request(number: u64, rng: &mut Rng) -> CreateJob {
     let short = request(number, rng);
     let (profile, inputs, max_age_ms) = ("farm".to_owned(), BTreeMap::new(), BTreeMap::new());
-    CreateJob { profile, inputs, max_age_ms, address: address(number % 10), ..short }
+    CreateJob { profile, inputs, max_age_ms, address: address(number % 6), ..short }
 }
 
 /// Asks for a check; half of them so that somebody is told of it.

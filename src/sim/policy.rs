@@ -139,6 +139,9 @@ impl Variant {
         let debts = json!({"source": DEBTS, "params": {"inn": "{{ inputs.seller }}"}});
         let of_list = |role: &str| json!({"source": LIST, "params": {"name": "{{ address.canonical }}", "role": role}});
         let (list, part) = (of_list(WHOLE), of_list("Истец"));
+        // Asked when the whole has answered, and so mostly a part of that.
+        let mut later = part.clone();
+        (later["for_each"], later["max"]) = (json!("list.entry"), json!(1));
         let flat = json!({"source": CADASTRE, "params": {"address": "{{ address.canonical }}"}});
         let input = json!({"seller": {"type": "inn", "required": false}});
         let profiles = if self.farm {
@@ -146,7 +149,7 @@ impl Variant {
             json!({"farm": {"title": words, "needs": each}})
         } else {
             json!({
-                "standard": {"title": words, "needs": needs(vec![cadastre.clone(), courts, debts, list]), "inputs": input},
+                "standard": {"title": words, "needs": needs(vec![cadastre.clone(), courts, debts, list, later]), "inputs": input},
                 "short": {"title": words, "needs": needs(vec![cadastre, flat, part])},
             })
         };

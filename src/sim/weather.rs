@@ -97,7 +97,7 @@ impl Weather {
             forward_jumps: 0,
             slow_sync: 30,
             moods: Moods { fails: 2, slow: 4, ..Moods::default() },
-            jobs: 20,
+            jobs: 12,
             rush: false,
             span: farm::HOUR,
             policies: vec![(0, policy)],

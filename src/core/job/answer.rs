@@ -67,7 +67,9 @@ pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -
                 false => (Origin::ServedStale, "stale"),
             };
             let origin = if bugs::on(Bug::ReusedToldAsFetched) { Origin::Fetched } else { origin };
-            let parts = parts(decision, &need.source, &known, limit.max(1));
+            // Each kind by its own TTL, the shortest of which is that of the whole; and all of them by what the caller accepts.
+            let accepted = max_age_ms(&row.created.max_age_ms, &need.source).max(1);
+            let parts = parts(decision, &need.source, &known, accepted);
             let receipt = receipt(decision, &row, need, &known, origin, word, parts);
             decision.emit(FactsReused { job, receipt })?;
             discover::from_need(decision, job, need.need_id)?;

@@ -128,6 +128,7 @@ impl About<'_> {
             let held = Forecast::by("proxy", until.map(|until| until.since_ms(now)));
             return if held.eta_ms.is_some() { held.because("breaker_open") } else { held };
         }
+        let ahead = self.with_failures(ahead);
         // Tasks before this one take as many requests as tasks did of late.
         let requests = (ahead * row.permits_milli.max(1_000)).div_ceil(1_000);
         let (wait, _) = self.permit_wait_ms(requests);
@@ -151,6 +152,14 @@ impl About<'_> {
             None if reason == "rate" && pace::permille(row, now) < 1_000 => told.because("slowed_down"),
             _ => told,
         }
+    }
+
+    /// How many attempts so many tasks take, as the last ones went: no more than four for each.
+    fn with_failures(&self, tasks: u64) -> u64 {
+        let Some(own) = self.row.breakers.get("") else { return tasks };
+        let (failed, of) = own.failed_of(32);
+        let answered = u64::from(of - failed.min(of)).max(u64::from(of).div_ceil(4)).max(1);
+        (tasks * u64::from(of.max(1))).div_ceil(answered)
     }
 
     /// `Some` when no proxy of the pool may be used now: and when one may again, if that is known.

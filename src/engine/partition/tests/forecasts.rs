@@ -125,9 +125,14 @@ impl Queue {
         }
     }
 
+    fn waits(&self) -> bool {
+        let row: SourceRow = self.world.store.row(b"cadastre").expect("readable").expect("there");
+        row.queued + row.delayed > 0
+    }
+
     /// Until nobody waits.
     fn run(&mut self) {
-        while !self.told.is_empty() || !self.works.is_empty() {
+        while self.waits() || !self.works.is_empty() {
             let look = self.lease();
             let ends = self.works.iter().map(|work| work.ends).min();
             let next = [look, ends].into_iter().flatten().min().expect("something happens");
