@@ -186,7 +186,7 @@ async fn leases_a_second_over_http() {
     let wanted = std::env::var("MIRANO_LEASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400usize);
     let folder = tempfile::tempdir().expect("temp");
     let (node, server) = served(folder.path(), &wide_sources()).await;
-    for max in [1, 20] {
+    for max in [1usize, 20] {
         let jobs = wanted.div_ceil(4);
         let create = |n: usize| {
             let (node, text) = (&node, format!("г. Москва, ул. Тверская, д. {}, кв. {max}", n + 1));
