@@ -176,9 +176,17 @@ pub(super) fn permit(
 fn by_rates(spec: &LimitsSpec, through: &[Limited], row: &SourceRow, now: Timestamp) -> Grant {
     // A proxy's own limits are looked at first: the source's permit can't start before they allow it.
     let from = through.iter().fold(now, |from, limit| limit.next(from).0.not_before.max(from));
-    let (permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
-    let at = permit.not_before.max(from);
-    let charges = std::iter::once(charge).chain(through.iter().map(|limit| limit.next(at).1)).collect();
+    let (mut permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
+    let (at, again) = (permit.not_before.max(from), charge.reused);
+    let mut charges = vec![charge];
+    for limit in through {
+        let (own, charge) = limit.next(at);
+        // No later than each of the limits pays for; one that was given back was made so when it was granted.
+        if !again {
+            permit.not_after = permit.not_after.min(own.not_after);
+        }
+        charges.push(charge);
+    }
     Grant { permit, charges }
 }
 
