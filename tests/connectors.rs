@@ -4,6 +4,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
 
+#[path = "connectors/parts.rs"]
+mod parts;
 #[path = "connectors/site.rs"]
 mod site;
 mod support;

@@ -8,21 +8,25 @@
 
 mod support;
 
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::routing::get;
 use mirano::demo::{self, Fault, farm};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::api::Api;
 use support::program::Program;
 
 /// Addresses that are asked about; each by two jobs at once.
 const ADDRESSES: u32 = 20;
-/// How much of what the sources allow is to be used while work waits for them. Most of them allow ten or twenty requests in the
-/// time that is looked at, so one more or less at its ends is worth a twentieth; what is used of a rate in the long run is
-/// held by the tests of limits.
+/// How much of what the two dozen allow is to be used while work waits for them. Most of them allow ten or twenty requests in the
+/// time that is looked at, so one more or less at its ends is worth a twentieth.
 const USED: f64 = 0.9;
+/// How much of what busier sources allow is to be used: there one request is half a percent at most.
+const USED_OF_MANY: f64 = 0.95;
 
 /// How a trouble is to be told: outcome, and code of the cause.
 const fn told(fault: Fault) -> (&'static str, &'static str) {
@@ -214,4 +218,85 @@ async fn two_dozen_bad_sources_a_kill_and_no_limit_broken() {
     }
     server.end().await;
     farmed.stop().await;
+}
+
+/// Sources that answer at once, each with how much it allows: requests, in so many seconds, and how many of them at once.
+const BUSY: [(&str, u32, u64, u32); 4] =
+    [("fast", 200, 10, 10), ("even", 100, 10, 1), ("burst", 120, 10, 3), ("second", 20, 2, 4)];
+/// How long is looked at them.
+const BUSY_LOOK: Duration = Duration::from_secs(20);
+
+/// When each was asked.
+type Asked = Arc<Mutex<BTreeMap<String, Vec<Instant>>>>;
+
+async fn busy_site() -> (Asked, String) {
+    let asked = Asked::default();
+    let answer = async |State(asked): State<Asked>, UrlPath(source): UrlPath<String>| {
+        asked.lock().expect("writable").entry(source).or_default().push(Instant::now());
+        axum::Json(json!({"items": [{"n": "one"}]}))
+    };
+    let router = Router::new().route("/{source}", get(answer)).with_state(Arc::clone(&asked));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (asked, url)
+}
+
+fn busy_config(config: &std::path::Path, url: &str) {
+    std::fs::create_dir_all(config.join("sources")).expect("writable");
+    let mut needs = String::new();
+    for (id, requests, seconds, burst) in BUSY {
+        let text = format!(
+            "id = \"{id}\"\ntitle = {{ ru = \"{id}\", en = \"{id}\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
+             [limits]\nrate = \"{requests}/{seconds}s\"\nburst = {burst}\nconcurrency = 40\n\
+             [request]\nurl = \"{url}/{id}\"\nallow_private = true\n\
+             [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
+             [[fact]]\nkind = \"{id}.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\" }}\n"
+        );
+        std::fs::write(config.join(format!("sources/{id}.toml")), text).expect("writable");
+        needs.push_str(&format!("{{ source = \"{id}\", params = {{ address = \"{{{{ address.canonical }}}}\" }} }},"));
+    }
+    let profiles = format!("[busy]\ntitle = {{ ru = \"Все\", en = \"All\" }}\nneeds = [{needs}]\n");
+    std::fs::write(config.join("profiles.toml"), profiles).expect("writable");
+}
+
+/// Work waits for each source all the time; what is used of their budgets is counted there, and that it is never more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_budgets_of_busy_sources_are_used() {
+    let machine = Machine::watch();
+    let folder = tempfile::tempdir().expect("temp");
+    let (data, config) = (folder.path().join("data"), folder.path().join("config"));
+    let (asked, url) = busy_site().await;
+    busy_config(&config, &url);
+    let arguments = ["serve", "--data", data.to_str().expect("UTF-8"), "--config", config.to_str().expect("UTF-8")];
+    let arguments = [&arguments[..], &["--listen", "127.0.0.1:0", "--auth=off", "--partitions", "2"]].concat();
+    let mut server = Program::start(&arguments);
+    let mut api = Api::new(server.says("Mirano is ready").await);
+    for house in 1..=500 {
+        let address = format!("г. Небывалинск, ул. Пробная, д. {house}");
+        api.post("/v1/jobs", &json!({"address": address, "profile": "busy"})).await;
+    }
+    let from = Instant::now();
+    tokio::time::sleep(BUSY_LOOK).await;
+    let (took, queues, busy) = (from.elapsed(), waiting(&mut api).await, machine.is_busy());
+    let asked = asked.lock().expect("readable").clone();
+    server.kill().await;
+    let mut least = 1.0_f64;
+    for (id, requests, seconds, _) in BUSY {
+        assert!(queues[id] > 20, "work waited for {id} to the end: {queues:?}");
+        let period = Duration::from_secs(seconds);
+        for pair in asked[id].windows(requests as usize + 1) {
+            let within = pair[requests as usize] - pair[0];
+            assert!(within >= period, "{id} saw {} requests in {within:?}", pair.len());
+        }
+        let count = asked[id].iter().filter(|at| (from..from + took).contains(at)).count();
+        let used = count as f64 * period.as_secs_f64() / took.as_secs_f64() / f64::from(requests);
+        println!("{id}: {count} requests in {took:?}, {:.1} % of what it allows", used * 100.0);
+        least = least.min(used);
+    }
+    if busy {
+        println!("NOT JUDGED: how much was used; {:.0} % of timers were late", machine.late() * 100.0);
+    } else {
+        assert!(least >= USED_OF_MANY, "too little of what is allowed was used: {least:.3}");
+    }
 }

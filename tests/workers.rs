@@ -11,12 +11,14 @@ use mirano::http::{self, AppState, Auth};
 use mirano::node::{Node, NodeOptions};
 use mirano::sources::config::{self, LoadedConfig};
 use mirano_replay::rows::JobRow;
-use mirano_schemas::{JobStatus, Root};
+use mirano_schemas::{Event, JobId, JobStatus, Root};
 use sites::{Fault, Site, answer};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use support::{configuration, create, node, until_final};
+use std::time::Instant;
+use support::{configuration, create, create_as, node, until_final};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -118,4 +120,113 @@ async fn workers_in_go_give_facts() {
         assert_eq!((row.status, known(&row)[0].2), (JobStatus::Completed, 3));
     }
     assert_eq!(site.heads.lock().expect("no panic").len(), 4, "one request each");
+}
+
+/// Four sources that allow more than anybody asks.
+fn wide_sources() -> LoadedConfig {
+    let mut files = std::collections::BTreeMap::new();
+    let mut needs = String::new();
+    for id in ["s0", "s1", "s2", "s3"] {
+        let text = format!(
+            "id = \"{id}\"\ntitle = {{ ru = \"{id}\", en = \"{id}\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
+             [limits]\nrate = \"2000/s\"\nburst = 2000\nconcurrency = 1000\n\
+             [request]\nurl = \"http://source.example/?a={{{{ address | urlencode }}}}\"\n\
+             [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
+             [[fact]]\nkind = \"{id}.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\", required = true }}\n"
+        );
+        files.insert(format!("sources/{id}.toml"), text);
+        needs.push_str(&format!("{{ source = \"{id}\", params = {{ address = \"{{{{ address.canonical }}}}\" }} }},"));
+    }
+    let profile = format!("[standard]\ntitle = {{ ru = \"Все\", en = \"All\" }}\nneeds = [{needs}]\n");
+    files.insert("profiles.toml".to_owned(), profile);
+    config::load(&files).expect("valid")
+}
+
+/// A worker that leases so many tasks with each call, asks nobody, and tells what it was given; until no task is left.
+async fn work(server: String, source: usize, max: usize) -> (Vec<String>, usize) {
+    let client = support::client();
+    let post = async |path: String, body: serde_json::Value| -> serde_json::Value {
+        let answer = client.post(format!("{server}/v1/worker/{path}")).json(&body).send().await.expect("answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("readable");
+        assert!(status.is_success(), "{path}: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let (mut done, mut calls, mut evidence) = (Vec::new(), 0, None::<String>);
+    loop {
+        let body = serde_json::json!({"sources": [format!("s{source}")], "max": max, "worker": "w", "wait_s": 1});
+        let tasks = post("lease".to_owned(), body).await["tasks"].as_array().expect("tasks").clone();
+        calls += 1;
+        if tasks.is_empty() {
+            return (done, calls);
+        }
+        for task in tasks {
+            let (id, lease) =
+                (task["task_id"].as_str().expect("an id"), task["lease_token"].as_str().expect("a token"));
+            if evidence.is_none() {
+                let path = format!("{server}/v1/worker/tasks/{id}/evidence");
+                let kept = client.post(path).header("mirano-lease", lease).body("page").send().await.expect("kept");
+                let kept: serde_json::Value = kept.json().await.expect("JSON");
+                evidence = kept["evidence_id"].as_str().map(str::to_owned);
+            }
+            let facts = serde_json::json!([{"kind": format!("s{source}.thing"), "attrs": {"n": id}}]);
+            let told =
+                serde_json::json!({"lease_token": lease, "outcome": "found", "evidence": [evidence], "facts": facts});
+            let told = post(format!("tasks/{id}/complete"), told).await;
+            assert!(told["observation_id"].is_string(), "{told}");
+            done.push(id.to_owned());
+        }
+    }
+}
+
+/// Tasks leased and told over real HTTP: each once, and how many a second. `MIRANO_LEASES=20000` for a figure; the answers of
+/// all jobs count as well, so a lease is not all that is paid for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_a_second_over_http() {
+    let wanted = std::env::var("MIRANO_LEASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400usize);
+    let folder = tempfile::tempdir().expect("temp");
+    let (node, server) = served(folder.path(), &wide_sources()).await;
+    for max in [1usize, 20] {
+        let jobs = wanted.div_ceil(4);
+        let create = |n: usize| {
+            let (node, text) = (&node, format!("г. Москва, ул. Тверская, д. {}, кв. {max}", n + 1));
+            async move { create_as(node, JobId::of(&[&max.to_le_bytes(), &n.to_le_bytes()]), &text, "standard", &[]).await }
+        };
+        let created = futures::future::join_all((0..jobs).map(create)).await;
+        let leases = tokio::spawn(span_of_leases(node.engine.subscribe(), jobs * 4));
+        let began = Instant::now();
+        let workers: Vec<_> = (0..32).map(|n| tokio::spawn(work(server.clone(), n % 4, max))).collect();
+        let leased = leases.await.expect("counted");
+        let (mut tasks, mut calls) = (Vec::new(), 0);
+        for worker in workers {
+            let (done, asked) = worker.await.expect("works");
+            tasks.extend(done);
+            calls += asked;
+        }
+        let distinct: BTreeSet<&String> = tasks.iter().collect();
+        assert_eq!((tasks.len(), distinct.len()), (jobs * 4, jobs * 4), "each task once");
+        println!(
+            "{} tasks, {max} a call at most, {calls} calls: {:.0} leased and told a second",
+            tasks.len(),
+            tasks.len() as f64 / leased.duration_since(began).as_secs_f64()
+        );
+        for job in created {
+            assert_eq!(until_final(&node, job).await.status, JobStatus::Completed);
+        }
+    }
+}
+
+/// When so many tasks had been leased and told.
+async fn span_of_leases(mut folded: tokio::sync::broadcast::Receiver<mirano::engine::Folded>, count: usize) -> Instant {
+    let mut told = 0;
+    while told < count {
+        match folded.recv().await {
+            Ok(commit) => {
+                told += commit.body.events.iter().filter(|event| matches!(event, Event::TaskCompleted(_))).count()
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => panic!("a reader of events was too slow"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    Instant::now()
 }

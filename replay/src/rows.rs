@@ -9,10 +9,11 @@ pub mod demand;
 mod health;
 pub mod key;
 mod notify;
-
-pub use notify::*;
+mod query;
 
 pub use health::*;
+pub use notify::*;
+pub use query::*;
 
 macro_rules! rows {
     ($($row:ty => $table:ident),* $(,)?) => {
@@ -24,6 +25,7 @@ rows! {
     AnchorRow => Anchor, PolicyRow => Policy, JobRow => Job, TaskRow => Task, SourceRow => Source, QueryRow => Query,
     ObservationRow => Observation, FactRow => Fact, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
     LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd, WatchRow => Watch, PolicyHereRow => PolicyHere,
+    ProxyTotalRow => ProxyTotal,
     demand::DemandRow => Demand, demand::PrefetchedRow => Prefetched,
 }
 
@@ -268,6 +270,8 @@ pub struct SourceRow {
     pub failures: u32,
     /// Smoothed duration of an attempt, milliseconds (1/8 weight for the last).
     pub attempt_ms: u64,
+    /// Smoothed number of permits that an attempt takes, in thousandths (1/8 weight for the last); 0: none has ended.
+    pub permits_milli: u64,
     /// The turn of the task that was started last.
     pub turn: u64,
     /// Of each tenant and priority with tasks ahead, when the next one begins.
@@ -314,54 +318,6 @@ pub struct WatchRow {
     pub position: Position,
 }
 
-/// What is known of one query.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct QueryRow {
-    /// The source.
-    pub source: String,
-    /// About whom.
-    pub subject: Subject,
-    /// The parameters.
-    pub params: Sealable<Params>,
-    /// The last observation that counts as an answer.
-    pub last: Option<KnownRow>,
-    /// The last one that was complete: facts vanish against it.
-    pub in_flight: Option<TaskId>,
-    /// "Nothing" by status alone after there were facts: since when.
-    pub suspicious_since: Option<Timestamp>,
-    /// Why the last task failed, if nothing was answered since.
-    pub last_failure: Option<Failure>,
-}
-
-/// An observation as reuse sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct KnownRow {
-    /// Which.
-    pub observation: ObservationId,
-    /// Where it stands.
-    pub at: Position,
-    /// What came.
-    pub outcome: Outcome,
-    /// Whether the source showed all.
-    pub complete: bool,
-    /// Root over its facts.
-    pub facts_root: Root,
-    /// How many.
-    pub facts: u32,
-    /// How many of each kind.
-    pub kinds: BTreeMap<String, u32>,
-    /// When the source was asked.
-    pub observed_at: Timestamp,
-    /// The source's own date.
-    pub as_of: Option<String>,
-    /// The connector's version.
-    pub connector: u32,
-    /// The task's first asker.
-    pub first: Requester,
-    /// The task.
-    pub task: TaskId,
-}
-
 /// An observation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObservationRow {
@@ -373,6 +329,8 @@ pub struct ObservationRow {
     pub recorded_at: Timestamp,
     /// Where the volatile attributes stand: its own id, or that of an earlier observation.
     pub volatile_of: Option<ObservationId>,
+    /// The answer to a larger query that this one is a part of: the source was asked that, and not this.
+    pub part_of: Option<ObservationId>,
 }
 
 /// A fact, and when each query showed it.

@@ -127,6 +127,8 @@ tables! {
     DemandDue = 42,
     /// partition, source → how many popular queries were asked again in the hour
     Prefetched = 43,
+    /// partition, pool/name → what goes through the proxy for all sources of the partition
+    ProxyTotal = 44,
     /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
     AskedAbout = 47,
     /// channel → the channel

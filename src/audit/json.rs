@@ -57,6 +57,7 @@ pub fn stream(event: &Event) -> String {
         Event::BreakerClosed(event) => source(&event.source),
         Event::SourceSlowed(event) => source(&event.source),
         Event::PrefetchDecided(event) => job(&event.job),
+        Event::AnswerNarrowed(event) => source(&event.source),
         Event::WorldSealed(_) => "world".to_owned(),
         Event::PolicyAdopted(_) => "policy".to_owned(),
         Event::DeciderChanged(_) | Event::ReactionRefused(_) | Event::CheckpointTaken(_) => "node".to_owned(),

@@ -19,6 +19,7 @@ macro_rules! print {
 
 mod check;
 mod checkpoint;
+mod dead_letters;
 mod demo;
 mod diff;
 mod explain;
@@ -98,6 +99,8 @@ enum Command {
     Sources(sources::Args),
     /// Show or change the policy of a running server
     Policy(policy::Args),
+    /// List tasks that were given up on a running server, try them again, or drop them
+    DeadLetters(dead_letters::Args),
     /// Serve the assistant's tools over stdio (MCP), as a client of a running server
     Mcp(mcp::Args),
     /// Serve invented sources, or a folder of dated files, over HTTP on this machine
@@ -228,6 +231,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Seal(args) => seal::run(args).await,
         Command::Sources(args) => sources::run(args).await,
         Command::Policy(args) => policy::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Mcp(args) => mcp::run(args).await,
         Command::DemoSources(args) => demo::run(args).await,
         Command::Completions { shell } => {

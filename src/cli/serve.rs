@@ -14,6 +14,7 @@ use crate::sequencer::embedded::EmbeddedLog;
 use crate::sources::config::{self, LoadedConfig, MailSettings};
 use crate::ui;
 use crate::work::fetch::{FetchOptions, Fetcher};
+use crate::work::forecasts;
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -145,6 +146,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     println!("A first check:  mirano check \"г. Москва, ул. Тверская, д. 7\"   Stop: Ctrl-C");
     let upkeep = tokio::spawn(upkeep(metrics));
+    let measured = tokio::spawn(forecasts::measure(node.engine.clone(), CancellationToken::new()));
     let seals = args
         .seal_every
         .map(|every| tokio::spawn(schedule::seal_every(node.engine.clone(), Duration::from_millis(every.0))));
@@ -161,6 +163,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         demo.stop().await;
     }
     upkeep.abort();
+    measured.abort();
     for by_schedule in [seals, checkpoints].into_iter().flatten() {
         by_schedule.abort();
     }

@@ -41,6 +41,8 @@ pub enum Bug {
     FlightNotJoined,
     /// Tenants share what a source answers whose licence forbids it (I9).
     TenantsShare,
+    /// What is answered from a larger question's answer shows all of it (I3).
+    NarrowedShowsAll,
     /// A task of a source that left the policy waits for ever (liveness).
     RemovedSourceWaits,
 }

@@ -137,15 +137,7 @@ fn candidate<'a>(
 }
 
 fn nothing(row: &DemandRow) -> QueryRow {
-    QueryRow {
-        source: row.source.clone(),
-        subject: Subject(String::new()),
-        params: Sealable::Plain(Params::new()),
-        last: None,
-        in_flight: None,
-        suspicious_since: None,
-        last_failure: None,
-    }
+    QueryRow::new(row.source.clone(), Subject(String::new()), Sealable::Plain(Params::new()))
 }
 
 /// When to look again at what can't be asked now; none: it will be stale by then.

@@ -72,7 +72,9 @@ pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
         let wanted = row.set.reason != WatchReason::Popular || prefetch::is_asked_for(decision, job)?;
         if wanted && decision.job(job)?.is_some_and(|row| row.is_final) {
             let command = CommandId::of(&[watch.as_bytes(), &due.to_le_bytes()]);
-            job::recheck_by_itself(decision, job, command, "watch")?;
+            // Nobody waits for it; what is paid for goes before what is not.
+            let priority = if row.set.reason == WatchReason::Paid { 4 } else { 5 };
+            job::recheck_by_itself(decision, job, command, "watch", priority)?;
         }
     }
     Ok(Reply::Done)

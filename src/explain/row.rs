@@ -6,6 +6,7 @@ use super::time::{rfc3339, seconds};
 use super::words::{Both, ago};
 use super::{Context, words};
 use crate::core::freshness::Freshness;
+use crate::core::job::NARROWED;
 use crate::core::persons;
 use mirano_replay::history;
 use mirano_replay::rows::{JobRow, NeedRow, NeedTaskRow, TaskRow, TaskState, key};
@@ -162,7 +163,7 @@ fn reuse(receipt: &Receipt) -> Reuse {
         Origin::Reused | Origin::ServedStale if reused > 0 => "combined",
         Origin::Reused | Origin::ServedStale | Origin::Fetched | Origin::Coalesced => "fetched",
     };
-    Reuse { decision: decision.to_owned(), reused, stale, missing }
+    Reuse { decision: decision.to_owned(), reused, stale, missing, narrowed: receipt.reason == NARROWED }
 }
 
 fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
@@ -201,6 +202,7 @@ fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
 fn fresh_note(shown: Option<&Receipt>) -> Both {
     let Some(receipt) = shown else { return Both::default() };
     let origin = match receipt.origin {
+        Origin::Reused if receipt.reason == NARROWED => words::NARROWED,
         Origin::Reused | Origin::ServedStale => words::REUSED,
         Origin::Coalesced => ("запрос объединён с тем, что уже шёл", "joined a request that was under way"),
         Origin::Fetched => ("источник опрошен для этой проверки", "the source was asked for this check"),

@@ -182,7 +182,7 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
     let name = title(sentences.ctx, &row.source);
     let receipts: Vec<String> = row.receipt_id.iter().cloned().collect();
     if let (Some(age), Some(ttl)) = (row.age_s.filter(|_| row.receipt_id.is_some()), row.ttl_s) {
-        let (code, topic, how) = origin_of(row.origin);
+        let (code, topic, how) = origin_of(row.origin, row.reuse.as_ref().is_some_and(|reuse| reuse.narrowed));
         let (age_words, ttl_words, what) = (ago(age), duration(ttl), answer_of(row));
         let own = row.as_of.as_ref().map_or(
             Both::new("своей даты источник не указал", "the source names no date of its own"),
@@ -226,8 +226,11 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
     }
 }
 
-fn origin_of(origin: OriginWord) -> (&'static str, &'static str, Both) {
+fn origin_of(origin: OriginWord, narrowed: bool) -> (&'static str, &'static str, Both) {
     match origin {
+        OriginWord::Reused if narrowed => {
+            ("source.reused", "reused", Both::new(super::words::NARROWED.0, super::words::NARROWED.1))
+        }
         OriginWord::Reused => ("source.reused", "reused", Both::new(super::words::REUSED.0, super::words::REUSED.1)),
         OriginWord::ServedStale => (
             "source.served_stale",

@@ -133,6 +133,13 @@ fn because(cause: Option<&str>) -> Both {
             "источник сообщил о слишком частых запросах и опрашивается медленнее",
             "the source said it was asked too fast, and is asked more slowly",
         ),
+        Some("quiet_hours") => {
+            Both::new("сейчас часы, когда источник не опрашивают", "these are hours in which the source is left alone")
+        }
+        Some("daily_quota") => Both::new(
+            "дневной лимит запросов к источнику исчерпан",
+            "the day's quota of requests to the source is used up",
+        ),
         _ => Both::new("источник просил подождать", "the source asked to be left alone"),
     }
 }

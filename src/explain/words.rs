@@ -59,6 +59,11 @@ impl From<&crate::core::policy::Words> for Both {
 
 /// Said of data that an earlier check brought, in Russian and English.
 pub const REUSED: (&str, &str) = ("данные использованы из предыдущей проверки", "data reused from an earlier check");
+/// Said of data that is a part of the answer to a larger question, in Russian and English.
+pub const NARROWED: (&str, &str) = (
+    "данные выбраны из предыдущего ответа на более широкий запрос",
+    "data selected from an earlier answer to a larger question",
+);
 /// Said of a source that has nothing, in Russian and English.
 pub const NOTHING_FOUND: (&str, &str) =
     ("источник ответил: записей не найдено", "the source answered: no records found");

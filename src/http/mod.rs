@@ -137,6 +137,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(worker::heartbeat))
         .routes(routes!(worker::evidence))
         .routes(routes!(worker::next))
+        .routes(routes!(worker::facts))
         .routes(routes!(worker::complete))
         .routes(routes!(worker::fail))
         .routes(routes!(health::healthz))

@@ -10,7 +10,7 @@ use super::error::{Code, Problem, Result};
 use super::state::{AppState, log_access};
 use crate::core::command::Reply;
 use crate::explain::time::rfc3339;
-use crate::sources::connector::{GivenFact, iso_date};
+use crate::sources::connector::iso_date;
 use crate::work::remote::{Failed, RemoteError, Told};
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -111,6 +111,9 @@ pub async fn permits(
             permits: permits.iter().map(permit).collect(),
             deadline: Some(rfc3339(deadline)),
         })),
+        Reply::Noted(_) => {
+            Err(Problem::new(Code::LeaseLost, "the source may not be asked on for long; the task was put off"))
+        }
         other => Err(Problem::internal(format!("{other:?}"))),
     }
 }
@@ -173,9 +176,32 @@ pub async fn next(
     Path(id): Path<String>,
     Body(body): Body<NextBody>,
 ) -> Result<Json<NextRequest>> {
-    let (task, lease, evidence) = (task(&id)?, token(&body.lease_token)?, evidence_ids(&body.evidence)?);
+    let (task, lease, evidence) = (task(&id)?, token(&body.lease_token)?, evidence_ids("/evidence", &body.evidence)?);
     let next = state.remote().next(task, lease, &evidence, body.http_status).await?;
     Ok(Json(NextRequest { request: next.map(request) }))
+}
+
+/// Tell some of an answer's facts
+///
+/// For long answers, page by page: each part is held against the source's file at once, and durable on return. `complete` names
+/// the parts; nobody is shown them before.
+#[utoipa::path(post, path = "/v1/worker/tasks/{id}/facts", tag = "workers", request_body = PartBody, params(("id" = String, Path)),
+    responses((status = 200, description = "Kept", body = PartKept),
+              (status = 409, description = "`lease_lost`", body = super::error::ProblemBody),
+              (status = 422, description = "`input_invalid`: what does not fit the source's file", body = super::error::ProblemBody)))]
+pub async fn facts(
+    State(state): State<AppState>,
+    _worker: Worker,
+    Path(id): Path<String>,
+    Body(body): Body<PartBody>,
+) -> Result<Json<PartKept>> {
+    let (task, lease) = (task(&id)?, token(&body.lease_token)?);
+    if body.facts.is_empty() {
+        return Err(Problem::invalid("/facts", "is empty"));
+    }
+    let facts = body.facts.len();
+    let kept = state.remote().keep_part(task, lease, given(body.facts)).await?;
+    Ok(Json(PartKept { part_id: kept.to_string(), facts }))
 }
 
 fn recorded(reply: Reply) -> Result<Json<Recorded>> {
@@ -214,23 +240,22 @@ pub async fn complete(
         (Some(Outcome::NothingFound), Some(1..)) => {
             return Err(Problem::invalid("/facts", "there are facts, though `outcome` is `nothing_found`"));
         }
-        (Some(Outcome::Found), Some(0)) => {
+        (Some(Outcome::NothingFound), None) if !body.parts.is_empty() => {
+            return Err(Problem::invalid("/parts", "there are facts, though `outcome` is `nothing_found`"));
+        }
+        (Some(Outcome::Found), Some(0)) if body.parts.is_empty() => {
             return Err(Problem::invalid("/facts", "there are no facts, though `outcome` is `found`"));
         }
         _ => {}
     }
-    let given = |fact: FactBody| {
-        let valid = fact.valid.unwrap_or_default();
-        let (attrs, volatile) = (fact.attrs, fact.volatile);
-        GivenFact { kind: fact.kind, subject: fact.subject, attrs, volatile, from: valid.from, to: valid.to }
-    };
     let told = Told {
         outcome,
         complete: body.complete,
         as_of: body.as_of.as_deref().map(date).transpose()?,
         observed_at: body.observed_at.as_deref().map(|text| time("/observed_at", text)).transpose()?,
-        evidence: evidence_ids(&body.evidence)?,
-        facts: body.facts.map(|facts| facts.into_iter().map(given).collect()),
+        evidence: evidence_ids("/evidence", &body.evidence)?,
+        facts: body.facts.map(given),
+        parts: evidence_ids("/parts", &body.parts)?,
         http_status: body.http_status,
     };
     recorded(state.remote().complete(task, lease, told).await?.reply)
@@ -261,7 +286,7 @@ pub async fn fail(
         outcome,
         cause: body.cause,
         http_status: body.http_status,
-        evidence: evidence_ids(&body.evidence)?,
+        evidence: evidence_ids("/evidence", &body.evidence)?,
         retry_after_ms: body.retry_after_s.map(|seconds| seconds.min(86_400) * 1_000),
     };
     let failed = state.remote().fail(task, lease, failed).await?;
@@ -290,9 +315,9 @@ fn date(text: &str) -> Result<String> {
     })
 }
 
-fn evidence_ids(ids: &[String]) -> Result<Vec<EvidenceId>> {
+fn evidence_ids(at: &str, ids: &[String]) -> Result<Vec<EvidenceId>> {
     let one = |(index, id): (usize, &String)| {
-        id.parse().map_err(|_| Problem::invalid(&format!("/evidence/{index}"), "is no evidence's id"))
+        id.parse().map_err(|_| Problem::invalid(&format!("{at}/{index}"), "is no id of what was kept"))
     };
     ids.iter().enumerate().map(one).collect()
 }

@@ -1,6 +1,6 @@
 //! Those who ask: tenants with keys, addresses and a seller's number, who retry until they are answered.
 
-use super::policy::SOURCES;
+use super::policy::{SOURCES, sources};
 use super::rng::Rng;
 use super::source::COMPANIES;
 use crate::core::command::{Command, CreateJob, Recheck, SetWatch};
@@ -59,6 +59,13 @@ pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
     }
 }
 
+/// A request for all sources of the farm; two about each of six objects.
+pub fn farm_request(number: u64, rng: &mut Rng) -> CreateJob {
+    let short = request(number, rng);
+    let (profile, inputs, max_age_ms) = ("farm".to_owned(), BTreeMap::new(), BTreeMap::new());
+    CreateJob { profile, inputs, max_age_ms, address: address(number % 6), ..short }
+}
+
 /// Asks for a check; half of them so that somebody is told of it.
 pub fn create(request: CreateJob) -> Command {
     if request.job.0[0].is_multiple_of(2) {
@@ -94,8 +101,10 @@ pub fn watch(job: JobId, tenant: &str, span: i64) -> (Command, Command) {
 }
 
 /// Asks some or all needs of a job again.
-pub fn recheck(job: JobId, tenant: &str, rng: &mut Rng) -> Recheck {
-    let selected = if rng.chance(1, 2) { Vec::new() } else { vec![SOURCES[rng.below(4) as usize].to_owned()] };
+pub fn recheck(job: JobId, tenant: &str, farm: bool, rng: &mut Rng) -> Recheck {
+    let one = sources(farm)[rng.below(4) as usize].to_owned();
+    // All twenty once more are more than a day's quota.
+    let selected = if !farm && rng.chance(1, 2) { Vec::new() } else { vec![one] };
     Recheck {
         command: CommandId(rng.bytes()),
         job,

@@ -10,13 +10,15 @@ use super::audit::Auditor;
 use super::client;
 use super::log::Log;
 use super::node::Node;
-use super::policy::SOURCES;
+use super::policy;
 use super::rng::Rng;
 use super::source::Sources;
 use super::weather::Weather;
 use super::worker::Work;
 use crate::core::command::{AdoptPolicy, Command};
 use crate::core::vault::MemoryVault;
+use mirano_replay::rows::SourceRow;
+use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
@@ -87,9 +89,9 @@ pub struct Life {
 }
 
 impl Life {
-    pub fn new(seed: u64, trace: bool) -> Self {
+    pub fn new(seed: u64, trace: bool, weather: fn(&mut Rng) -> Weather) -> Self {
         let mut rng = Rng::new(seed);
-        let weather = Weather::of(&mut rng);
+        let weather = weather(&mut rng);
         let mut life = Self {
             log: Log::new(LogId(rng.bytes()), weather.partitions),
             nodes: (0..weather.nodes).map(Node::new).collect(),
@@ -100,7 +102,7 @@ impl Life {
             audited: vec![0; weather.partitions as usize],
             syncing: vec![false; weather.partitions as usize],
             rng,
-            now: 1_790_000_000_000,
+            now: weather.start,
             skew: 0,
             queue: BTreeMap::new(),
             events: 0,
@@ -151,7 +153,7 @@ impl Life {
 
     fn say(&self, what: impl FnOnce() -> String) {
         if self.trace {
-            println!("{:>12.3}s {}", (self.now - 1_790_000_000_000) as f64 / 1_000.0, what());
+            println!("{:>12.3}s {}", (self.now - self.weather.start) as f64 / 1_000.0, what());
         }
     }
 
@@ -159,12 +161,13 @@ impl Life {
     pub fn live(&mut self) -> Result<(), String> {
         let mut rests_at = None;
         while let Some(((at, _), what)) = self.queue.pop_first() {
-            if self.events > MOST_EVENTS {
+            if self.events > MOST_EVENTS * (1 + 9 * u64::from(self.weather.farm)) {
                 return Err("liveness: it never comes to rest".to_owned());
             }
             self.now = at;
             if what == Happens::Calm {
-                rests_at = Some(at + PATIENCE_MS);
+                // What a day's quota held back is asked for day by day.
+                rests_at = Some(at + PATIENCE_MS * if self.weather.farm { 30 } else { 1 });
             }
             if rests_at.is_some_and(|end| at > end) {
                 return Err(format!("liveness: not final after {PATIENCE_MS} ms without a fault: {}", self.open()?));
@@ -206,7 +209,10 @@ impl Life {
             Happens::Send(call) => self.send(call),
             Happens::Work(work) => self.work(work),
             Happens::NewJob(number) => {
-                let request = client::request(number, &mut self.rng);
+                let request = match self.weather.farm {
+                    true => client::farm_request(number, &mut self.rng),
+                    false => client::request(number, &mut self.rng),
+                };
                 self.create(request);
             }
             Happens::NewPolicy(number) => {
@@ -259,8 +265,10 @@ impl Life {
             Out::Answer { call, answer, at } => self.answered(call, answer, at)?,
             Out::Appended(partition) => self.will_sync(partition),
             Out::Work => {
-                for source in 0..SOURCES.len() {
-                    self.will_poll(node, source, 5);
+                for source in 0..policy::sources(self.weather.farm).len() {
+                    if !self.weather.farm || self.has_work(node, source)? {
+                        self.will_poll(node, source, 5);
+                    }
                 }
             }
             Out::Expiry(partition, due) => {
@@ -269,6 +277,14 @@ impl Life {
             }
         }
         Ok(())
+    }
+
+    /// Whether a source has a queue, as a node sees it: twenty that have none are not asked after each commit.
+    fn has_work(&self, node: usize, source: usize) -> Result<bool, String> {
+        let name = policy::sources(self.weather.farm)[source];
+        let row: Option<SourceRow> =
+            self.nodes[node].views.live().row(name.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(row.is_some_and(|row| row.queued + row.delayed > 0))
     }
 
     fn crash(&mut self, node: usize, place: &'static str) {

@@ -8,6 +8,7 @@
 mod around;
 mod audit;
 mod client;
+mod farm;
 mod life;
 mod log;
 mod node;
@@ -25,6 +26,7 @@ use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::store::MemoryStore;
 use rng::Rng;
+use weather::Weather;
 
 /// What is left of a life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,15 @@ pub struct Left {
 
 /// Lives a seed. The error is the invariant that does not hold, and how that shows.
 pub fn live(seed: u64, trace: bool) -> Result<Left, String> {
-    let mut life = Life::new(seed, trace);
+    live_through(Life::new(seed, trace, Weather::of))
+}
+
+/// The same for an hour of twenty bad sources.
+pub fn live_on_the_farm(seed: u64, trace: bool) -> Result<Left, String> {
+    live_through(Life::new(seed, trace, Weather::of_farm))
+}
+
+fn live_through(mut life: Life) -> Result<Left, String> {
     life.live()?;
     life.auditor.book(&life.sources.book, life.jumped_ahead)?;
     let mut hasher = blake3::Hasher::new();

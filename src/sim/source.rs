@@ -2,6 +2,7 @@
 //!
 //! A source writes down every request that reaches it, when and under which lease: that book is the auditor's.
 
+use super::farm;
 use super::policy::{self, CADASTRE, COURTS, DEBTS};
 use super::rng::{self, Rng};
 use mirano_schemas::{Attrs, Fact, Match, Outcome, Params, Subject, Validity, Value};
@@ -74,7 +75,10 @@ impl Sources {
     /// What the source says when asked at `now`, for all pages together.
     pub fn say(&self, source: &str, subject: &Subject, params: &Params, now: i64, rng: &mut Rng) -> Said {
         if one_in(rng, self.moods.fails) {
-            return fails(rng);
+            return match farm::number(source) {
+                Some(n) => farm::fails(n, rng),
+                None => fails(rng),
+            };
         }
         let mut facts = self.truth(source, subject, params, now);
         let mut shown = Shown { facts: Vec::new(), complete: true, by_status_only: false };
@@ -90,9 +94,11 @@ impl Sources {
     }
 
     fn truth(&self, source: &str, subject: &Subject, params: &Params, now: i64) -> Vec<(Fact, Attrs)> {
+        let (nests, whole) = (policy::NESTS.1, policy::WHOLE);
         let of: Vec<u64> = params
-            .values()
-            .flat_map(|value| value.bytes())
+            .iter()
+            .filter(|(name, _)| *name != nests)
+            .flat_map(|(_, value)| value.bytes())
             .map(u64::from)
             .chain(source.bytes().map(u64::from))
             .collect();
@@ -112,11 +118,16 @@ impl Sources {
             if rng::of(&[query, number, epoch, 2]).is_multiple_of(3) {
                 continue;
             }
+            let asked = params.get(nests).map_or(whole, String::as_str);
             let role = if rng::of(&[query, number, epoch / 2, 3]).is_multiple_of(2) {
                 "Ответчик"
             } else {
                 "Истец"
             };
+            // A part of the list shows those who have the role.
+            if asked != whole && asked != role {
+                continue;
+            }
             let (kind, identity, name) = match (source, number) {
                 (CADASTRE, 0 | 1) => {
                     let company = COMPANIES[(rng::of(&[query, number, epoch / 4, 4]) % 3) as usize];
@@ -125,6 +136,7 @@ impl Sources {
                 (CADASTRE, _) => ("cadastre.area", "part", number.to_string()),
                 (COURTS, _) => ("court.case", "number", number.to_string()),
                 (DEBTS, _) => ("debt.order", "number", number.to_string()),
+                _ if farm::number(source).is_some() => ("farm.entry", "number", number.to_string()),
                 _ => ("list.entry", "number", number.to_string()),
             };
             let mut attrs: Attrs =

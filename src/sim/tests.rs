@@ -59,6 +59,7 @@ fn a_thousand_lives_keep_every_promise() {
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
+        ("part of a larger answer", sum(|left| left.counts.narrowed)),
         ("opened breaker", sum(|left| left.counts.opened)),
         ("closed breaker", sum(|left| left.counts.closed)),
         ("query asked ahead", sum(|left| left.counts.prefetched)),
@@ -67,6 +68,32 @@ fn a_thousand_lives_keep_every_promise() {
     ] {
         println!("{times} times: {what}");
         assert!(times as u64 * SEEDS >= 100 * many, "only {times} times: {what}");
+    }
+}
+
+/// Zero requests over any limit, one fetch in flight for each query, every job ends: the auditor says so of each commit and each
+/// request of an hour, and of what is left when all has come to rest.
+#[test]
+fn an_hour_of_twenty_bad_sources() {
+    let hours = 3;
+    let lives: Vec<super::Left> = (0..hours)
+        .map(|seed| super::live_on_the_farm(seed, false).unwrap_or_else(|found| panic!("seed {seed}: {found}")))
+        .collect();
+    let sum = |of: fn(&super::Left) -> usize| -> usize { lives.iter().map(of).sum() };
+    for (what, times, least) in [
+        ("crash", sum(|left| left.crashes as usize), 3),
+        ("void record", sum(|left| left.void), 3),
+        ("request", sum(|left| left.requests), 600),
+        ("job", sum(|left| left.counts.jobs), 36),
+        ("failed attempt", sum(|left| left.counts.failed_attempts), 150),
+        ("dead letter", sum(|left| left.counts.dead_letters), 5),
+        ("task put off", sum(|left| left.counts.put_off), 1),
+        ("opened breaker", sum(|left| left.counts.opened), 1),
+        ("slowed source", sum(|left| left.counts.slowed), 3),
+        ("coalesced or reused answer", sum(|left| left.counts.coalesced + left.counts.reused), 80),
+    ] {
+        println!("{times} times in {hours} hours: {what}");
+        assert!(times >= least, "only {times} times: {what}");
     }
 }
 
@@ -103,6 +130,7 @@ fn known_bugs_are_found() {
     found(Bug::SealForgetsReceipt, &["I2"], 50);
     found(Bug::CursorNotInCommit, &["I3"], 50);
     found(Bug::IncompleteVanishes, &["I3"], 100);
+    found(Bug::NarrowedShowsAll, &["I3"], 200);
     found(Bug::EndToldAgain, &["I3"], 50);
     found(Bug::IdempotencyForgotten, &["I4"], 50);
     found(Bug::DigestOfNothing, &["I4"], 50);

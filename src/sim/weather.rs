@@ -1,5 +1,6 @@
 //! What a life meets: drawn from its seed once, at the start.
 
+use super::farm;
 use super::policy::{DEBTS, LIST, Variant};
 use super::rng::Rng;
 use super::source::Moods;
@@ -31,6 +32,10 @@ pub struct Weather {
     /// Until then new jobs come and things go wrong; afterwards everything works.
     pub span: i64,
     pub policies: Vec<(i64, Variant)>,
+    /// When it begins.
+    pub start: i64,
+    /// The sources are those of the farm.
+    pub farm: bool,
 }
 
 impl Weather {
@@ -41,12 +46,13 @@ impl Weather {
         let (workers_die, workers_late, workers_twice, strangers) = (one_in(20), one_in(12), one_in(8), one_in(20));
         let moods = Moods { fails: one_in(6), cuts: one_in(6), lies: one_in(8), slow: one_in(4), bulky: false };
         let span = rng.range(10, 90) * 60_000;
-        let mut policies = vec![(0, Variant { shorter: 1, without: None, prefetch: rng.chance(1, 2), number: 0 })];
+        let mut policies =
+            vec![(0, Variant { shorter: 1, without: None, prefetch: rng.chance(1, 2), farm: false, number: 0 })];
         let changes = rng.below(4);
         for number in 0..changes {
             let without = [None, None, Some(DEBTS), Some(LIST)][rng.below(4) as usize];
             let prefetch = rng.chance(1, 2);
-            let variant = Variant { shorter: 1 + rng.below(4), without, prefetch, number: number + 1 };
+            let variant = Variant { shorter: 1 + rng.below(4), without, prefetch, farm: false, number: number + 1 };
             policies.push((rng.range(1_000, span), variant));
         }
         policies.sort_by_key(|(at, _)| *at);
@@ -74,6 +80,30 @@ impl Weather {
             rush: rng.chance(1, 3),
             span,
             policies,
+            start: 1_790_000_000_000,
+            farm: false,
+        }
+    }
+
+    /// An hour of twenty sources that misbehave, under restarts and failovers.
+    pub fn of_farm(rng: &mut Rng) -> Self {
+        let any = Self::of(rng);
+        let policy = Variant { shorter: 1, without: None, prefetch: false, farm: true, number: 0 };
+        Self {
+            nodes: 2,
+            crash: Some(150 + rng.below(200)),
+            intrusions: 40,
+            workers_die: 12,
+            forward_jumps: 0,
+            slow_sync: 30,
+            moods: Moods { fails: 2, slow: 4, ..Moods::default() },
+            jobs: 12,
+            rush: false,
+            span: farm::HOUR,
+            policies: vec![(0, policy)],
+            start: farm::START,
+            farm: true,
+            ..any
         }
     }
 }

@@ -34,9 +34,20 @@ pub(super) struct Gathered {
     pub(super) connector: u32,
 }
 
-/// Why an attempt has nothing to tell: its lease is lost, or the engine is.
+/// Why an attempt has nothing to tell: its lease is lost or was taken back, or the engine is.
 pub(super) enum Silent {
     Lost,
+    /// The source may not be asked on for long: the task was queued for then.
+    PutOff,
+}
+
+impl Silent {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Lost => "lease_lost",
+            Self::PutOff => "put_off",
+        }
+    }
 }
 
 /// Runs a leased task to its end and tells the engine.
@@ -46,7 +57,7 @@ pub(super) async fn run(tools: Arc<Tools>, task: LeasedTask) {
         let started = tools.engine.now();
         let held = Held::new(&task);
         let outcome = tokio::select! {
-            outcome = attempt(&tools, &task, &held) => outcome.unwrap_or("lease_lost"),
+            outcome = attempt(&tools, &task, &held) => outcome.unwrap_or_else(|silent| silent.word()),
             never = held.keep(&tools) => match never {},
         };
         let took = tools.engine.now().since_ms(started);
@@ -294,6 +305,7 @@ impl Asker<'_> {
                     self.held.until(deadline);
                     permits.first().copied().ok_or(Ended::Silent(Silent::Lost))
                 }
+                Reply::Noted(_) => Err(Ended::Silent(Silent::PutOff)),
                 _ => Err(Ended::Silent(Silent::Lost)),
             },
             Err(error) => {

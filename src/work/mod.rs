@@ -4,6 +4,7 @@ mod attempt;
 pub mod connectors;
 pub mod evidence;
 pub mod fetch;
+pub mod forecasts;
 mod held;
 pub mod objects;
 pub mod page;

@@ -70,6 +70,7 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
                 kick
             });
         }
+        let policy = tools.engine.policy().ok();
         // Until something may have given a new source work, pass the word on.
         loop {
             let seen = tokio::select! {
@@ -78,8 +79,9 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
             };
             match seen {
                 Ok(Folded { body, .. }) => {
-                    for event in &body.events {
-                        if let Some(kick) = gives_work(event).and_then(|source| sources.get(source)) {
+                    for source in body.events.iter().filter_map(gives_work) {
+                        let sharing = policy.iter().flat_map(|policy| policy.sharing_proxies(source));
+                        for kick in sharing.chain([source]).filter_map(|source| sources.get(source)) {
                             kick.notify_one();
                         }
                     }

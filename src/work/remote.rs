@@ -3,6 +3,9 @@
 //! Nothing is remembered here between two calls: a lease, its permits and its task are in the log, so a worker goes on
 //! wherever it is answered next. A worker never gets a secret: requests name credentials (`${NAME}`), and it puts in its own.
 
+mod asked;
+mod parts;
+
 use super::connectors::Connectors;
 use super::evidence::{EvidenceError, EvidenceStore};
 use super::pool::gives_work;
@@ -12,8 +15,9 @@ use crate::core::persons;
 use crate::core::vault::PersonKeys;
 use crate::engine::{Answer as Answered, Engine, EngineError};
 use crate::sources::connector::{
-    Answer, AskContext, Assembly, Connector, ExtractedFact, GivenFact, GivenProblem, PreparedRequest, RawPage,
+    Answer, AskContext, Connector, ExtractedFact, GivenFact, GivenProblem, PreparedRequest,
 };
+use asked::Asked;
 use bytes::Bytes;
 use mirano_replay::rows::{SourceRow, TaskRow};
 use mirano_replay::store::{ReadExt, StoreError};
@@ -80,8 +84,10 @@ pub struct Told {
     pub observed_at: Option<Timestamp>,
     /// The raw answers, page by page.
     pub evidence: Vec<EvidenceId>,
-    /// What the worker read in them; none: read them here.
+    /// What the worker read in them; none, and no parts: read them here.
     pub facts: Option<Vec<GivenFact>>,
+    /// What it read and told before, part by part.
+    pub parts: Vec<EvidenceId>,
     /// The status of the answers.
     pub http_status: Option<u16>,
 }
@@ -143,7 +149,10 @@ impl Remote {
                 return Ok(offers);
             }
             let due = next_at.map_or(Duration::MAX, |at| Duration::from_millis(at.since_ms(self.engine.now()) + 1));
-            let gives = |event: &Event| gives_work(event).is_some_and(|source| sources.iter().any(|s| s == source));
+            let gives = |event: &Event| {
+                let asked = |other: &str| sources.iter().any(|source| source == other);
+                gives_work(event).is_some_and(|from| asked(from) || policy.sharing_proxies(from).any(asked))
+            };
             let work = async {
                 loop {
                     match folded.recv().await {
@@ -258,10 +267,11 @@ impl Remote {
     }
 
     /// Records what came of a task. What the evidence turns out not to be an answer is recorded as a failed attempt.
-    pub async fn complete(&self, task: TaskId, lease: LeaseToken, told: Told) -> Result<Answered, RemoteError> {
+    pub async fn complete(&self, task: TaskId, lease: LeaseToken, mut told: Told) -> Result<Answered, RemoteError> {
         let row = self.task(task)?;
         let (source, subject) = (row.scheduled.source.clone(), row.scheduled.subject.clone());
         let asked = self.asked(&row)?;
+        self.join_parts(&asked, &mut told).await?;
         let answer = match &told.facts {
             Some(given) => {
                 for id in &told.evidence {
@@ -343,48 +353,6 @@ impl Remote {
         let Failed { outcome, cause, http_status, evidence, retry_after_ms } = failed;
         let failed = FailAttempt { source, task, lease, outcome, cause, http_status, evidence, retry_after_ms };
         Ok(self.engine.submit(Command::Fail(failed)).await?)
-    }
-}
-
-/// What a task asks, and how its answers are read.
-struct Asked {
-    connector: Arc<Connector>,
-    version: u32,
-    keys: Option<PersonKeys>,
-    ctx: AskContext,
-}
-
-impl Asked {
-    /// Reads kept pages as the pool in this process reads those that it fetched; and what is to be asked next.
-    async fn read(
-        &self,
-        store: &EvidenceStore,
-        evidence: &[EvidenceId],
-        http_status: Option<u16>,
-    ) -> Result<(Answer, Option<PreparedRequest>), RemoteError> {
-        let mut next = match self.connector.first(&self.ctx.params) {
-            Ok(request) => Some(request),
-            Err(error) => return Ok((Answer::failed(Outcome::Refused, error.to_string()), None)),
-        };
-        let mut assembly = Assembly::new(&self.connector);
-        for id in evidence {
-            let Some(request) = next.take() else { break };
-            let kept = store.get(id, self.keys.as_ref()).await?;
-            let page = RawPage {
-                status: http_status.unwrap_or(200),
-                headers: vec![("content-type".to_owned(), kept.content_type)],
-                body: kept.body,
-                final_url: request.url.to_string(),
-            };
-            let (connector, ctx) = (Arc::clone(&self.connector), self.ctx.clone());
-            let read = tokio::task::spawn_blocking(move || connector.read(&ctx, &request, &page)).await;
-            let Ok(read) = read else {
-                let cause = "reader_failed: the page could not be read".to_owned();
-                return Ok((Answer::failed(Outcome::Unparsable, cause), None));
-            };
-            next = assembly.add(read);
-        }
-        Ok((assembly.finish(), next))
     }
 }
 

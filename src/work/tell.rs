@@ -18,7 +18,7 @@ pub(super) async fn tell(
     answer: Answer,
     gathered: Gathered,
 ) -> Result<&'static str, Silent> {
-    let word = word(answer.outcome);
+    let (word, is_answer) = (word(answer.outcome), answer.outcome.is_answer());
     let command = if answer.outcome.is_answer() {
         match answered(tools.engine.vault(), &task.source, &task.subject, answer.facts, gathered.connector).await {
             Ok(facts) => Command::Complete(Complete {
@@ -40,7 +40,7 @@ pub(super) async fn tell(
         failed(task, answer.outcome, answer.cause.unwrap_or_default(), gathered)
     };
     match tools.engine.submit(command).await {
-        Ok(answer) if matches!(answer.reply, Reply::Noted(_)) && word == "nothing_found" => Ok("suspicious"),
+        Ok(told) if matches!(told.reply, Reply::Noted(_)) && is_answer => Ok("suspicious"),
         Ok(_) => Ok(word),
         Err(EngineError::Rejected(Rejection::TooLarge(why))) => {
             let cause = format!("too_large: {why}");

@@ -44,6 +44,9 @@ impl Site {
             .route("/linked", get(linked))
             .route("/marked", get(marked))
             .route("/script", get(script))
+            .route("/courts", get(courts))
+            .route("/shrinks", get(shrinks))
+            .route("/broken", get(broken))
             .with_state(Arc::clone(&site));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -176,4 +179,38 @@ async fn script(State(site): Shared) -> Response {
     let state = "{list: [{n: 'one', price: '1,5 млн ₽'}, {n: 'two', price: '900 000 ₽',}]}";
     Html(format!("<html><body><div id=app></div><script>window.__STATE__ = {state};</script></body></html>"))
         .into_response()
+}
+
+/// Cases of two courts; of one where that is asked for, since some day.
+async fn courts(State(site): Shared, Query(query): Query<Pairs>) -> Response {
+    site.note("courts");
+    let since = query.get("since").map_or("", String::as_str);
+    let cases = [
+        ("А40-1/2021", "АС Москвы", "2021-05-01"),
+        ("А40-2/2024", "АС Москвы", "2024-02-01"),
+        ("А56-3/2025", "АС Санкт-Петербурга", "2025-01-01"),
+    ];
+    let asked = |court: &str, filed: &str| query.get("court").is_none_or(|asked| asked == court) && filed >= since;
+    let cases: Vec<_> = cases
+        .into_iter()
+        .filter(|(_, court, filed)| asked(court, filed))
+        .map(|(n, court, filed)| json!({"n": n, "court": court, "filed": filed}))
+        .collect();
+    Json(json!({"items": cases})).into_response()
+}
+
+/// Six things, and of a sudden two.
+async fn shrinks(State(site): Shared) -> Response {
+    site.note("shrinks");
+    let all = ["one", "two", "three", "four", "five", "six"];
+    things(if site.version.load(Ordering::SeqCst) == 0 { &all } else { &all[..2] })
+}
+
+/// Down, until its second version.
+async fn broken(State(site): Shared) -> Response {
+    site.note("broken");
+    match site.version.load(Ordering::SeqCst) {
+        2 => things(&["one"]),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "down").into_response(),
+    }
 }

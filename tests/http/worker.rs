@@ -89,6 +89,45 @@ async fn a_worker_of_another_process_does_a_task() {
     assert_eq!(facts["items"][0]["evidence"], json!([page]));
 }
 
+/// A long answer is told page by page; it is shown when it is complete.
+#[tokio::test]
+async fn facts_are_told_in_parts() {
+    let world = World::new().await;
+    let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
+    let first = lease(&world, "cadastre").await;
+    let page = keep(&world, &first, r#"{"items": [{"inn": "7707083893"}]}"#).await;
+    let path = format!("tasks/{}/complete", text(&first["task_id"]));
+    call(&world, &path, &json!({"lease_token": first["lease_token"], "evidence": [page]})).await;
+    let task = lease(&world, "courts").await;
+    let about = format!("tasks/{}", text(&task["task_id"]));
+    let page = keep(&world, &task, "anything").await;
+    let case = |n: usize| json!({"kind": "court.case", "attrs": {"number": format!("А40-{n}/2026"), "role": "Истец"}});
+    let part = async |facts: Json| {
+        call(&world, &format!("{about}/facts"), &json!({"lease_token": task["lease_token"], "facts": facts})).await
+    };
+    let wrong = part(json!([case(0), {"kind": "court.verdict", "attrs": {}}])).await;
+    assert_eq!(wrong.problem(), (422, "input_invalid".to_owned()), "at once, not in the end");
+    assert_eq!(part(json!([])).await.problem(), (422, "input_invalid".to_owned()));
+    let mut parts = Vec::new();
+    for n in 0..3 {
+        let kept = part(json!([case(2 * n), case(2 * n + 1)])).await;
+        assert_eq!((kept.status, &kept.json()["facts"]), (200, &json!(2)), "{}", kept.text);
+        parts.push(kept.json()["part_id"].clone());
+    }
+    let facts = world.read("/v1/subjects/company:7707083893/facts").await;
+    assert_eq!(facts["items"], json!([]), "half an answer is none");
+    let complete = |parts: Json| json!({"lease_token": task["lease_token"], "outcome": "found", "evidence": [page], "parts": parts, "facts": [case(6)]});
+    let none = call(&world, &format!("{about}/complete"), &complete(json!([page]))).await;
+    assert_eq!((none.problem().0, &none.json()["errors"][0]["at"]), (422, &json!("/parts/0")), "{}", none.text);
+    let done = call(&world, &format!("{about}/complete"), &complete(json!(parts))).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    assert_eq!(call(&world, &format!("{about}/complete"), &complete(json!(parts))).await.json(), done.json());
+    let view = world.until(&job, |view| row(view, "courts")["state"] == "fresh").await;
+    assert_eq!(row(&view, "courts")["facts"], 7);
+    let late = part(json!([case(9)])).await;
+    assert_eq!(late.problem(), (409, "lease_lost".to_owned()));
+}
+
 #[tokio::test]
 async fn a_page_that_is_no_answer_is_a_failed_attempt() {
     let world = World::new().await;

@@ -54,4 +54,20 @@ impl Api {
         self.heard.push_str(&text);
         self.json(&format!("/v1/jobs/{job}")).await
     }
+
+    /// Reads the job anew with each of its events, until it is as wanted.
+    pub async fn until(&mut self, job: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let answer = self.http.get(format!("{}/v1/jobs/{job}/events", self.url)).send().await.expect("answers");
+        let mut events = answer.bytes_stream();
+        let ends = async {
+            loop {
+                events.next().await.expect("goes on").expect("readable");
+                let now = self.json(&format!("/v1/jobs/{job}")).await;
+                if wanted(&now) {
+                    return now;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(120), ends).await.expect("the job is as wanted")
+    }
 }

@@ -8,7 +8,7 @@ const LIMIT: usize = 400;
 
 /// Files above the limit, with the lines that each may have. Lower a number after a file shrank; add none lightly.
 const LARGE: &[(&str, usize)] = &[
-    ("replay/src/rows.rs", 461), // the shapes of all rows, with no logic
+    ("replay/src/rows.rs", 419), // the shapes of all rows, with no logic
 ];
 
 pub fn check(tree: &Tree) -> Vec<String> {

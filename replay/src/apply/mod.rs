@@ -54,6 +54,8 @@ pub struct At {
 pub struct Fold {
     at: At,
     open: Option<Open>,
+    /// The next observation is a part of this one.
+    part_of: Option<ObservationId>,
     /// Jobs that changed.
     jobs: BTreeSet<JobId>,
 }
@@ -61,7 +63,7 @@ pub struct Fold {
 impl Fold {
     /// Begins a commit.
     pub fn begin(at: At) -> Self {
-        Self { at, open: None, jobs: BTreeSet::new() }
+        Self { at, open: None, part_of: None, jobs: BTreeSet::new() }
     }
 
     /// Applies the next event.
@@ -103,8 +105,12 @@ impl Fold {
             Event::ObservationChunk(event) => observation::chunk(store, event),
             Event::ObservationRecorded(event) => {
                 self.close(store)?;
-                self.open = Some(observation::recorded(store, at, event)?);
+                self.open = Some(observation::recorded(store, at, event, self.part_of.take())?);
                 Ok(())
+            }
+            Event::AnswerNarrowed(event) => {
+                self.part_of = Some(event.part_of);
+                observation::narrowed(store, event)
             }
             Event::FactObserved(event) => observation::observed(store, at, self.open.as_mut(), event),
             Event::FactVanished(event) => observation::vanished(store, at, self.open.as_mut(), event),

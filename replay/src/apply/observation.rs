@@ -26,7 +26,22 @@ pub(super) fn chunk(store: &mut impl Write, event: &ObservationChunk) -> Result<
     Ok(())
 }
 
-pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecorded) -> Result<Open, ApplyError> {
+/// A query that nobody has to ask becomes known.
+pub(super) fn narrowed(store: &mut impl Write, event: &AnswerNarrowed) -> Result<(), ApplyError> {
+    if store.row::<QueryRow>(event.query.as_bytes())?.is_none() {
+        let row = QueryRow::new(event.source.clone(), event.subject.clone(), event.params.clone());
+        store.put_last(event.query.as_bytes(), row)?;
+        store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
+    }
+    Ok(())
+}
+
+pub(super) fn recorded(
+    store: &mut impl Write,
+    at: At,
+    event: &ObservationRecorded,
+    part_of: Option<ObservationId>,
+) -> Result<Open, ApplyError> {
     let mut query: QueryRow =
         store.row_to_change(event.query.as_bytes())?.ok_or_else(|| dangling(at, "ObservationRecorded", event.query))?;
     let base = query.last.take();
@@ -74,7 +89,7 @@ pub(super) fn recorded(store: &mut impl Write, at: At, event: &ObservationRecord
         },
     };
     let lean = ObservationRecorded { volatile: VolatileBlock::Same, ..event.clone() };
-    let row = ObservationRow { recorded: lean, at: at.position, recorded_at: at.recorded_at, volatile_of };
+    let row = ObservationRow { recorded: lean, at: at.position, recorded_at: at.recorded_at, volatile_of, part_of };
     store.put_last(event.observation.as_bytes(), row)?;
     store.put(
         Table::QueryObservation,

@@ -35,15 +35,9 @@ fn name_for(
 }
 
 pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -> Result<(), ApplyError> {
-    let mut query = store.row_to_change::<QueryRow>(event.query.as_bytes())?.unwrap_or_else(|| QueryRow {
-        source: event.source.clone(),
-        subject: event.subject.clone(),
-        params: event.params.clone(),
-        last: None,
-        in_flight: None,
-        suspicious_since: None,
-        last_failure: None,
-    });
+    let mut query = store
+        .row_to_change::<QueryRow>(event.query.as_bytes())?
+        .unwrap_or_else(|| QueryRow::new(event.source.clone(), event.subject.clone(), event.params.clone()));
     query.in_flight = Some(event.task);
     store.put_last(event.query.as_bytes(), query)?;
     store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
@@ -93,23 +87,43 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
     name_for(store, at, event.task, &event.requester, true, foreign)
 }
 
-fn charge(source: &mut SourceRow, grant: &Grant) {
+fn charge(store: &mut impl Write, at: At, source: &mut SourceRow, grant: &Grant) -> Result<(), ApplyError> {
     for charge in &grant.charges {
         if charge.key == DAY {
             health::charge_day(source, grant.permit);
-            continue;
+        } else if let Some(proxy) = charge.key.strip_prefix(TOTAL) {
+            total(store, at, proxy, |row| take(&mut row.rate, charge, grant.permit))?;
+        } else {
+            take(source.rates.entry(charge.key.clone()).or_default(), charge, grant.permit);
         }
-        let rate = source.rates.entry(charge.key.clone()).or_default();
-        if charge.reused {
-            rate.returned.retain(|permit| *permit != grant.permit);
-            continue;
-        }
-        rate.tat = charge.tat;
-        let at = rate.recent.partition_point(|earlier| *earlier <= grant.permit.not_before);
-        rate.recent.insert(at, grant.permit.not_before);
-        let excess = rate.recent.len().saturating_sub(charge.keep as usize);
-        rate.recent.drain(..excess);
     }
+    Ok(())
+}
+
+/// Notes a permit under one limit.
+fn take(rate: &mut RateRow, charge: &Charge, permit: Permit) {
+    if charge.reused {
+        rate.returned.retain(|returned| *returned != permit);
+        return;
+    }
+    rate.tat = charge.tat;
+    let at = rate.recent.partition_point(|earlier| *earlier <= permit.not_before);
+    rate.recent.insert(at, permit.not_before);
+    let excess = rate.recent.len().saturating_sub(charge.keep as usize);
+    rate.recent.drain(..excess);
+}
+
+/// Changes what is kept of a proxy for all sources of the partition.
+fn total(
+    store: &mut impl Write,
+    at: At,
+    proxy: &str,
+    change: impl FnOnce(&mut ProxyTotalRow),
+) -> Result<(), ApplyError> {
+    let place = key::proxy_total(at.position.partition, proxy);
+    let mut row: ProxyTotalRow = store.row_to_change(&place)?.unwrap_or_default();
+    change(&mut row);
+    Ok(store.put_last(&place, row)?)
 }
 
 pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Result<(), ApplyError> {
@@ -126,8 +140,9 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
             source.queued = source.queued.saturating_sub(1);
         }
     }
-    charge(&mut source, &event.grant);
+    charge(store, at, &mut source, &event.grant)?;
     if let Some(proxy) = &event.proxy {
+        total(store, at, proxy, |row| row.in_use += 1)?;
         let health = source.proxies.entry(proxy.clone()).or_default();
         health.in_use += 1;
         health.last_used = Some(at.recorded_at);
@@ -194,7 +209,7 @@ fn move_deadline(
 pub(super) fn granted(store: &mut impl Write, at: At, event: &PermitsGranted) -> Result<(), ApplyError> {
     let mut source = source_row(store, &event.source)?;
     for grant in &event.grants {
-        charge(&mut source, grant);
+        charge(store, at, &mut source, grant)?;
     }
     move_deadline(store, at, "PermitsGranted", &mut source, &event.source, event.lease, event.deadline)?;
     if let Some(lease) = source.leases.get_mut(&event.lease) {
@@ -221,8 +236,16 @@ pub(super) fn extended(store: &mut impl Write, at: At, event: &LeaseExtended) ->
 }
 
 /// Takes the lease back, with its proxy.
-fn release(store: &mut impl Write, at: At, source: &mut SourceRow, lease: LeaseToken) -> Option<LeaseRow> {
-    let held = source.leases.remove(&lease)?;
+fn release(
+    store: &mut impl Write,
+    at: At,
+    source: &mut SourceRow,
+    lease: LeaseToken,
+) -> Result<Option<LeaseRow>, ApplyError> {
+    let Some(held) = source.leases.remove(&lease) else { return Ok(None) };
+    if let Some(proxy) = &held.proxy {
+        total(store, at, proxy, |row| row.in_use = row.in_use.saturating_sub(1))?;
+    }
     store.delete(Table::LeaseEnd, &key::lease_end(at.position.partition, held.deadline, lease));
     if let Some(health) = held.proxy.as_ref().and_then(|proxy| source.proxies.get_mut(proxy)) {
         health.in_use = health.in_use.saturating_sub(1);
@@ -231,25 +254,27 @@ fn release(store: &mut impl Write, at: At, source: &mut SourceRow, lease: LeaseT
     if let Some(rate) = source.rates.get_mut("") {
         rate.returned.retain(|permit| permit.not_after >= at.recorded_at);
     }
-    let took = at.recorded_at.since_ms(held.started_at);
-    source.attempt_ms = if source.attempt_ms == 0 { took } else { (source.attempt_ms * 7 + took) / 8 };
-    Some(held)
+    let smoothed = |before: u64, last: u64| if before == 0 { last } else { (before * 7 + last) / 8 };
+    source.attempt_ms = smoothed(source.attempt_ms, at.recorded_at.since_ms(held.started_at));
+    source.permits_milli = smoothed(source.permits_milli, u64::from(held.permits) * 1_000);
+    Ok(Some(held))
 }
 
 pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttemptFailed) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskAttemptFailed", event.task)?;
     let mut source = source_row(store, &event.source)?;
-    let held = release(store, at, &mut source, event.lease);
-    source.failures += 1;
-    source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
+    let held = release(store, at, &mut source, event.lease)?;
     source.rest_until = source.rest_until.max(event.rest_until);
-    let proxy = held.and_then(|held| held.proxy);
+    // What was lost on our side is nobody's failure: not the source's, and not the proxy's.
     if !lost_on_our_side(&event.cause) {
+        source.failures += 1;
+        source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
+        let proxy = held.and_then(|held| held.proxy);
         let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
         health::note(&mut source, proxy.as_deref(), failed);
-    }
-    if let Some(proxy) = proxy {
-        source.proxies.entry(proxy).or_default().failures += 1;
+        if let Some(proxy) = proxy {
+            source.proxies.entry(proxy).or_default().failures += 1;
+        }
     }
     if let Some(attempt) = row.attempts.iter_mut().rev().find(|attempt| attempt.lease == event.lease) {
         attempt.ended_at = Some(at.recorded_at);
@@ -271,6 +296,7 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
         let query = row.scheduled.query;
         if let Some(mut known) = store.row_to_change::<QueryRow>(query.as_bytes())? {
             known.suspicious_since.get_or_insert(at.recorded_at);
+            known.suspicious_times = known.suspicious_times.saturating_add(1);
             store.put_last(query.as_bytes(), known)?;
         }
     }
@@ -323,7 +349,7 @@ pub(super) fn seen_to(store: &mut impl Write, source: &str, at: Timestamp, task:
 pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskCompleted", event.task)?;
     let mut source = source_row(store, &event.source)?;
-    let proxy = release(store, at, &mut source, event.lease).and_then(|held| held.proxy);
+    let proxy = release(store, at, &mut source, event.lease)?.and_then(|held| held.proxy);
     health::note(&mut source, proxy.as_deref(), false);
     if let Some(proxy) = proxy {
         source.proxies.entry(proxy).or_default().failures = 0;
@@ -347,6 +373,7 @@ pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -
         known.in_flight = None;
         known.last_failure = None;
         known.suspicious_since = None;
+        known.suspicious_times = 0;
         store.put_last(query.as_bytes(), known)?;
     }
     Ok(())

@@ -25,6 +25,18 @@ pub struct ProxyRow {
     pub last_used: Option<Timestamp>,
 }
 
+/// What goes through one proxy for all sources of a partition together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ProxyTotalRow {
+    /// Its permits, where all sources together are limited.
+    pub rate: RateRow,
+    /// Tasks that go through it now.
+    pub in_use: u32,
+}
+
+/// What the key of a charge begins with that is for all sources of a proxy: no pool's name does.
+pub const TOTAL: char = '*';
+
 /// The key under which a permit is charged to its day.
 pub const DAY: &str = "day";
 /// A day, in milliseconds.
@@ -115,8 +127,10 @@ impl PaceRow {
     }
 }
 
+/// The code of an attempt that was put off: its source may not be asked on for long, by no fault of anybody's.
+pub const PUT_OFF: &str = "put_off";
 /// The codes of what goes wrong on our side: what a cause begins with. It says nothing about the source.
-const OURS: [&str; 3] = ["lease_expired", "evidence_store", "key_store"];
+const OURS: [&str; 4] = ["lease_expired", "evidence_store", "key_store", PUT_OFF];
 
 /// Whether an attempt was lost on our side, and not by the source's doing.
 pub fn lost_on_our_side(cause: &str) -> bool {

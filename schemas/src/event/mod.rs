@@ -140,6 +140,8 @@ events! {
     35 v 1 SourceSlowed,
     /// A popular query was looked at before its answer becomes stale.
     36 v 1 PrefetchDecided,
+    /// A question is answered from the answer to a larger one.
+    37 v 1 AnswerNarrowed,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.

@@ -1,8 +1,8 @@
 //! Events of what sources answered.
 
 use crate::{
-    Attrs, EvidenceId, FactId, LeaseToken, LoggedFact, ObservationId, Outcome, QueryKey, Requester, Root, Sealable,
-    Subject, TaskId, Timestamp,
+    Attrs, EvidenceId, FactId, LeaseToken, LoggedFact, ObservationId, Outcome, Params, QueryKey, Requester, Root,
+    Sealable, Subject, TaskId, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,4 +103,22 @@ pub struct ObservationRecorded {
     pub kinds: BTreeMap<String, u32>,
     /// Who asked first: the others joined.
     pub first: Requester,
+}
+
+/// A question is answered from the answer to a larger one: the observation that follows in this commit is a part of that one,
+/// with its evidence and its time. The source was not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerNarrowed {
+    /// The source.
+    pub source: String,
+    /// The query that is answered.
+    pub query: QueryKey,
+    /// What it is about.
+    pub subject: Subject,
+    /// Its parameters.
+    pub params: Sealable<Params>,
+    /// The query that was asked.
+    pub larger: QueryKey,
+    /// The answer to that.
+    pub part_of: ObservationId,
 }

@@ -405,11 +405,20 @@ fn of_health() -> Vec<Event> {
         asks_permille: 1_250,
         next_at: Some(NOW.plus_ms(3_600_000)),
     };
+    let narrowed = AnswerNarrowed {
+        source: source(),
+        query: query(),
+        subject: Subject("company:7707083893".to_owned()),
+        params: Sealable::Plain(params()),
+        larger: QueryKey([25; 16]),
+        part_of: observation(),
+    };
     vec![
         opened.into(),
         BreakerClosed { source: source(), proxy: None, since: NOW }.into(),
         slowed.into(),
         prefetched.into(),
+        narrowed.into(),
     ]
 }
 

@@ -4,10 +4,13 @@ use super::{discover, settle};
 use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::{Freshness, shortest_ttl_ms};
-use mirano_replay::rows::{JobRow, KnownRow, NeedRow, QueryRow};
+use mirano_replay::rows::{JobRow, KnownRow, NeedRow, ObservationRow, QueryRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
+
+/// The reason of a receipt whose answer is a part of that to a larger question.
+pub const NARROWED: &str = "narrowed";
 
 /// The TTL of what a source gives, and how long it may be shown beyond it.
 fn ttl_ms(decision: &Decision<'_>, source: &str) -> (u64, u64) {
@@ -33,6 +36,16 @@ pub(super) fn max_age_ms(limits: &BTreeMap<String, u64>, source: &str) -> u64 {
     limits.get(source).or_else(|| limits.get("*")).copied().unwrap_or(u64::MAX)
 }
 
+/// Whether an answer is a part of that to a larger question: then its source was not asked this one.
+fn is_part(decision: &Decision<'_>, source: &str, known: &KnownRow) -> Result<bool, DecideError> {
+    let spec = decision.ctx.policy.document.sources.get(source);
+    if spec.is_none_or(|spec| spec.nests.is_empty()) {
+        return Ok(false);
+    }
+    let row: Option<ObservationRow> = decision.rows.row(known.observation.as_bytes())?;
+    Ok(row.is_some_and(|row| row.part_of.is_some()))
+}
+
 /// Answers a need from what is known, and asks its source for what is missing or stale.
 pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -> Result<(), DecideError> {
     let Some(query) = need.query else { return Ok(()) };
@@ -48,9 +61,15 @@ pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -
         reason = if freshness == Freshness::Fresh { WantReason::MaxAge } else { WantReason::Stale };
         if freshness.shown() {
             let fresh = freshness == Freshness::Fresh;
-            let (origin, word) = if fresh { (Origin::Reused, "fresh") } else { (Origin::ServedStale, "stale") };
+            let (origin, word) = match fresh {
+                true if is_part(decision, &need.source, &known)? => (Origin::Reused, NARROWED),
+                true => (Origin::Reused, "fresh"),
+                false => (Origin::ServedStale, "stale"),
+            };
             let origin = if bugs::on(Bug::ReusedToldAsFetched) { Origin::Fetched } else { origin };
-            let parts = parts(decision, &need.source, &known, limit.max(1));
+            // Each kind by its own TTL, the shortest of which is that of the whole; and all of them by what the caller accepts.
+            let accepted = max_age_ms(&row.created.max_age_ms, &need.source).max(1);
+            let parts = parts(decision, &need.source, &known, accepted);
             let receipt = receipt(decision, &row, need, &known, origin, word, parts);
             decision.emit(FactsReused { job, receipt })?;
             discover::from_need(decision, job, need.need_id)?;
@@ -140,7 +159,8 @@ pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_bet
     for need in waiting {
         let first = &known.first;
         let (origin, reason) = if in_between {
-            (Origin::Reused, "answered_in_between")
+            let part = is_part(decision, &need.source, &known)?;
+            (Origin::Reused, if part { NARROWED } else { "answered_in_between" })
         } else if first.job == job || first.tenant != row.created.tenant {
             // Another tenant's fetch is told as fetched, so that nothing is learnt of it (I9).
             (Origin::Fetched, "task")

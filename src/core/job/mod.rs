@@ -10,7 +10,7 @@ mod settle;
 pub mod status;
 mod withdraw;
 
-pub use answer::{need_failed, observed};
+pub use answer::{NARROWED, need_failed, observed};
 pub use assess::{Opened, RiskMemo};
 pub use create::create;
 pub(super) use discover::facts_under;

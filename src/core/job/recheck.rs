@@ -39,11 +39,12 @@ pub fn recheck_by_itself(
     job: JobId,
     command: CommandId,
     reason: &str,
+    priority: u8,
 ) -> Result<(), DecideError> {
     let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
     let askable = |row: &&NeedRow| row.applicable() && row.need.query.is_some();
     let needs: Vec<Need> = row.needs.iter().filter(askable).map(|row| row.need.clone()).collect();
-    plan(decision, &row, &needs, &Why { command, reason, priority: BY_ITSELF, max_age_ms: 0 })?;
+    plan(decision, &row, &needs, &Why { command, reason, priority, max_age_ms: 0 })?;
     Ok(())
 }
 

@@ -151,4 +151,47 @@ pub struct ExpectSpec {
     /// No answer has more items than so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
+    /// Suddenly far fewer facts than the last answer had are not believed at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop: Option<DropSpec>,
+}
+
+/// `drop = { below = 0.5, from = 10, times = 2 }`
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropSpec {
+    /// Fewer than this share of the last answer's facts.
+    pub below: f64,
+    /// Where that had so many at least.
+    #[serde(default = "drop_from")]
+    pub from: u32,
+    /// It is believed when it was said so often, one after the other, an hour apart at least; 1: at once.
+    #[serde(default = "drop_times")]
+    pub times: u32,
+}
+
+fn drop_from() -> u32 {
+    10
+}
+
+fn drop_times() -> u32 {
+    2
+}
+
+impl ExpectSpec {
+    /// What is wrong, by key.
+    pub(super) fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        let Some(drop) = &self.drop else { return found };
+        if !(drop.below > 0.0 && drop.below <= 1.0) {
+            found.push(("drop.below", "a share: more than 0, at most 1"));
+        }
+        if drop.from == 0 {
+            found.push(("drop.from", "at least 1"));
+        }
+        if !(1..=24).contains(&drop.times) {
+            found.push(("drop.times", "from 1 to 24"));
+        }
+        found
+    }
 }

@@ -1,8 +1,8 @@
 //! The shape of the policy document: the TOML files of the configuration folder, read as one tree.
 
 use super::{
-    AnswerSpec, AuthSpec, DurationMs, FactSpec, LimitsSpec, NotifySpec, PagesSpec, PrefetchSpec, Rate, RequestSpec,
-    ShareSpec, StepSpec,
+    AnswerSpec, AuthSpec, DurationMs, FactSpec, LimitsSpec, NestSpec, NotifySpec, PagesSpec, PrefetchSpec,
+    ProxyPoolSpec, RequestSpec, ShareSpec, StepSpec,
 };
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
@@ -58,6 +58,9 @@ pub struct SourceSpec {
     /// The parameters that make the task's key.
     #[serde(default)]
     pub params: Vec<String>,
+    /// Which of them make a question smaller, so that its answer is a part of a larger one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nests: Vec<NestSpec>,
     /// Limits that the source sets.
     #[serde(default)]
     pub limits: LimitsSpec,
@@ -231,32 +234,4 @@ pub struct LevelSpec {
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Words>,
-}
-
-/// One pool of proxies, as decisions see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProxyPoolSpec {
-    /// Names of its proxies; addresses and credentials stay in the file and the environment.
-    pub proxies: Vec<String>,
-    /// Requests through one proxy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<Rate>,
-    /// Tasks through one proxy at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u32>,
-    /// Rest after `failures` in a row.
-    #[serde(default = "cool_down")]
-    pub cool_down: DurationMs,
-    /// How many failures in a row make a proxy rest.
-    #[serde(default = "failures")]
-    pub failures: u32,
-}
-
-fn cool_down() -> DurationMs {
-    DurationMs(60_000)
-}
-
-fn failures() -> u32 {
-    3
 }

@@ -181,6 +181,12 @@ impl<'a> Check<'a> {
         if source.request.max_bytes == 0 {
             self.add(format!("{at}.request.max_bytes"), "at least 1");
         }
+        for (key, detail) in source.answer.expect.iter().flat_map(|expect| expect.problems()) {
+            self.add(format!("{at}.answer.expect.{key}"), detail);
+        }
+        for (key, detail) in source.nest_problems() {
+            self.add(format!("{at}.{key}"), detail);
+        }
         for header in credentials::written_out(&source.request.headers) {
             self.add(format!("{at}.request.headers.{header}"), credentials::NAMED);
         }
@@ -372,19 +378,9 @@ impl<'a> Check<'a> {
 
     fn proxies(&mut self) {
         for (name, pool) in &self.document.proxies {
-            let at = format!("proxies.{name}");
-            let mut found = Vec::new();
-            if pool.proxies.is_empty() {
-                found.push((".proxies", "a pool has at least one proxy"));
-            }
-            if pool.concurrency == Some(0) {
-                found.push((".concurrency", "at least 1"));
-            }
-            if pool.failures == 0 {
-                found.push((".failures", "at least 1"));
-            }
-            for (key, detail) in found {
-                self.problems.push(PolicyProblem { at: format!("{at}{key}"), detail: detail.to_owned(), fix: None });
+            for (key, detail) in pool.problems() {
+                let at = format!("proxies.{name}.{key}");
+                self.problems.push(PolicyProblem { at, detail: detail.to_owned(), fix: None });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::breaker::{self, Attempt};
 use super::fail::attempt_failed;
-use super::{holds, source_row};
+use super::{holds, source_row, suspicion};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{AnsweredFact, Complete, FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
@@ -34,13 +34,13 @@ pub fn complete(decision: &mut Decision<'_>, command: &Complete) -> Result<Reply
         .rows
         .row(task.scheduled.query.as_bytes())?
         .ok_or_else(|| DecideError::Encode(format!("query of task {} is not there", command.task)))?;
-    if command.by_status_only && is_suspicious(decision, &query) {
+    if let Some(cause) = suspicion::of(decision, &query, command) {
         let failed = FailAttempt {
             source: command.source.clone(),
             task: command.task,
             lease: command.lease,
             outcome: Outcome::Suspicious,
-            cause: "nothing by status alone where there were facts; asked again in an hour".to_owned(),
+            cause,
             http_status: command.http_status,
             evidence: command.evidence.clone(),
             retry_after_ms: None,
@@ -67,14 +67,6 @@ fn repeat(task: &TaskRow, lease: LeaseToken) -> Result<Reply, DecideError> {
     }
 }
 
-/// "Nothing" by status alone is believed where there were no facts, or when an hour has passed since it was first said.
-fn is_suspicious(decision: &Decision<'_>, query: &QueryRow) -> bool {
-    let had_facts = query.last.as_ref().is_some_and(|last| last.facts > 0);
-    let agreed =
-        query.suspicious_since.is_some_and(|since| decision.ctx.now().since_ms(since) >= super::fail::SUSPICION_MS);
-    had_facts && !agreed
-}
-
 fn chunks_taken(decision: &Decision<'_>, lease: LeaseToken, most: usize) -> Result<usize, DecideError> {
     if most <= 1 {
         // What fits one commit is never cut.
@@ -84,7 +76,7 @@ fn chunks_taken(decision: &Decision<'_>, lease: LeaseToken, most: usize) -> Resu
 }
 
 /// What an answer changes of what its query shows.
-struct Change<'c> {
+pub(super) struct Change<'c> {
     added: Vec<&'c AnsweredFact>,
     gone: Vec<FactId>,
     volatile: Option<Vec<(FactId, Sealable<Attrs>)>>,
@@ -93,14 +85,18 @@ struct Change<'c> {
 
 /// Ranges of a change that go into one commit: added, gone, volatile.
 #[derive(Debug, Clone, Default)]
-struct Slice {
+pub(super) struct Slice {
     added: std::ops::Range<usize>,
     gone: std::ops::Range<usize>,
     volatile: std::ops::Range<usize>,
 }
 
 impl<'c> Change<'c> {
-    fn between(decision: &Decision<'_>, base: Option<&KnownRow>, command: &'c Complete) -> Result<Self, DecideError> {
+    pub(super) fn between(
+        decision: &Decision<'_>,
+        base: Option<&KnownRow>,
+        command: &'c Complete,
+    ) -> Result<Self, DecideError> {
         let before = match base {
             Some(base) => facts::set(&decision.rows, base.facts_root)?,
             None => Vec::new(),
@@ -138,7 +134,7 @@ impl<'c> Change<'c> {
     }
 
     /// Cuts the change into slices that fit a commit each. The last one goes beside `ObservationRecorded`.
-    fn chunks(&self) -> Vec<Slice> {
+    pub(super) fn chunks(&self) -> Vec<Slice> {
         let mut slices = vec![Slice::default()];
         let mut used = 0;
         let mut place = |bytes: usize, take: &dyn Fn(&mut Slice)| {
@@ -213,21 +209,66 @@ fn record(
     chunks: usize,
     rest: &Slice,
 ) -> Result<Reply, DecideError> {
-    let ctx = decision.ctx;
     let query = task.scheduled.query;
     let observation = ObservationId::of(&[query.as_bytes(), command.lease.as_bytes()]);
+    let about = About {
+        observation,
+        query,
+        subject: task.scheduled.subject.clone(),
+        first: task.scheduled.requester.clone(),
+        connector: decision.ctx.policy.connectors.get(&command.source).copied().unwrap_or(0),
+    };
+    observed(decision, command, about, base, change, chunks, rest)?;
+    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
+    decision.emit(TaskCompleted {
+        task: command.task,
+        source: command.source.clone(),
+        attempt: u32::try_from(task.attempts.len()).unwrap_or(u32::MAX),
+        lease: command.lease,
+        observation,
+        http_status: command.http_status,
+    })?;
+    if let Some(made) = made {
+        breaker::after(decision, &command.source, &made, None)?;
+    }
+    notify::source_back(decision, &command.source, observation)?;
+    Ok(Reply::Observed(observation))
+}
+
+/// What an observation is about.
+pub(super) struct About {
+    pub observation: ObservationId,
+    pub query: QueryKey,
+    pub subject: Subject,
+    /// Who asked first.
+    pub first: Requester,
+    /// The version of the source's file by which the answer was read.
+    pub connector: u32,
+}
+
+/// Records an observation, with the facts that came and went.
+pub(super) fn observed(
+    decision: &mut Decision<'_>,
+    command: &Complete,
+    about: About,
+    base: Option<&KnownRow>,
+    change: &Change<'_>,
+    chunks: usize,
+    rest: &Slice,
+) -> Result<(), DecideError> {
+    let ctx = decision.ctx;
+    let query = about.query;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let ttl_ms = ctx.policy.document.sources.get(&command.source).map_or(0, shortest_ttl_ms);
-    let attempt = count(task.attempts.len());
     let ids: Vec<FactId> = change.added.iter().map(|answered| answered.fact.fact_id).collect();
     let shown = stored::changed(&decision.rows, base.map(|base| base.facts_root), &ids, &change.gone)?;
     // The fold would work it out once more. What is named by its content can be stored by either.
     shown.store(&mut decision.rows)?;
     decision.emit(ObservationRecorded {
-        observation,
+        observation: about.observation,
         source: command.source.clone(),
         query,
-        subject: task.scheduled.subject.clone(),
+        subject: about.subject,
         task: command.task,
         lease: command.lease,
         chunks: count(chunks),
@@ -245,11 +286,11 @@ fn record(
         evidence: command.evidence.clone(),
         observed_at: command.observed_at.min(ctx.now()),
         as_of: command.as_of.clone(),
-        connector: ctx.policy.connectors.get(&command.source).copied().unwrap_or(0),
+        connector: about.connector,
         policy_version: ctx.policy.version,
         ttl_ms,
         kinds: change.kinds.clone(),
-        first: task.scheduled.requester.clone(),
+        first: about.first,
     })?;
     remember(decision, change, &shown);
     for answered in change.added.get(rest.added.clone()).unwrap_or_default() {
@@ -258,18 +299,5 @@ fn record(
     for fact_id in change.gone.get(rest.gone.clone()).unwrap_or_default() {
         decision.emit(FactVanished { query, fact_id: *fact_id })?;
     }
-    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
-    decision.emit(TaskCompleted {
-        task: command.task,
-        source: command.source.clone(),
-        attempt,
-        lease: command.lease,
-        observation,
-        http_status: command.http_status,
-    })?;
-    if let Some(made) = made {
-        breaker::after(decision, &command.source, &made, None)?;
-    }
-    notify::source_back(decision, &command.source, observation)?;
-    Ok(Reply::Observed(observation))
+    Ok(())
 }

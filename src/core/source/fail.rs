@@ -4,19 +4,20 @@
 //! uses up the attempts that its file allows. What went wrong on *our side* (the worker fell silent, the evidence could not
 //! be kept) says nothing about the source: such an attempt is made again, up to [`MOST_LOST`] times, so that a task which
 //! kills its worker each time ends all the same.
+//!
+//! A third one is of tasks that are *put off*: the day's quota ended, or quiet hours began, between two of their requests.
 
 use super::breaker::{self, Attempt};
+use super::suspicion::SUSPICION_MS;
 use super::{holds, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::RetrySpec;
-use mirano_replay::rows::{AttemptRow, LeaseEndRow, TaskRow, TaskState, key, lost_on_our_side};
+use mirano_replay::rows::{AttemptRow, LeaseEndRow, PUT_OFF, TaskRow, TaskState, key, lost_on_our_side};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 
-/// A suspicious "nothing" is asked again no sooner than this.
-pub(super) const SUSPICION_MS: u64 = 3_600_000;
 /// The most leases that one commit takes back.
 const PAGE: usize = 64;
 /// The code of an attempt whose worker fell silent: what its cause begins with.
@@ -24,14 +25,42 @@ const LEASE_EXPIRED: &str = "lease_expired";
 /// How many attempts at one task may be lost on our side; more where the source's file allows more attempts.
 pub const MOST_LOST: u32 = 100;
 
-/// Of an attempt's own kind (its source's doing, or ours), how many the task has had with this one, and how many
-/// it may have.
+/// How often a task is put off: one that needs more requests than a day allows would begin anew each day for ever.
+pub const MOST_PUT_OFF: u32 = 7;
+
+/// Whose doing it is that an attempt came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Source,
+    Ours,
+    /// Nobody's: it was put off.
+    Nobodys,
+}
+
+impl Doing {
+    fn of(cause: &str) -> Self {
+        match cause.split(':').next() {
+            Some(PUT_OFF) => Self::Nobodys,
+            _ if lost_on_our_side(cause) => Self::Ours,
+            _ => Self::Source,
+        }
+    }
+
+    fn most(self, retry: &RetrySpec) -> u32 {
+        match self {
+            Self::Ours if !bugs::on(Bug::DeadWorkersCount) => retry.attempts.max(MOST_LOST),
+            Self::Nobodys => MOST_PUT_OFF,
+            Self::Source | Self::Ours => retry.attempts,
+        }
+    }
+}
+
+/// Of an attempt's own kind, how many the task has had with this one, and how many it may have.
 fn used(task: &TaskRow, cause: &str, retry: &RetrySpec) -> (u32, u32) {
-    let lost = lost_on_our_side(cause);
-    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| lost_on_our_side(cause) == lost);
+    let doing = Doing::of(cause);
+    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| Doing::of(cause) == doing);
     let before = task.attempts.iter().filter(before).count();
-    let most = if lost && !bugs::on(Bug::DeadWorkersCount) { retry.attempts.max(MOST_LOST) } else { retry.attempts };
-    (u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1), most)
+    (u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1), doing.most(retry))
 }
 
 /// Decides `Fail`.
@@ -58,14 +87,14 @@ fn repeat(task: &TaskRow, command: &FailAttempt) -> Result<Reply, DecideError> {
     }
 }
 
-/// Notes the failure, and when it is tried again: none when the attempts are used up or the parameters were refused.
+/// Notes the failure, with what follows for the source's pace and breakers. When it is tried again: none when the attempts
+/// are used up or the parameters were refused.
 pub(super) fn attempt_failed(
     decision: &mut Decision<'_>,
     task: &TaskRow,
     command: &FailAttempt,
 ) -> Result<Option<Timestamp>, DecideError> {
     let now = decision.ctx.now();
-    let attempt = u32::try_from(task.attempts.len()).unwrap_or(u32::MAX);
     let retry = spec(decision, &command.source).map(|spec| spec.retry.clone()).unwrap_or_default();
     let rest_until = command.retry_after_ms.map(|ms| now.plus_ms(ms));
     let (used, most) = used(task, &command.cause, &retry);
@@ -77,6 +106,56 @@ pub(super) fn attempt_failed(
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
     let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
+    note(decision, task, command, used, retry_at, rest_until)?;
+    if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
+        let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked);
+        let failed = failed.then_some((command.outcome, command.cause.as_str()));
+        pace::after(decision, &command.source, &made, command.http_status)?;
+        breaker::after(decision, &command.source, &made, failed)?;
+    }
+    Ok(retry_at)
+}
+
+/// Takes a lease back whose next request may not start for long, and queues its task for then: its place among the source's
+/// tasks, its proxy and its worker's memory are free meanwhile. Nobody is to blame.
+pub(super) fn put_off(
+    decision: &mut Decision<'_>,
+    source: &str,
+    lease: LeaseToken,
+    until: Timestamp,
+) -> Result<Option<Timestamp>, DecideError> {
+    let row = source_row(decision, source)?;
+    let held = row.leases.get(&lease).ok_or(Rejection::LeaseLost)?.task;
+    let task = decision.task(held)?.ok_or(Rejection::LeaseLost)?;
+    let command = FailAttempt {
+        source: source.to_owned(),
+        task: held,
+        lease,
+        outcome: Outcome::Unavailable,
+        cause: format!(
+            "{PUT_OFF}: its source may not be asked on before {} s have passed",
+            until.since_ms(decision.ctx.now()) / 1_000
+        ),
+        http_status: None,
+        evidence: Vec::new(),
+        retry_after_ms: None,
+    };
+    let (used, most) = used(&task, &command.cause, &RetrySpec::default());
+    let retry_at = (used < most).then_some(until);
+    note(decision, &task, &command, used, retry_at, None)?;
+    Ok(retry_at)
+}
+
+/// The events of an attempt that came to nothing, and of the task's end where there is no next one.
+fn note(
+    decision: &mut Decision<'_>,
+    task: &TaskRow,
+    command: &FailAttempt,
+    used: u32,
+    retry_at: Option<Timestamp>,
+    rest_until: Option<Timestamp>,
+) -> Result<(), DecideError> {
+    let attempt = u32::try_from(task.attempts.len()).unwrap_or(u32::MAX);
     decision.emit(TaskAttemptFailed {
         task: task.scheduled.task,
         source: command.source.clone(),
@@ -99,13 +178,7 @@ pub(super) fn attempt_failed(
             cause: format!("{}{times}", command.cause),
         })?;
     }
-    if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
-        let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked);
-        let failed = failed.then_some((command.outcome, command.cause.as_str()));
-        pace::after(decision, &command.source, &made, command.http_status)?;
-        breaker::after(decision, &command.source, &made, failed)?;
-    }
-    Ok(retry_at)
+    Ok(())
 }
 
 /// Exponential backoff with equal jitter: half of it is certain, half is drawn.

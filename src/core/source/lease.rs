@@ -1,6 +1,7 @@
 //! Leasing: which task runs next, through which proxy, and when its first request may start.
 
 use super::breaker::{self, State};
+use super::proxies::{self, Choice, Limited};
 use super::{LEASE_GRACE_MS, limits, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
@@ -87,12 +88,13 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     }
     let proxy = match &spec.limits.proxies {
         None => None,
-        Some(pool) => match choose_proxy(decision, pool, &row) {
-            Ok(name) => Some(name),
-            Err(until) => return Ok(until.map_or(Next::Event, Next::At)),
+        Some(pool) => match proxies::choose(decision, pool, &row)? {
+            Choice::Proxy(name) => Some(name),
+            Choice::At(until) => return Ok(Next::At(until)),
+            Choice::Event => return Ok(Next::Event),
         },
     };
-    let grant = permit(decision, &spec.limits, proxy.as_deref(), &row);
+    let grant = permit(decision, &spec.limits, proxy.as_deref(), &row)?.grant;
     if grant.permit.not_before.since_ms(now) > LEAD_MS {
         let at = grant.permit.not_before.0 - i64::try_from(LEAD_MS / 2).unwrap_or(0);
         return Ok(Next::At(Timestamp(at)));
@@ -133,67 +135,59 @@ fn next_retry(decision: &Decision<'_>, source: &str) -> Result<Option<Timestamp>
     Ok(due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX))))
 }
 
-/// The proxy that is used least and rests not; else when one may be used again.
-fn choose_proxy(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<String, Option<Timestamp>> {
-    let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Err(None) };
-    let now = decision.ctx.now();
-    let (mut wait, mut best) = (None::<Timestamp>, None);
-    for name in &spec.proxies {
-        let full = format!("{pool}/{name}");
-        let health = row.proxies.get(&full).cloned().unwrap_or_default();
-        let most = match breaker::of_proxy(row, &full, now) {
-            State::Open(until) => {
-                wait = Some(wait.map_or(until, |other| other.min(until)));
-                continue;
-            }
-            State::HalfOpen => Some(1),
-            State::Closed => spec.concurrency,
-        };
-        if most.is_none_or(|most| health.in_use < most) {
-            let rank = (health.in_use, health.last_used, full);
-            best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
-        }
-    }
-    best.map(|(_, _, name)| name).ok_or(wait)
+/// A permit that may be granted.
+pub(super) struct Permitted {
+    pub grant: Grant,
+    /// Not the rate makes it wait: the day's quota is used up, hours are quiet, or the source wants to be left alone.
+    pub held_back: bool,
 }
 
 /// The next permit under all limits: the source's rate, with a proxy the proxy's, the day's quota, hours of quiet.
-pub(super) fn permit(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow) -> Grant {
+pub(super) fn permit(
+    decision: &Decision<'_>,
+    spec: &LimitsSpec,
+    proxy: Option<&str>,
+    row: &SourceRow,
+) -> Result<Permitted, DecideError> {
     // While the source wants to be left alone, no page of a task under way is asked for either.
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let forgotten = SourceRow::default();
     let row = if bugs::permits_forgotten() { &forgotten } else { row };
+    let through = match proxy {
+        None => Vec::new(),
+        Some(name) => proxies::limits_of(decision, name, row)?,
+    };
+    let mut held_back = now > decision.ctx.now();
     let mut from = pace::not_before(row, spec.rate, decision.ctx.now()).max(now);
     loop {
-        let mut grant = by_rates(decision, spec, proxy, row, from);
+        let mut grant = by_rates(spec, &through, row, from);
         match limits::of_day(spec.daily, spec.quiet, row.day, grant.permit) {
-            Err(later) => from = later,
+            Err(later) => (from, held_back) = (later, true),
             Ok(charge) => {
                 // What was given back was charged to its day before.
                 let again = grant.charges.first().is_some_and(|charge| charge.reused);
                 grant.charges.extend(charge.filter(|_| !again));
-                return grant;
+                return Ok(Permitted { grant, held_back });
             }
         }
     }
 }
 
-fn by_rates(decision: &Decision<'_>, spec: &LimitsSpec, proxy: Option<&str>, row: &SourceRow, now: Timestamp) -> Grant {
-    let through = proxy.and_then(|name| {
-        let (pool, _) = name.split_once('/')?;
-        Some((name, decision.ctx.policy.document.proxies.get(pool)?.rate?))
-    });
-    // A proxy's own limit is looked at first: the source's permit can't start before it.
-    let by_proxy = through.map(|(name, rate)| limits::next(name, rate, 1, row.rates.get(name), now));
-    let from = by_proxy.as_ref().map_or(now, |(permit, _)| permit.not_before);
-    let (permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
-    match by_proxy {
-        None => Grant { permit, charges: vec![charge] },
-        Some((_, through)) => {
-            let tat = through.tat.max(permit.not_before.0 + (through.tat - from.0));
-            Grant { permit, charges: vec![charge, Charge { tat, ..through }] }
+fn by_rates(spec: &LimitsSpec, through: &[Limited], row: &SourceRow, now: Timestamp) -> Grant {
+    // A proxy's own limits are looked at first: the source's permit can't start before they allow it.
+    let from = through.iter().fold(now, |from, limit| limit.next(from).0.not_before.max(from));
+    let (mut permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
+    let (at, again) = (permit.not_before.max(from), charge.reused);
+    let mut charges = vec![charge];
+    for limit in through {
+        let (own, charge) = limit.next(at);
+        // No later than each of the limits pays for; one that was given back was made so when it was granted.
+        if !again {
+            permit.not_after = permit.not_after.min(own.not_after);
         }
+        charges.push(charge);
     }
+    Grant { permit, charges }
 }
 
 /// When a lease whose last request starts within `permit` is lost.

@@ -1,6 +1,7 @@
 //! Further permits for a lease, unused ones given back, and heartbeats.
 
-use super::lease::{deadline, permit};
+use super::fail::put_off;
+use super::lease::{Permitted, deadline, permit};
 use super::{LEASE_GRACE_MS, held, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::Reply;
@@ -14,7 +15,11 @@ const LONGEST_LEASE_MS: u64 = 3_600_000;
 /// The most permits that one call is granted.
 const MOST_PERMITS: u32 = 20;
 
-/// Decides `Permit`: one permit for each HTTP request, in the log's order.
+/// A lease does not wait longer than this for a day's quota, quiet hours or a rest: its task is put off instead.
+const LONGEST_HOLD_MS: u64 = 600_000;
+
+/// Decides `Permit`: one permit for each HTTP request, in the log's order. Where the next one is far, the lease is taken back
+/// and its task queued for then.
 pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u32) -> Result<Reply, DecideError> {
     let spec = spec(decision, source)?;
     let row = source_row(decision, source)?;
@@ -23,7 +28,14 @@ pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u3
     let mut until = held.deadline;
     for _ in 0..n.clamp(1, MOST_PERMITS) {
         let row = source_row(decision, source)?;
-        let grant = permit(decision, &spec.limits, held.proxy.as_deref(), &row);
+        let Permitted { grant, held_back } = permit(decision, &spec.limits, held.proxy.as_deref(), &row)?;
+        let at = grant.permit.not_before;
+        if held_back && at.since_ms(decision.ctx.now()) > LONGEST_HOLD_MS {
+            match permits.is_empty() {
+                true => return Ok(Reply::Noted(put_off(decision, source, lease, at)?)),
+                false => break,
+            }
+        }
         permits.push(grant.permit);
         until = until.max(deadline(grant.permit, &spec.limits));
         decision.emit(PermitsGranted {

@@ -1,5 +1,7 @@
-//! A want arrives at its source: answered in between, joined to a task in flight, or queued.
+//! A want arrives at its source: answered in between, joined to a task in flight, answered from a larger question's answer, or
+//! queued.
 
+use super::narrow::narrow;
 use crate::core::bugs::{self, Bug};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::rows::{NeedTaskRow, QueryRow, key};
@@ -9,14 +11,14 @@ use mirano_schemas::*;
 /// Decides one `TaskWanted`. A repeat changes nothing.
 pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), DecideError> {
     let requester = Requester { job: wanted.job, need_id: wanted.need_id, tenant: wanted.tenant.clone() };
-    if !decision.ctx.policy.document.sources.contains_key(&wanted.source) {
+    let Some(spec) = decision.ctx.policy.document.sources.get(&wanted.source) else {
         return decision.emit(WantRefused {
             source: wanted.source.clone(),
             query: wanted.query,
             requester,
             cause: "the source is not in the policy any more".to_owned(),
         });
-    }
+    };
     let known: Option<QueryRow> = decision.rows.row(wanted.query.as_bytes())?;
     let in_flight = known.as_ref().and_then(|known| known.in_flight);
     if let Some(task) = in_flight.filter(|_| !bugs::on(Bug::FlightNotJoined)) {
@@ -27,7 +29,7 @@ pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), Deci
         let priority = decision.task(task)?.map_or(wanted.priority, |row| row.priority.min(wanted.priority));
         return decision.emit(TaskJoined { task, source: wanted.source.clone(), requester, priority });
     }
-    if let Some(last) = known.and_then(|known| known.last) {
+    if let Some(last) = known.as_ref().and_then(|known| known.last.as_ref()) {
         let age = decision.ctx.now().since_ms(last.observed_at);
         if age < wanted.max_age_ms || last.observed_at > wanted.asked_at {
             return decision.emit(WantSatisfied {
@@ -37,6 +39,12 @@ pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), Deci
                 observation: last.observation,
             });
         }
+    }
+    if !spec.nests.is_empty()
+        && let Some(observation) = narrow(decision, spec, wanted, known.as_ref())?
+    {
+        let (source, query) = (wanted.source.clone(), wanted.query);
+        return decision.emit(WantSatisfied { source, query, requester, observation });
     }
     let place = decision.ctx.at.position;
     let task = TaskId::of(&[wanted.query.as_bytes(), &place.partition.to_le_bytes(), &place.seq.to_le_bytes()]);

@@ -2,12 +2,17 @@
 
 mod breakers;
 mod demand;
+mod forecasts;
+mod held;
 mod named;
+mod nests;
+mod reuse;
+mod suspicion;
 
 use super::*;
 use crate::core::command::*;
 use crate::core::vault::MemoryVault;
-use mirano_replay::rows::{JobRow, QueryRow, SourceRow, TaskRow, TaskState};
+use mirano_replay::rows::{JobRow, ObservationRow, QueryRow, SourceRow, TaskRow, TaskState};
 use mirano_replay::store::MemoryStore;
 use mirano_schemas::canonical::fact_id;
 use std::collections::BTreeMap;

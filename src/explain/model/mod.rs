@@ -265,6 +265,9 @@ pub struct Reuse {
     pub stale: u32,
     /// Facts that were not known.
     pub missing: u32,
+    /// They were selected from the answer to a larger question: the source was not asked this one.
+    #[serde(default)]
+    pub narrowed: bool,
 }
 
 /// An attempt that failed.

@@ -1,7 +1,7 @@
 //! The JSON of the workers' calls.
 
 use crate::explain::time::rfc3339;
-use crate::sources::connector::PreparedRequest;
+use crate::sources::connector::{GivenFact, PreparedRequest};
 use crate::work::remote::Offer;
 use mirano_schemas::Permit;
 use serde::{Deserialize, Serialize};
@@ -181,9 +181,31 @@ pub struct CompleteBody {
     /// What they say; left out: the server reads them by the source's file.
     #[serde(default)]
     pub facts: Option<Vec<FactBody>>,
+    /// What was told before, in order; before `facts`.
+    #[serde(default)]
+    pub parts: Vec<String>,
     /// The HTTP status of the answers; 200 when left out.
     #[serde(default)]
     pub http_status: Option<u16>,
+}
+
+/// Some of an answer's facts.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartBody {
+    /// As the lease gave it.
+    pub lease_token: String,
+    /// What a page said; at least one.
+    pub facts: Vec<FactBody>,
+}
+
+/// A part that was kept.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PartKept {
+    /// Its id, for `complete`.
+    pub part_id: String,
+    /// How many facts it has.
+    pub facts: usize,
 }
 
 /// A fact that a worker read.
@@ -288,4 +310,13 @@ pub(super) fn leased(offer: Offer) -> LeasedView {
         max_bytes: spec.request.max_bytes,
         source: offer.task.source,
     }
+}
+
+pub(super) fn given(facts: Vec<FactBody>) -> Vec<GivenFact> {
+    let one = |fact: FactBody| {
+        let valid = fact.valid.unwrap_or_default();
+        let (attrs, volatile) = (fact.attrs, fact.volatile);
+        GivenFact { kind: fact.kind, subject: fact.subject, attrs, volatile, from: valid.from, to: valid.to }
+    };
+    facts.into_iter().map(one).collect()
 }

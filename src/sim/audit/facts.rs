@@ -1,6 +1,7 @@
 //! What each query shows, from what its workers brought: each fact once, in intervals that do not overlap (I3).
 
 use super::{Brought, Found, tree};
+use crate::sim::policy::{NESTS, WHOLE};
 use mirano_replay::rows::{FactRow, QueryRow};
 use mirano_replay::store::{MemoryStore, Table, decode_row};
 use mirano_schemas::*;
@@ -36,6 +37,11 @@ pub struct Facts {
     /// Facts that this commit still has to name: those that came, and those that went.
     due: (BTreeSet<FactId>, BTreeSet<FactId>),
     pub chunks_seen: usize,
+    /// The role that each fact tells.
+    roles: BTreeMap<FactId, String>,
+    /// The next observation of this commit is a part of another.
+    part: Option<AnswerNarrowed>,
+    pub narrowed: usize,
 }
 
 fn take(set: &mut BTreeSet<FactId>, fact: FactId, what: &str) -> Result<(), Found> {
@@ -49,6 +55,7 @@ impl Facts {
 
     pub fn begin(&mut self) {
         self.due = Default::default();
+        self.part = None;
     }
 
     pub fn end(&mut self) -> Result<(), Found> {
@@ -63,7 +70,43 @@ impl Facts {
         self.observations.get(&observation).ok_or_else(|| format!("I4: observation {observation} is not in the log"))
     }
 
+    fn note_role(&mut self, fact: &LoggedFact) {
+        if let Sealable::Plain(body) = &fact.body
+            && let Some(Value::Text(role)) = body.attrs.get(NESTS.1)
+        {
+            self.roles.insert(fact.fact_id, role.clone());
+        }
+    }
+
+    /// What follows is a part of what a larger question showed last, and all of it.
+    pub fn narrows(&mut self, event: &AnswerNarrowed) -> Result<(), Found> {
+        let last = self.queries.get(&event.larger).and_then(|query| query.last);
+        if event.source != NESTS.0 || last != Some(event.part_of) || !self.observation(event.part_of)?.complete {
+            return Err(format!("I6: {} is said to be answered from {}", event.query, event.part_of));
+        }
+        self.part = Some(event.clone());
+        Ok(())
+    }
+
+    /// What a worker would have brought, had it been asked for the part when the larger question was.
+    pub fn part(&mut self, event: &ObservationRecorded) -> Result<Option<Brought>, Found> {
+        let Some(part) = self.part.take() else { return Ok(None) };
+        let seen = self.observation(part.part_of)?;
+        if seen.first.tenant != event.first.tenant {
+            return Err(format!("I9: {:?} is answered from what {:?} asked for", event.first, seen.first));
+        }
+        let Sealable::Plain(params) = &part.params else { return Err("I6: a part of what is sealed".to_owned()) };
+        let asked = params.get(NESTS.1).cloned().unwrap_or_default();
+        let role = |fact: &&FactId| asked == WHOLE || self.roles.get(*fact) == Some(&asked);
+        let facts: BTreeSet<FactId> = seen.facts.iter().filter(role).copied().collect();
+        let outcome = if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found };
+        let brought = Brought { facts, complete: true, outcome, asked_at: seen.observed_at };
+        self.narrowed += 1;
+        Ok(Some(brought))
+    }
+
     pub fn chunk(&mut self, event: &ObservationChunk) {
+        event.added.iter().for_each(|fact| self.note_role(fact));
         self.chunks_seen += 1;
         let (came, went) = self.chunks.entry(event.lease).or_default();
         came.extend(event.added.iter().map(|fact| fact.fact_id));
@@ -137,6 +180,7 @@ impl Facts {
     }
 
     pub fn observed(&mut self, event: &FactObserved) -> Result<(), Found> {
+        self.note_role(&event.fact);
         take(&mut self.due.0, event.fact.fact_id, "came")
     }
 

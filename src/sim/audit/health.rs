@@ -47,7 +47,8 @@ impl Health {
             }
             Event::TaskAttemptFailed(event) => {
                 let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
-                self.ended(event.lease, (!event.cause.starts_with("lease_expired")).then_some(failed));
+                let ours = ["lease_expired", "put_off"].iter().any(|code| event.cause.starts_with(code));
+                self.ended(event.lease, (!ours).then_some(failed));
                 Ok(())
             }
             Event::TaskCompleted(event) => {

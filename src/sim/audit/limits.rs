@@ -4,17 +4,19 @@
 //! and no program on that machine can tell. Where no clock jumped ahead they are counted in truth as well.
 
 use super::Found;
-use crate::sim::policy::{self, PROXY_RATE};
+use crate::sim::policy::{self, Limits, PROXY_RATE, PROXY_TASKS, PROXY_TOTAL};
 use crate::sim::source::Request;
 use std::collections::BTreeMap;
 
 pub fn check(book: &[Request], forward_jumps: bool) -> Result<(), Found> {
     let mut by_source: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
     let mut by_proxy: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
+    let mut by_both: BTreeMap<(&str, &str), Vec<&Request>> = BTreeMap::new();
     for request in book {
         by_source.entry(&request.source).or_default().push(request);
         if let Some(proxy) = &request.proxy {
             by_proxy.entry(proxy).or_default().push(request);
+            by_both.entry((proxy, &request.source)).or_default().push(request);
         }
     }
     for (source, requests) in &by_source {
@@ -26,13 +28,23 @@ pub fn check(book: &[Request], forward_jumps: bool) -> Result<(), Found> {
         if !forward_jumps {
             open(source, requests, limits.concurrency as usize)?;
         }
+        day(source, requests, &limits)?;
     }
     for (proxy, requests) in &by_proxy {
         for (clock, times) in clocks(requests, forward_jumps) {
-            period(proxy, clock, &times, PROXY_RATE.0, PROXY_RATE.1)?;
+            period(proxy, clock, &times, PROXY_TOTAL.0, PROXY_TOTAL.1)?;
         }
         if !forward_jumps {
-            open(proxy, requests, 1)?;
+            open(proxy, requests, PROXY_TASKS)?;
+        }
+    }
+    for ((proxy, source), requests) in &by_both {
+        let both = format!("{proxy} for {source}");
+        for (clock, times) in clocks(requests, forward_jumps) {
+            period(&both, clock, &times, PROXY_RATE.0, PROXY_RATE.1)?;
+        }
+        if !forward_jumps {
+            open(&both, requests, 1)?;
         }
     }
     Ok(())
@@ -60,6 +72,23 @@ fn period(of: &str, clock: &str, times: &[i64], requests: u32, period: i64) -> R
         }
     }
     Ok(())
+}
+
+/// A day's quota, and hours of quiet, by the clock that says which day it is.
+fn day(of: &str, requests: &[&Request], limits: &Limits) -> Result<(), Found> {
+    const DAY_MS: i64 = 86_400_000;
+    let mut days: BTreeMap<i64, usize> = BTreeMap::new();
+    for request in requests {
+        *days.entry(request.wall.div_euclid(DAY_MS)).or_default() += 1;
+        let minute = request.wall.rem_euclid(DAY_MS) / 60_000;
+        if limits.quiet.is_some_and(|(from, to)| minute >= from || minute < to) {
+            return Err(format!("I7: {of} was asked in its quiet hours, in minute {minute}"));
+        }
+    }
+    match limits.daily.and_then(|daily| days.iter().find(|(_, count)| **count > daily)) {
+        None => Ok(()),
+        Some((day, count)) => Err(format!("I7: {of} saw {count} requests on day {day}")),
+    }
 }
 
 fn burst(of: &str, clock: &str, times: &[i64], burst: u32, interval: i64) -> Result<(), Found> {

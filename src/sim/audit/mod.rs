@@ -105,10 +105,14 @@ impl Auditor {
                 self.facts.chunk(event);
                 Ok(())
             }
+            Event::AnswerNarrowed(event) => self.facts.narrows(event),
             Event::ObservationRecorded(event) => {
+                self.tasks.known(event.task)?;
+                if let Some(brought) = self.facts.part(event)? {
+                    return self.facts.recorded(at, now, event, &brought);
+                }
                 self.tasks.held(event.lease)?;
                 let brought = self.brought.get(&event.lease).ok_or("I8: nobody brought this answer")?;
-                self.tasks.known(event.task)?;
                 self.jobs.observed.insert((at, event.query));
                 self.facts.recorded(at, now, event, brought)
             }
@@ -197,7 +201,7 @@ impl Auditor {
             }
             (Command::Permit { lease, .. }, Reply::Permits { permits, .. }) => self.tasks.permitted(*lease, permits),
             (Command::Complete(_), Reply::Observed(observation)) => self.facts.observation(*observation).is_ok(),
-            (Command::Complete(_) | Command::Fail(_), Reply::Noted(_)) => true,
+            (Command::Complete(_) | Command::Fail(_) | Command::Permit { .. }, Reply::Noted(_)) => true,
             (Command::Complete(_), Reply::More)
             | (Command::Heartbeat { .. }, Reply::Deadline(_))
             | (Command::ReturnPermits { .. }, Reply::Done) => true,
@@ -264,6 +268,9 @@ impl Auditor {
             reused: self.jobs.reused,
             coalesced: self.jobs.coalesced,
             chunks: self.facts.chunks_seen,
+            narrowed: self.facts.narrowed,
+            put_off: self.tasks.put_off,
+            dead_letters: self.tasks.given_up,
             opened: self.health.opened,
             closed: self.health.closed,
             slowed: self.health.slowed,
@@ -286,6 +293,9 @@ pub struct Counts {
     pub reused: usize,
     pub coalesced: usize,
     pub chunks: usize,
+    pub narrowed: usize,
+    pub put_off: usize,
+    pub dead_letters: usize,
     pub opened: usize,
     pub closed: usize,
     pub slowed: usize,

@@ -13,6 +13,8 @@ struct Task {
     refused: u32,
     /// Attempts whose worker fell silent.
     lost: u32,
+    /// Attempts whose source might not be asked on for long.
+    put_off: u32,
 }
 
 struct Lease {
@@ -27,6 +29,8 @@ pub struct Tasks {
     tasks: BTreeMap<TaskId, Task>,
     leases: BTreeMap<LeaseToken, Lease>,
     pub failed_attempts: usize,
+    pub put_off: usize,
+    pub given_up: usize,
 }
 
 impl Tasks {
@@ -70,7 +74,7 @@ impl Tasks {
                 if self.tasks.values().any(|task| task.query == event.query && !task.ended) {
                     return Err("I8: the query has a task in flight already".to_owned());
                 }
-                let task = Task { query: event.query, ended: false, attempts: 0, refused: 0, lost: 0 };
+                let task = Task { query: event.query, ended: false, attempts: 0, refused: 0, lost: 0, put_off: 0 };
                 match self.tasks.insert(event.task, task) {
                     None => Ok(()),
                     Some(_) => Err("I3: the task was scheduled before".to_owned()),
@@ -94,13 +98,18 @@ impl Tasks {
                 self.failed_attempts += 1;
                 self.end(event.lease)?;
                 let task = self.tasks.get_mut(&event.task).ok_or("I3: an attempt at what was not scheduled")?;
-                match event.cause.starts_with("lease_expired") {
-                    true => task.lost += 1,
-                    false => task.refused += 1,
+                match event.cause.split(':').next() {
+                    Some("lease_expired") => task.lost += 1,
+                    Some("put_off") => {
+                        task.put_off += 1;
+                        self.put_off += 1;
+                    }
+                    _ => task.refused += 1,
                 }
                 Ok(())
             }
             Event::TaskFailed(event) => {
+                self.given_up += 1;
                 self.may_be_given_up(event)?;
                 self.over(event.task)
             }
@@ -141,7 +150,8 @@ impl Tasks {
         let may = left_alone
             || event.outcome == Outcome::Refused
             || task.refused >= policy::ATTEMPTS
-            || task.lost >= policy::MOST_LOST;
+            || task.lost >= policy::MOST_LOST
+            || task.put_off >= policy::MOST_PUT_OFF;
         if may {
             Ok(())
         } else {

@@ -5,7 +5,7 @@ use crate::core::command::{Command, CreateJob, LeaseTasks, Rejection, Reply};
 use crate::core::decision::DecideError;
 use crate::sim::around::{CallId, partition_of};
 use crate::sim::client;
-use crate::sim::policy::SOURCES;
+use crate::sim::policy;
 use crate::sim::worker::{self, Next, Work};
 use mirano_schemas::{LeaseToken, Position};
 
@@ -28,7 +28,11 @@ impl Life {
         }
         self.polls.remove(&(node, source));
         let tokens = (0..1 + self.rng.below(3)).map(|_| LeaseToken(self.rng.bytes())).collect();
-        let lease = LeaseTasks { source: SOURCES[source].to_owned(), worker: format!("w{node}"), tokens };
+        let lease = LeaseTasks {
+            source: policy::sources(self.weather.farm)[source].to_owned(),
+            worker: format!("w{node}"),
+            tokens,
+        };
         self.call(Command::Lease(lease), Caller::Pool { node, source }, 0);
     }
 
@@ -119,7 +123,7 @@ impl Life {
             }
             let ms = self.rng.range(10, self.weather.span / 2);
             let next = match self.rng.below(3) {
-                0 => Command::Recheck(client::recheck(*job, &request.tenant, &mut self.rng)),
+                0 => Command::Recheck(client::recheck(*job, &request.tenant, self.weather.farm, &mut self.rng)),
                 1 => Command::Seal { job: *job, tenant: request.tenant.clone() },
                 _ => client::create(request.clone()),
             };

@@ -71,7 +71,9 @@ impl Life {
         }
         open |= (0..self.weather.partitions).any(|partition| self.log.waiting(partition) > 0);
         if open {
-            self.after(60_000, Happens::Look);
+            // What waits for days is looked at now and then.
+            let ms = if self.weather.farm { 1_800_000 } else { 60_000 };
+            self.after(ms, Happens::Look);
         } else {
             self.queue.clear();
         }

@@ -2,7 +2,7 @@
 
 use super::ConfigProblem;
 use super::toml_text::TomlText;
-use crate::core::policy::{DurationMs, ProxyPoolSpec, Rate};
+use crate::core::policy::{DurationMs, ProxyPoolSpec, Rate, TotalSpec};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,7 @@ struct Pool {
     proxies: BTreeMap<String, String>,
     rate: Option<Rate>,
     concurrency: Option<u32>,
+    total: Option<TotalSpec>,
     cool_down: Option<DurationMs>,
     failures: Option<u32>,
 }
@@ -59,6 +60,7 @@ pub(super) fn read(
                 proxies: pool.proxies.keys().cloned().collect(),
                 rate: pool.rate,
                 concurrency: pool.concurrency,
+                total: pool.total.unwrap_or_default(),
                 cool_down: pool.cool_down.unwrap_or(DurationMs(60_000)),
                 failures: pool.failures.unwrap_or(3),
             },

@@ -9,10 +9,11 @@ use super::parts::Attribute;
 use super::value::Misfit;
 use super::{AskContext, Connector, ExtractedFact, Taken};
 use mirano_schemas::{Attrs, Validity};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A fact as a worker gives it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GivenFact {
     /// Its kind: one of the file's.
     pub kind: String,

@@ -2,8 +2,9 @@
 
 use super::super::SCHEMA;
 use crate::core::policy::{
-    AnswerSpec, AttrSpec, AttrType, AuthKind, AuthSpec, BreakerSpec, CursorParam, ExpectSpec, FactSpec, Format, Guard,
-    LimitsSpec, MatchSpec, PageParam, PagesSpec, PrefetchSpec, RequestSpec, RetrySpec, SourceSpec, StepSpec, ValidSpec,
+    AnswerSpec, AttrSpec, AttrType, AuthKind, AuthSpec, BreakerSpec, CursorParam, DropSpec, ExpectSpec, FactSpec,
+    Format, Guard, LimitsSpec, MatchSpec, NestBy, NestSpec, PageParam, PagesSpec, PrefetchSpec, RequestSpec, RetrySpec,
+    SourceSpec, StepSpec, ValidSpec,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ fn tables() -> Vec<(&'static str, BTreeSet<String>)> {
         ("/$defs/pages/properties/cursor", fields::<CursorParam>()),
         ("/$defs/answer", fields::<AnswerSpec>()),
         ("/$defs/answer/properties/expect", fields::<ExpectSpec>()),
+        ("/$defs/answer/properties/expect/properties/drop", fields::<DropSpec>()),
+        ("/$defs/nest", fields::<NestSpec>()),
         ("/$defs/guard", fields::<Guard>()),
         ("/$defs/step", fields::<StepSpec>()),
         ("/$defs/fact", fields::<FactSpec>()),
@@ -60,6 +63,7 @@ fn the_same_words() {
     for (at, want) in [
         ("/$defs/attr/properties/type/enum", known::<AttrType>(json!("no such word"))),
         ("/$defs/answer/properties/format/enum", known::<Format>(json!("no such word"))),
+        ("/$defs/nest/properties/by/enum", known::<NestBy>(json!("no such word"))),
         ("/$defs/fact/properties/match/enum", known::<MatchSpec>(json!("no such word"))),
         ("/properties/auth/properties/type/enum", known::<AuthKind>(json!("no such word"))),
     ] {

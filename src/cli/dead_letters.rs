@@ -1,0 +1,107 @@
+//! `mirano dead-letters`: tasks that were given up, listed, tried again or dropped on a running server.
+
+use super::Server;
+use anyhow::Result;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde_json::Value;
+
+/// See to tasks that were given up (role operator)
+#[derive(clap::Args)]
+#[command(
+    after_help = "A task is given up when its source did not answer for long, or refused it; its checks say so and end.\n\n  mirano dead-letters list --source courts\n  mirano dead-letters retry TASK     whoever went without its answer asks again\n  mirano dead-letters drop TASK      it is known, and nothing is to be done"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List them, oldest first by source, with cause and evidence
+    List {
+        #[command(flatten)]
+        server: Server,
+        /// Of this source only
+        #[arg(long)]
+        source: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try them again
+    Retry {
+        #[command(flatten)]
+        server: Server,
+        /// Their tasks
+        #[arg(required = true, value_name = "TASK")]
+        tasks: Vec<String>,
+    },
+    /// Drop them: they are listed no more
+    Drop {
+        #[command(flatten)]
+        server: Server,
+        /// Their tasks
+        #[arg(required = true, value_name = "TASK")]
+        tasks: Vec<String>,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::List { server, source, json } => list(&server, source.as_deref(), json).await,
+        Command::Retry { server, tasks } => {
+            for task in &tasks {
+                server.answer(server.request(Method::POST, &format!("{}/retry", path(task)))).await?;
+                println!("{task} is tried again");
+            }
+            Ok(())
+        }
+        Command::Drop { server, tasks } => {
+            for task in &tasks {
+                server.answer(server.request(Method::DELETE, &path(task))).await?;
+                println!("{task} is dropped");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn path(task: &str) -> String {
+    format!("/v1/dead-letters/{}", utf8_percent_encode(task, NON_ALPHANUMERIC))
+}
+
+async fn list(server: &Server, source: Option<&str>, json: bool) -> Result<()> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut request = server.request(Method::GET, "/v1/dead-letters").query(&[("limit", "500")]);
+        let more = [("source", source), ("cursor", cursor.as_deref())];
+        for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            request = request.query(&[(name, value)]);
+        }
+        let page = server.json(request).await?;
+        for letter in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+            if json {
+                println!("{letter}");
+            } else {
+                show(letter);
+            }
+        }
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn show(letter: &Value) {
+    let text = |name: &str| letter.get(name).and_then(Value::as_str).unwrap_or("");
+    let number = |name: &str| letter.get(name).and_then(Value::as_u64).unwrap_or(0);
+    println!("{}  {}  {}", text("task_id"), text("source"), text("subject"));
+    let (attempts, waiting) = (number("attempts"), number("requesters"));
+    println!("  {}: {}", text("outcome"), text("cause"));
+    println!("  given up at {}, {attempts} attempts, {waiting} went without an answer", text("failed_at"));
+    for evidence in letter.get("evidence").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        println!("  evidence {evidence}");
+    }
+}

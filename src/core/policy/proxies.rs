@@ -1,0 +1,138 @@
+//! Pools of proxies, as decisions see them: what goes through one proxy for each source, and what for all together.
+
+use super::{DurationMs, Policy, PolicyDocument, Rate};
+use crate::core::partitioning;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// One pool of `proxies.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyPoolSpec {
+    /// Names of its proxies; addresses and credentials stay in the file and the environment.
+    pub proxies: Vec<String>,
+    /// Requests through one proxy, of each source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Tasks through one proxy at once, of each source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// What goes through one proxy for all sources together.
+    #[serde(default, skip_serializing_if = "TotalSpec::is_none")]
+    pub total: TotalSpec,
+    /// Rest after `failures` in a row.
+    #[serde(default = "cool_down")]
+    pub cool_down: DurationMs,
+    /// How many failures in a row make a proxy rest.
+    #[serde(default = "failures")]
+    pub failures: u32,
+}
+
+/// `total = { rate = "600/m", concurrency = 10 }` of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct TotalSpec {
+    /// Requests through one proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Tasks through one proxy at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+fn cool_down() -> DurationMs {
+    DurationMs(60_000)
+}
+
+fn failures() -> u32 {
+    3
+}
+
+impl TotalSpec {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The part of one among `of`, the `index`-th. What can't be divided goes to the first ones; a part of less than one request
+    /// is one in a longer time, and each may run one task.
+    fn part(self, index: u32, of: u32) -> Self {
+        let of = of.max(1);
+        let share = |whole: u32| whole / of + u32::from(index < whole % of);
+        let rate = self.rate.map(|rate| match share(rate.requests) {
+            // Requests that are fewer than those who share them: one each, in so many times the period.
+            _ if rate.requests < of => {
+                let period = rate.period.0.saturating_mul(u64::from(of)).div_ceil(u64::from(rate.requests.max(1)));
+                Rate { requests: 1, period: DurationMs(period) }
+            }
+            requests => Rate { requests, ..rate },
+        });
+        Self { rate, concurrency: self.concurrency.map(|whole| share(whole).max(1)) }
+    }
+}
+
+impl ProxyPoolSpec {
+    /// What is wrong, by key.
+    pub(super) fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        if self.proxies.is_empty() {
+            found.push(("proxies", "a pool has at least one proxy"));
+        }
+        if self.concurrency == Some(0) {
+            found.push(("concurrency", "at least 1"));
+        }
+        if self.total.concurrency == Some(0) {
+            found.push(("total.concurrency", "at least 1"));
+        }
+        if self.failures == 0 {
+            found.push(("failures", "at least 1"));
+        }
+        found
+    }
+}
+
+impl PolicyDocument {
+    /// What a partition may send through a proxy of a pool: an equal part for each partition that has a source of the pool. Where
+    /// a source stands is the same for all, so each works out the same parts, and holds its own in its own order.
+    pub fn total_of(&self, pool: &str, partition: u32, partitions: u32) -> TotalSpec {
+        let Some(spec) = self.proxies.get(pool).filter(|spec| !spec.total.is_none()) else {
+            return TotalSpec::default();
+        };
+        let sources = self.sources.values().filter(|source| source.limits.proxies.as_deref() == Some(pool));
+        let homes: BTreeSet<u32> = sources.map(|source| partitioning::of_source(&source.id, partitions)).collect();
+        let index = homes.iter().take_while(|home| **home < partition).count();
+        spec.total.part(u32::try_from(index).unwrap_or(0), u32::try_from(homes.len()).unwrap_or(1))
+    }
+}
+
+impl Policy {
+    /// The other sources that share their proxies with this one, and so may go on when it lets one go.
+    pub fn sharing_proxies<'p>(&'p self, source: &str) -> impl Iterator<Item = &'p str> {
+        let sources = &self.document.sources;
+        let pool = sources.get(source).and_then(|spec| spec.limits.proxies.as_ref());
+        let pool = pool.filter(|pool| self.document.proxies.get(*pool).is_some_and(|spec| !spec.total.is_none()));
+        let own = source.to_owned();
+        let sharing =
+            move |spec: &&super::SourceSpec| pool.is_some() && spec.limits.proxies.as_ref() == pool && spec.id != own;
+        sources.values().filter(sharing).map(|spec| spec.id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_make_the_whole_and_no_more() {
+        let whole = |rate: &str, concurrency| TotalSpec { rate: rate.parse().ok(), concurrency: Some(concurrency) };
+        for (rate, concurrency, of) in [("10/m", 7, 3), ("60/m", 4, 4), ("9/s", 1, 1)] {
+            let total = whole(rate, concurrency);
+            let parts: Vec<TotalSpec> = (0..of).map(|index| total.part(index, of)).collect();
+            let requests: u32 = parts.iter().filter_map(|part| part.rate).map(|rate| rate.requests).sum();
+            assert_eq!(Some(requests), total.rate.map(|rate| rate.requests), "{rate}");
+            assert_eq!(parts.iter().filter_map(|part| part.concurrency).sum::<u32>(), concurrency);
+        }
+        // Two a minute for three: each one in a minute and a half.
+        let parts: Vec<TotalSpec> = (0..3).map(|index| whole("2/m", 1).part(index, 3)).collect();
+        assert!(parts.iter().all(|part| *part == whole("1/90s", 1)), "{parts:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Which proxy an attempt goes through, and the limits that hold on it: for each source by itself, and for all sources of its
+//! pool together.
+//!
+//! The first kind is kept in the source's row. The second is kept in a row for each partition and proxy, and each partition
+//! that has a source of the pool holds an equal part of it, so that no decision waits for another partition's.
+
+use super::breaker::{self, State};
+use super::limits;
+use crate::core::decision::{DecideError, Decision};
+use crate::core::policy::{Rate, TotalSpec};
+use mirano_replay::rows::{ProxyTotalRow, RateRow, SourceRow, TOTAL, key};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{Charge, Permit, Timestamp};
+
+/// What comes of looking for a proxy.
+pub(super) enum Choice {
+    /// This one, as pool and name.
+    Proxy(String),
+    /// None before then.
+    At(Timestamp),
+    /// None before something happens.
+    Event,
+}
+
+/// The proxy that is used least and rests not; else when one may be used again.
+pub(super) fn choose(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<Choice, DecideError> {
+    let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Ok(Choice::Event) };
+    let (now, all) = (decision.ctx.now(), total_of(decision, pool));
+    let (mut wait, mut best) = (None::<Timestamp>, None);
+    for name in &spec.proxies {
+        let full = format!("{pool}/{name}");
+        let health = row.proxies.get(&full).cloned().unwrap_or_default();
+        let most = match breaker::of_proxy(row, &full, now) {
+            State::Open(until) => {
+                wait = Some(wait.map_or(until, |other| other.min(until)));
+                continue;
+            }
+            State::HalfOpen => Some(1),
+            State::Closed => spec.concurrency,
+        };
+        let busy = all.concurrency.map(|most| Ok::<_, DecideError>(total_row(decision, &full)?.in_use >= most));
+        if busy.transpose()?.unwrap_or(false) {
+            continue;
+        }
+        if most.is_none_or(|most| health.in_use < most) {
+            let rank = (health.in_use, health.last_used, full);
+            best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
+        }
+    }
+    Ok(match (best, wait) {
+        (Some((_, _, name)), _) => Choice::Proxy(name),
+        (None, Some(until)) => Choice::At(until),
+        (None, None) => Choice::Event,
+    })
+}
+
+/// A limit on requests through a proxy.
+pub(super) struct Limited {
+    key: String,
+    rate: Rate,
+    row: Option<RateRow>,
+}
+
+impl Limited {
+    pub fn next(&self, from: Timestamp) -> (Permit, Charge) {
+        limits::next(&self.key, self.rate, 1, self.row.as_ref(), from)
+    }
+}
+
+/// The limits on requests through a proxy, given by pool and name.
+pub(super) fn limits_of(decision: &Decision<'_>, name: &str, row: &SourceRow) -> Result<Vec<Limited>, DecideError> {
+    let Some((pool, _)) = name.split_once('/') else { return Ok(Vec::new()) };
+    let own = decision.ctx.policy.document.proxies.get(pool).and_then(|spec| spec.rate);
+    let own = own.map(|rate| Limited { key: name.to_owned(), rate, row: row.rates.get(name).cloned() });
+    let all = match total_of(decision, pool).rate {
+        Some(rate) => {
+            let row = Some(total_row(decision, name)?.rate);
+            Some(Limited { key: format!("{TOTAL}{name}"), rate, row })
+        }
+        None => None,
+    };
+    Ok(own.into_iter().chain(all).collect())
+}
+
+fn total_of(decision: &Decision<'_>, pool: &str) -> TotalSpec {
+    decision.ctx.policy.document.total_of(pool, decision.ctx.partition(), decision.ctx.partitions)
+}
+
+fn total_row(decision: &Decision<'_>, name: &str) -> Result<ProxyTotalRow, DecideError> {
+    Ok(decision.rows.row(&key::proxy_total(decision.ctx.partition(), name))?.unwrap_or_default())
+}

@@ -1,0 +1,66 @@
+//! How far off forecasts are: when a task is queued, it is noted when its first attempt should begin; when that begins, the
+//! difference is a measurement (`mirano_eta_error_seconds`, and `mirano_eta_ratio`, what came against what was told).
+
+use crate::core::source::forecast::forecast;
+use crate::engine::{Engine, Folded};
+use mirano_replay::rows::{TaskRow, TaskState};
+use mirano_replay::store::ReadExt;
+use mirano_schemas::{Event, TaskId, Timestamp};
+use std::collections::BTreeMap;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+/// So many forecasts are kept at once; of further tasks none is noted.
+const MOST: usize = 100_000;
+/// A wait shorter than this is none: nobody is told a time for it.
+const LEAST_MS: u64 = 1_000;
+
+/// What was told of tasks that wait: when, and for how long.
+type Told = BTreeMap<TaskId, (Timestamp, u64)>;
+
+/// Measures until `stop`.
+pub async fn measure(engine: Engine, stop: CancellationToken) {
+    let mut folded = engine.subscribe();
+    let mut told = Told::new();
+    loop {
+        let seen = tokio::select! {
+            () = stop.cancelled() => return,
+            seen = folded.recv() => seen,
+        };
+        match seen {
+            Ok(commit) => see(&engine, &commit, &mut told),
+            // What was missed can't be compared.
+            Err(RecvError::Lagged(_)) => told.clear(),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn see(engine: &Engine, commit: &Folded, told: &mut Told) {
+    for event in &commit.body.events {
+        match event {
+            Event::TaskScheduled(event) if told.len() < MOST => {
+                let Ok(policy) = engine.policy() else { continue };
+                let row: Option<TaskRow> = engine.views().row(event.task.as_bytes()).ok().flatten();
+                let Some(row) = row.filter(|row| row.state == TaskState::Queued) else { continue };
+                let now = commit.body.head.recorded_at;
+                let held = forecast(&**engine.views(), &policy.document, &row, now).ok().flatten();
+                if let Some(eta_ms) = held.and_then(|held| held.eta_ms).filter(|eta| *eta >= LEAST_MS) {
+                    told.insert(event.task, (now, eta_ms));
+                }
+            }
+            Event::TaskStarted(event) => {
+                let Some((at, eta_ms)) = told.remove(&event.task) else { continue };
+                let (came, eta) = (event.grant.permit.not_before.since_ms(at) as f64, eta_ms as f64);
+                let source = || event.source.clone();
+                metrics::histogram!("mirano_eta_error_seconds", "source" => source())
+                    .record((came - eta).abs() / 1_000.0);
+                metrics::histogram!("mirano_eta_ratio", "source" => source()).record(came / eta);
+            }
+            Event::TaskFailed(event) => {
+                told.remove(&event.task);
+            }
+            _ => {}
+        }
+    }
+}
