@@ -159,7 +159,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if let Some(seals) = seals {
         seals.abort();
     }
-    node.flush()
+    node.close()
 }
 
 /// The number asked for; else what the log in the folder has; else one.

@@ -127,8 +127,8 @@ pub async fn run(
     let rows = match opened {
         None => None,
         Some(Ok(rows)) => Some(rows),
-        Some(Err(finding)) => {
-            found.insert(finding);
+        Some(Err(findings)) => {
+            found.extend(findings);
             None
         }
     };
