@@ -19,6 +19,7 @@ mod health;
 mod in_process;
 pub mod jobs;
 mod layers;
+mod lines;
 mod log;
 mod nodes;
 mod notifications;
