@@ -244,6 +244,11 @@ impl Node {
     pub fn flush(&self) -> Result<()> {
         Ok(self.engine.views().flush()?)
     }
+
+    /// The same at the end of the process, when nothing is written any more.
+    pub fn close(&self) -> Result<()> {
+        Ok(self.engine.views().close()?)
+    }
 }
 
 impl Workers {

@@ -21,6 +21,8 @@ mod history;
 mod parts;
 #[path = "audit/python.rs"]
 mod python;
+#[path = "audit/replayed.rs"]
+mod replayed;
 mod support;
 #[path = "audit/views.rs"]
 mod views;

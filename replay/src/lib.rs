@@ -11,6 +11,7 @@ mod kept;
 pub mod overlay;
 pub mod proof;
 pub mod rows;
+pub mod shown;
 pub mod store;
 pub mod tree;
 pub mod verify;

@@ -4,12 +4,16 @@
 //! is written by the events of one partition only, so that the order in which partitions are folded does not matter.
 
 mod key;
+mod memory;
 
 pub use crate::kept::{Kept, Put};
+use crate::rows::{GoneBound, IntervalRow};
+use crate::shown;
+use crate::tree::stored;
 pub use key::Key;
-use mirano_schemas::codec;
+pub use memory::MemoryStore;
+use mirano_schemas::{FactId, LoggedFact, QueryKey, Root, codec};
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A store that can't be read or written, or a row in it that does not decode.
@@ -210,6 +214,32 @@ pub trait Write: Read {
     fn take(&mut self, _table: Table, _key: &[u8]) -> Option<Kept> {
         None
     }
+    /// Notes that a query shows a fact.
+    fn show(&mut self, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        shown::show(self, fact, interval)
+    }
+    /// Notes that a query shows a fact no longer; `false`: it did not show it.
+    fn hide(&mut self, id: FactId, query: QueryKey, end: GoneBound) -> Result<bool, StoreError>
+    where
+        Self: Sized,
+    {
+        shown::hide(self, id, query, end)
+    }
+    /// Keeps the set of facts with this root: that of `base` with `added` and without `gone`.
+    fn keep_set(&mut self, root: Root, base: Option<Root>, added: &[FactId], gone: &[FactId]) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        if self.has(Table::FactSet, root.as_bytes())? {
+            return Ok(());
+        }
+        let set = stored::changed(self, base, added, gone)?;
+        debug_assert_eq!(set.root, root);
+        set.store(self)
+    }
 }
 
 /// A typed row.
@@ -308,81 +338,33 @@ pub fn decode_row<R: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<R, 
     codec::decode_exact(bytes).map_err(|error| StoreError::Row { table, detail: error.to_string() })
 }
 
-/// A store in memory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MemoryStore {
-    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
-}
-
-impl MemoryStore {
-    /// All rows, in order of table and key.
-    pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
-        self.rows.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_slice()))
-    }
-
-    /// Takes the rows of another store in: folds of different partitions have none in common.
-    pub fn absorb(&mut self, mut other: Self) {
-        self.rows.append(&mut other.rows);
-    }
-
-    /// The digest of all rows; see [`Digest`].
-    pub fn digest(&self) -> [u8; 32] {
-        let mut digest = Digest::default();
-        for (table, key, value) in self.iter() {
-            digest.row(table, key, value);
-        }
-        digest.finish()
-    }
-}
-
-impl Read for MemoryStore {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.rows.get(&(table, key.to_vec())).cloned())
-    }
-
-    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
-        let start = if from > prefix { from } else { prefix };
-        for ((found, key), value) in self.rows.range((table, start.to_vec())..) {
-            if *found != table || !key.starts_with(prefix) || !visit(key, value) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn last(&self, table: Table, prefix: &[u8], to: &[u8]) -> Result<Option<KeyAndRow>, StoreError> {
-        let last = self.rows.range(..=(table, to.to_vec())).next_back();
-        let fits = last.filter(|((found, key), _)| *found == table && key.starts_with(prefix));
-        Ok(fits.map(|((_, key), row)| (key.clone(), row.clone())))
-    }
-}
-
-impl Write for MemoryStore {
-    fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        self.rows.insert((table, key.to_vec()), value);
-    }
-
-    fn delete(&mut self, table: Table, key: &[u8]) {
-        self.rows.remove(&(table, key.to_vec()));
-    }
-}
-
 /// A digest over rows given in order of table and key: equal stores have equal digests (I1).
 #[derive(Default)]
-pub struct Digest(blake3::Hasher);
+pub struct Digest {
+    hasher: blake3::Hasher,
+    /// Small pieces are hashed together, many at once.
+    gathered: Vec<u8>,
+}
 
 impl Digest {
+    /// Hashed at once.
+    const PIECE: usize = 64 * 1024;
+
     /// Takes the next row.
     pub fn row(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.0.update(&[table as u8]);
+        self.gathered.push(table as u8);
         for part in [key, value] {
-            self.0.update(&(part.len() as u64).to_le_bytes());
-            self.0.update(part);
+            self.gathered.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            self.gathered.extend_from_slice(part);
+        }
+        if self.gathered.len() >= Self::PIECE {
+            self.hasher.update(&self.gathered);
+            self.gathered.clear();
         }
     }
 
     /// The digest.
     pub fn finish(&self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
+        *self.hasher.clone().update(&self.gathered).finalize().as_bytes()
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! Facts about persons are left out unless their keys are at hand: what is sealed says nothing.
 
+use super::replay::State;
 use super::verify::Keys;
 use mirano_replay::rows::{FactRow, IntervalRow, LabelRow};
-use mirano_replay::store::{MemoryStore, ReadExt, Table, decode_row};
+use mirano_replay::store::{ReadExt, Table, decode_row};
 use mirano_schemas::{Attrs, Fact, FactId, Level, Match, Sealable, Subject, Timestamp, Value, base32, codec};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
@@ -43,7 +44,7 @@ fn plain(value: &Value) -> String {
 
 /// Visits every fact that can be read, in the order of ids.
 fn each(
-    store: &MemoryStore,
+    store: &State,
     keys: &Keys,
     mut visit: impl FnMut(FactId, &Fact, &[IntervalRow]) -> io::Result<()>,
 ) -> io::Result<Counted> {
@@ -83,7 +84,7 @@ fn span(intervals: &[IntervalRow]) -> (String, String) {
 }
 
 /// One row a fact.
-pub fn csv(store: &MemoryStore, keys: &Keys, out: impl Write) -> io::Result<Counted> {
+pub fn csv(store: &State, keys: &Keys, out: impl Write) -> io::Result<Counted> {
     let mut out = csv::Writer::from_writer(out);
     out.write_record([
         "fact_id",
@@ -143,7 +144,7 @@ fn moment(text: &str) -> String {
 
 /// Entities of FollowTheMoney: each subject once, then each fact as a `Note` about it, court cases as `CourtCase` with the
 /// subject as a party. Attributes that the model has no place for stand in `summary`, as JSON.
-pub fn follow_the_money(store: &MemoryStore, keys: &Keys, mut out: impl Write) -> io::Result<Counted> {
+pub fn follow_the_money(store: &State, keys: &Keys, mut out: impl Write) -> io::Result<Counted> {
     let mut told: BTreeSet<Subject> = BTreeSet::new();
     each(store, keys, |id, fact, intervals| {
         if told.insert(fact.subject.clone()) {
@@ -185,7 +186,7 @@ pub fn follow_the_money(store: &MemoryStore, keys: &Keys, mut out: impl Write) -
     })
 }
 
-fn subject(store: &MemoryStore, subject: &Subject) -> Json {
+fn subject(store: &State, subject: &Subject) -> Json {
     let (_, name) = subject.0.split_once(':').unwrap_or(("", &subject.0));
     let label: Option<LabelRow> = store.row(subject.0.as_bytes()).ok().flatten();
     let label = label.map_or_else(|| name.to_owned(), |row| row.label);

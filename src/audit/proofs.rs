@@ -3,8 +3,8 @@
 use super::heads::CommitTrees;
 use super::until::recorded_at;
 use crate::sequencer::{ReadError, Sequencer};
-use mirano_replay::facts;
 use mirano_replay::history::{self, Moment, WorldRow};
+use mirano_replay::overlay::Overlay;
 use mirano_replay::proof::{FactProof, LogPart, Member, Scope};
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::{Read, StoreError};
@@ -39,29 +39,33 @@ pub enum ProveError {
     NoCommit(Position),
 }
 
-/// Proves that a fact is, or is not, in a sealed snapshot. Where one answer has all its facts this reads a page for each level;
-/// else it reads all of them.
+/// Proves that a fact is, or is not, in a sealed snapshot. Reads a page for each level of the tree where one answer has all its
+/// facts; where several have, also the smaller ones, and the pages of the largest that they change.
 pub fn fact(rows: &(impl Read + ?Sized), snapshot: &SnapshotRow, fact: FactId) -> Result<FactProof, ProveError> {
     let body = &snapshot.body;
     let content = codec::encode(body).map_err(|error| ProveError::Encode(error.to_string()))?;
     let proof = |member| FactProof { scope: Scope::Job, fact, member, snapshot: content, log: None };
     if body.observation_roots.contains(&body.facts_root)
-        && let Some((count, nodes)) = stored::path(rows, body.facts_root, &fact)?
+        && let Some(member) = by_path(rows, body.facts_root, fact)?
     {
-        let by_hash = |hash| nodes.iter().find(|node| node.hash() == hash).copied();
-        let member = Member::walk(count, nodes.first().map(Node::hash), &fact.0, by_hash);
-        let whole = member.filter(|member| member.root(&fact.0) == Some(body.facts_root));
-        return whole.map(proof).ok_or(ProveError::Pages(body.facts_root));
+        return Ok(proof(member));
     }
-    let mut ids = Vec::new();
-    for root in &body.observation_roots {
-        ids.extend(facts::set(rows, *root)?.into_iter().map(|id| id.0));
+    // The union is nobody's answer, and so has no pages in the views: they are made for this proof.
+    let union = stored::union(rows, &body.observation_roots)?;
+    if union.root != body.facts_root {
+        return Err(ProveError::OtherFacts { found: union.root, sealed: body.facts_root });
     }
-    let tree = Tree::of_set(ids);
-    if tree.root() != body.facts_root {
-        return Err(ProveError::OtherFacts { found: tree.root(), sealed: body.facts_root });
-    }
-    Ok(proof(Member::of(&tree, &fact.0)))
+    let mut with_union = Overlay::new(rows);
+    union.store(&mut with_union)?;
+    by_path(&with_union, union.root, fact)?.map(proof).ok_or(ProveError::Pages(union.root))
+}
+
+/// A fact's place in a stored set; none for a root that is not stored.
+fn by_path(rows: &(impl Read + ?Sized), root: Root, fact: FactId) -> Result<Option<Member>, ProveError> {
+    let Some((count, nodes)) = stored::path(rows, root, &fact)? else { return Ok(None) };
+    let by_hash = |hash| nodes.iter().find(|node| node.hash() == hash).copied();
+    let member = Member::walk(count, nodes.first().map(Node::hash), &fact.0, by_hash);
+    member.filter(|member| member.root(&fact.0) == Some(root)).map(Some).ok_or(ProveError::Pages(root))
 }
 
 /// Proves that a fact is, or is not, in a snapshot of the whole base: what every query showed at its cut is read from the

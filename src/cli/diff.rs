@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let diff = match &args.data {
         Some(folder) => in_folder(folder, |book, policy| {
             let comparison = compare(book, Side::open(book, &args.from)?, Side::open(book, &args.to)?)?;
-            render::page(book, policy, &comparison, 0, usize::MAX)
+            render::page(book, policy, &comparison)
         })
         .and_then(|view| Ok(serde_json::to_value(view)?))?,
         None => from_server(&args).await?,

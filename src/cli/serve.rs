@@ -167,7 +167,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     for by_schedule in [seals, checkpoints].into_iter().flatten() {
         by_schedule.abort();
     }
-    node.flush()
+    node.close()
 }
 
 /// The number asked for; else what the log in the folder has; else one.

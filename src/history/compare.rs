@@ -1,13 +1,13 @@
 //! What two sides differ in: trees are walked pair by pair, what is equal is skipped, and facts that came and went are put
 //! together as things.
 //!
-//! [`compare`] holds all differences, in the order in which people read them. [`survey`] holds none, whatever their number:
-//! it counts, and [`Comparison::each`] hands them over as they are found.
+//! [`compare`] holds all differences, in the order in which people read them; [`part`] holds so many of them, and goes on behind
+//! any. [`survey`] holds none, whatever their number: it counts, and [`Comparison::each`] hands them over as they are found.
 
 use super::pairs::{Pair, Skipped, pair};
 use super::side::Side;
 use super::things::{Form, Group, HELD, Same, Sink};
-use super::{Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, world};
+use super::{Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, things, world};
 use mirano_replay::history::Moment;
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,8 @@ pub struct Comparison {
     pub counts: Counts,
     /// Differences: changed, added, gone; each by source, kind, subject and identity. None in a survey.
     pub items: Vec<Item>,
+    /// Whether there are more behind the last of them.
+    pub more: bool,
     /// The answers that were compared.
     pub pairs: Vec<Pair>,
     /// What is not compared.
@@ -73,11 +75,74 @@ pub struct Thing {
 
 /// Compares two sides, all differences at once.
 pub fn compare(book: &Book<'_>, from: Side, to: Side) -> Result<Comparison, HistoryError> {
-    let mut items = Vec::new();
-    let mut comparison = walked(book, from, to, HELD, Some(&mut items))?;
-    items.sort_by(|a: &Item, b| (a.op, &a.thing, a.from, a.to).cmp(&(b.op, &b.thing, b.from, b.to)));
-    comparison.items = items;
+    part(book, from, to, None, usize::MAX)
+}
+
+/// Compares two sides and holds so many differences at most: the first ones, or those behind one, which is named by its facts.
+/// Finds all of them, to count them and to put them in order.
+pub fn part(
+    book: &Book<'_>,
+    from: Side,
+    to: Side,
+    behind: Option<Ids>,
+    most: usize,
+) -> Result<Comparison, HistoryError> {
+    let behind = behind.map(|ids| place_of(book, ids)).transpose()?;
+    let mut kept = Kept { behind, most, items: Vec::new() };
+    let mut comparison = walked(book, from, to, HELD, Some(&mut kept))?;
+    kept.order(most);
+    comparison.more = kept.items.len() > most;
+    for (mut item, group) in kept.items.into_iter().take(most) {
+        if let Some((_, form)) = comparison.groups.get(group) {
+            form.mark(&mut item);
+        }
+        comparison.items.push(item);
+    }
     Ok(comparison)
+}
+
+/// The facts of a difference on both sides, which name it.
+pub type Ids = (Option<FactId>, Option<FactId>);
+
+/// Where a difference stands among all.
+type Place = (Op, Option<Thing>, Option<FactId>, Option<FactId>);
+
+fn place_of(book: &Book<'_>, (from, to): Ids) -> Result<Place, HistoryError> {
+    let op = match (from, to) {
+        (Some(_), Some(_)) => Op::Changed,
+        (None, _) => Op::Added,
+        (_, None) => Op::Gone,
+    };
+    let thing = to.or(from).map(|id| things::thing_of(book, &id)).transpose()?.flatten();
+    Ok((op, thing, from, to))
+}
+
+/// The first differences behind a place, in order; with the number of their group.
+struct Kept {
+    behind: Option<Place>,
+    most: usize,
+    items: Vec<(Item, usize)>,
+}
+
+impl Kept {
+    fn take(&mut self, item: Item, group: usize) {
+        let behind =
+            |(op, thing, from, to): &Place| (item.op, &item.thing, item.from, item.to) > (*op, thing, *from, *to);
+        if !self.behind.as_ref().is_none_or(behind) {
+            return;
+        }
+        self.items.push((item, group));
+        // So each is compared a few times, however many there are.
+        if self.items.len() / 2 > self.most.saturating_add(32) {
+            self.order(self.most);
+        }
+    }
+
+    /// In order, and one more than `most` at most.
+    fn order(&mut self, most: usize) {
+        self.items.sort_by(|(a, _), (b, _)| (a.op, &a.thing, a.from, a.to).cmp(&(b.op, &b.thing, b.from, b.to)));
+        self.items.truncate(most.saturating_add(1));
+    }
 }
 
 /// Compares two sides and holds no difference: [`Comparison::each`] goes through them, `held` at once (about 200 bytes each).
@@ -106,7 +171,7 @@ fn walked(
     from: Side,
     to: Side,
     held: usize,
-    mut keep: Option<&mut Vec<Item>>,
+    mut keep: Option<&mut Kept>,
 ) -> Result<Comparison, HistoryError> {
     fits(&from, &to)?;
     let (pairs, skipped, mut unchanged) = match from.view.kind {
@@ -125,11 +190,10 @@ fn walked(
     let sealed = sealed(&from, &to, &pairs, &skipped);
     let moments = moments(&from, &to);
     let (mut came, mut crossing) = (0, false);
-    let mut groups = Vec::new();
+    let mut groups: Vec<(Vec<usize>, Form)> = Vec::new();
     for members in together(&pairs, from.view.kind) {
         let group = Group { book, pairs: &pairs, members: &members, only: from.only.as_ref(), moments, held };
         let mut form = Form::default();
-        let before = keep.as_ref().map_or(0, |items| items.len());
         let mut same = group.each(&mut |item| {
             match item.op {
                 Op::Added => counts.added += 1,
@@ -143,8 +207,8 @@ fn walked(
             }
             form.take(&item);
             moves.take(&item);
-            if let Some(items) = &mut keep {
-                items.push(item);
+            if let Some(kept) = &mut keep {
+                kept.take(item, groups.len());
             }
             Ok(())
         })?;
@@ -154,9 +218,6 @@ fn walked(
         crossing |= matches!(same, Same::Crossing(_));
         unchanged += count;
         form.settle(&group, count)?;
-        if let Some(items) = &mut keep {
-            items.iter_mut().skip(before).for_each(|item| form.mark(item));
-        }
         groups.push((members, form));
     }
     // A fact of the whole base that several objects' answers show is one fact.
@@ -168,7 +229,8 @@ fn walked(
         (None, None) => None,
         (before, after) => Some(moves.told(book, before.as_ref(), after.as_ref())?),
     };
-    Ok(Comparison { from, to, counts, items: Vec::new(), pairs, skipped, risk, persons, groups, held })
+    let (items, more) = (Vec::new(), false);
+    Ok(Comparison { from, to, counts, items, more, pairs, skipped, risk, persons, groups, held })
 }
 
 /// The moments of both sides, where they are the whole base.

@@ -6,6 +6,7 @@
 //! [`schedule`]. Everything is read from rows; nothing here is stored, and nothing here knows HTTP.
 
 pub mod compare;
+pub mod course;
 pub mod known;
 pub mod model;
 pub mod moment;
@@ -17,7 +18,7 @@ pub mod side;
 mod things;
 pub mod world;
 
-pub use compare::{Comparison, compare, survey};
+pub use compare::{Comparison, compare, part, survey};
 pub use moment::{LogTimes, Times};
 pub use side::Reference;
 pub use things::HELD;

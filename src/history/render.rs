@@ -35,7 +35,7 @@ impl<'a> Renderer<'a> {
             lang: Lang::default(),
             as_of: Some(moment.clone()),
         };
-        let facts = |moment: &Moment| Facts { ctx: context(moment), seen: BTreeMap::new() };
+        let facts = |moment: &Moment| Facts { ctx: context(moment), seen: Recent::default() };
         Self { comparison, from: facts(&comparison.from.moment), to: facts(&comparison.to.moment) }
     }
 
@@ -85,17 +85,11 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// The items `skip..skip + limit` of a comparison, with all that belongs to the whole. No cursor is set.
-pub fn page(
-    book: &Book<'_>,
-    policy: &Policy,
-    comparison: &Comparison,
-    skip: usize,
-    limit: usize,
-) -> Result<DiffView, HistoryError> {
+/// The items of a comparison, with all that belongs to the whole. No cursor is set.
+pub fn page(book: &Book<'_>, policy: &Policy, comparison: &Comparison) -> Result<DiffView, HistoryError> {
     let mut renderer = Renderer::new(book, policy, comparison);
     let mut view = renderer.head()?;
-    for item in comparison.items.iter().skip(skip).take(limit) {
+    for item in &comparison.items {
         view.items.push(renderer.item(item)?);
     }
     Ok(view)
@@ -139,34 +133,52 @@ fn view(item: &Item, from: Option<FactView>, to: Option<FactView>) -> ItemView {
     }
 }
 
-/// An observation and its volatile attributes.
-type Seen = Arc<(ObservationRow, BTreeMap<FactId, Attrs>)>;
+/// What was read of the answers that were looked at last.
+pub(super) struct Recent<T>(BTreeMap<ObservationId, Arc<T>>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Recent<T> {
+    /// Reads it, unless it is at hand.
+    pub(super) fn get(
+        &mut self,
+        id: ObservationId,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<Arc<T>, StoreError> {
+        if let Some(known) = self.0.get(&id) {
+            return Ok(Arc::clone(known));
+        }
+        let new = Arc::new(read()?);
+        if self.0.len() >= AT_HAND {
+            self.0.clear();
+        }
+        self.0.insert(id, Arc::clone(&new));
+        Ok(new)
+    }
+}
+
+/// An observation and its volatile attributes; none if it is not there.
+type Seen = Option<(ObservationRow, BTreeMap<FactId, Attrs>)>;
 
 /// Facts of one side, with each observation read once.
 struct Facts<'a> {
     ctx: Context<'a>,
-    seen: BTreeMap<ObservationId, Option<Seen>>,
+    seen: Recent<Seen>,
 }
 
 impl Facts<'_> {
-    fn observation(&mut self, id: ObservationId) -> Result<Option<Seen>, StoreError> {
-        if let Some(seen) = self.seen.get(&id) {
-            return Ok(seen.clone());
-        }
-        let seen = match self.ctx.rows.row::<ObservationRow>(id.as_bytes())? {
-            Some(row) => Some(Arc::new((row, explain::volatile_of(&self.ctx, id)?))),
-            None => None,
-        };
-        if self.seen.len() >= AT_HAND {
-            self.seen.clear();
-        }
-        self.seen.insert(id, seen.clone());
-        Ok(seen)
-    }
-
     fn view(&mut self, id: FactId, observation: ObservationId) -> Result<Option<FactView>, StoreError> {
-        match self.observation(observation)? {
-            Some(seen) => explain::fact_in(&self.ctx, id, &seen.0, &seen.1),
+        let ctx = &self.ctx;
+        let seen = self.seen.get(observation, || {
+            let row: Option<ObservationRow> = ctx.rows.row(observation.as_bytes())?;
+            row.map(|row| Ok((row, explain::volatile_of(ctx, observation)?))).transpose()
+        })?;
+        match &*seen {
+            Some((row, volatile)) => explain::fact_in(ctx, id, row, volatile),
             None => Ok(None),
         }
     }

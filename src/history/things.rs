@@ -303,6 +303,12 @@ pub fn subject_of(row: &FactRow) -> &Subject {
     }
 }
 
+/// Which thing a fact is about; none when it is not there, or its person was erased.
+pub fn thing_of(book: &Book<'_>, id: &FactId) -> Result<Option<Thing>, StoreError> {
+    let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
+    Ok(row.and_then(|row| persons::open(book.vault, &row.body)).map(|fact| thing(&fact)))
+}
+
 fn thing(fact: &Fact) -> Thing {
     Thing {
         source: fact.source.clone(),

@@ -1,29 +1,19 @@
 //! `GET /v1/diff`: what two snapshots, or two moments of a job, a subject or the whole base, differ in.
 
-use super::answer;
 use super::auth::{Caller, Role};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Query, cursor, limit, place};
-use super::slow::Reader;
 use super::state::{AppState, log_access};
+use super::{answer, lines};
+use crate::history::compare::Ids;
 use crate::history::model::{DiffView, SideKind};
 use crate::history::side::Side;
-use crate::history::{Book, Comparison, HELD, HistoryError, compare, render, survey};
-use axum::body::{Body, Bytes};
+use crate::history::{Book, Comparison, HELD, part, render, survey};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use mirano_schemas::Subject;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use mirano_schemas::{FactId, Subject};
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::ReceiverStream;
-
-/// The media type of an answer of any size, a line for each difference.
-const LINES: &str = "application/x-ndjson";
-/// Lines are sent in pieces of about so many bytes.
-const PIECE: usize = 64 * 1024;
-/// Pieces on their way to the reader: one that does not read holds its answer up for a while, then it ends.
-const BUFFERED: usize = 4;
 
 /// Which two sides.
 #[derive(Debug, Clone, Deserialize)]
@@ -65,8 +55,7 @@ pub async fn get(
         })
     };
     let (from, to) = (side("from", query.from)?, side("to", query.to)?);
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accepted.split(',').any(|one| one.trim().starts_with(LINES)) {
+    if lines::wanted(&headers) {
         return streamed(state, caller, at, from, to).await;
     }
     let view = tokio::task::spawn_blocking(move || -> Result<DiffView> {
@@ -75,16 +64,11 @@ pub async fn get(
             let (from, to) = sides(book, &caller, &from, &to)?;
             // Moments are written out, so that a page that was begun now goes on as it began.
             let list = list(&from, &to);
-            let skip = match query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()? {
-                Some(place) => place.first_chunk().map_or(0, |place| u64::from_be_bytes(*place)),
-                None => 0,
-            };
-            let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-            let comparison = compare(book, from, to)?;
-            let mut view = render::page(book, &policy, &comparison, skip, limit)?;
-            if comparison.items.len() > skip.saturating_add(limit) {
-                view.next_cursor = Some(cursor(&list, &((skip + limit) as u64).to_be_bytes()));
-            }
+            let behind = query.cursor.as_deref().map(|cursor| named(&list, cursor)).transpose()?;
+            let comparison = part(book, from, to, behind, limit)?;
+            let mut view = render::page(book, &policy, &comparison)?;
+            let last = comparison.items.last().filter(|_| comparison.more);
+            view.next_cursor = last.map(|last| cursor(&list, &naming((last.from, last.to))));
             noted(&caller, &comparison);
             Ok(view)
         })
@@ -117,48 +101,36 @@ fn noted(caller: &Caller, comparison: &Comparison) {
     log_access(caller, "diff", &list(&comparison.from, &comparison.to), &persons);
 }
 
-/// All differences as lines. What can be refused is refused before the first; later errors cut the answer, which then has no end.
+/// All differences as lines.
 async fn streamed(state: AppState, caller: Caller, at: At, from: String, to: String) -> Result<Response> {
-    let (send, pieces) = mpsc::channel::<std::result::Result<Bytes, HistoryError>>(BUFFERED);
-    let send = Reader::new(send);
-    let (begun, begins) = oneshot::channel::<Result<()>>();
-    let permit = state.long_answer()?;
-    tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        let mut begun = Some(begun);
-        let whole = state.policy().and_then(|policy| {
-            state.history(&caller, |book| {
-                let (from, to) = sides(book, &caller, &from, &to)?;
-                let survey = survey(book, from, to, HELD)?;
-                noted(&caller, &survey);
-                // Nobody waits any more only if the reader went away, and then no piece is taken either.
-                if let Some(begun) = begun.take() {
-                    drop(begun.send(Ok(())));
-                }
-                let mut piece = Vec::with_capacity(PIECE);
-                render::lines(book, &policy, &survey, &mut |line| {
-                    piece.extend_from_slice(line.as_bytes());
-                    piece.push(b'\n');
-                    if piece.len() < PIECE {
-                        return Ok(());
-                    }
-                    let full = Bytes::from(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
-                    send.take(Ok(full)).then_some(()).ok_or(HistoryError::NobodyReads)
-                })?;
-                send.take(Ok(Bytes::from(piece))).then_some(()).ok_or(HistoryError::NobodyReads)?;
-                Ok(())
-            })
-        });
-        if let Err(problem) = whole {
-            match begun.take() {
-                Some(begun) => drop(begun.send(Err(problem))),
-                // The reader sees that the answer has no end.
-                None => _ = send.take(Err(HistoryError::Log("the answer was broken off".to_owned()))),
-            }
-        }
-    });
-    begins.await.map_err(Problem::internal)??;
-    let mut response = Body::from_stream(ReceiverStream::new(pieces)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(LINES));
-    Ok(answer::positioned(&at.cut, response))
+    let asked = state.clone();
+    lines::stream(&asked, &at, move |lines| {
+        let policy = state.policy()?;
+        state.history(&caller, |book| {
+            let (from, to) = sides(book, &caller, &from, &to)?;
+            let survey = survey(book, from, to, HELD)?;
+            noted(&caller, &survey);
+            lines.begin();
+            Ok(render::lines(book, &policy, &survey, &mut |line| lines.line(&line))?)
+        })
+    })
+    .await
+}
+
+/// The difference that a cursor names: which of its two facts there are, and these.
+fn named(list: &str, text: &str) -> Result<Ids> {
+    let place = place(list, text)?;
+    let bad =
+        || Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "names no difference");
+    let (sides, ids) = place.split_first().ok_or_else(bad)?;
+    let mut ids = ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(FactId);
+    let from = if sides & 1 != 0 { Some(ids.next().ok_or_else(bad)?) } else { None };
+    let to = if sides & 2 != 0 { Some(ids.next().ok_or_else(bad)?) } else { None };
+    Ok((from, to))
+}
+
+fn naming((from, to): Ids) -> Vec<u8> {
+    let mut place = vec![u8::from(from.is_some()) | (u8::from(to.is_some()) << 1)];
+    from.into_iter().chain(to).for_each(|id| place.extend_from_slice(&id.0));
+    place
 }

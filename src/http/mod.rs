@@ -20,6 +20,7 @@ mod health;
 mod in_process;
 pub mod jobs;
 mod layers;
+mod lines;
 mod log;
 mod nodes;
 mod notifications;

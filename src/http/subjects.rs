@@ -2,15 +2,17 @@
 //!
 //! A search looks through the tenant's own jobs only: what others asked about is nobody's business (I9).
 
-use super::answer;
 use super::auth::{Caller, User};
 use super::error::{Code, Problem, Result};
 use super::query::{At, Page, Query, cursor, fact_place, limit, place};
 use super::state::{AppState, log_access};
+use super::{answer, lines};
 use crate::explain::words::Lang;
 use crate::explain::{self, Asked, FactView, time};
-use crate::history::known::{self, FactHistory};
+use crate::history::course::{Course, FactHistory};
+use crate::history::{HistoryError, known};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use mirano_replay::rows::LabelRow;
 use mirano_replay::store::{Read, ReadExt};
@@ -190,7 +192,9 @@ pub async fn facts_of(
 
 /// How facts about a subject came and went
 ///
-/// Every fact that was ever shown, with the intervals in which it was; the facts of one thing stand together, oldest first.
+/// Every fact that was ever shown, with the intervals in which it was; the facts of one thing stand together, oldest first. With
+/// `Accept: application/x-ndjson` all of them come as they are found, one JSON object a line, query by query in the order in which
+/// they came; at last `{"end": true, "items": n}`.
 #[utoipa::path(get, path = "/v1/subjects/{subject}/history", tag = "facts",
     params(("subject" = String, Path, description = "Percent-encoded"), ("kind" = Option<String>, Query),
            ("as_of" = Option<String>, Query, description = "A time, a position or a cut: what the log knew then"),
@@ -202,11 +206,15 @@ pub async fn history_of(
     State(state): State<AppState>,
     User(caller): User,
     at: At,
+    headers: HeaderMap,
     Query(query): Query<FactsQuery>,
     Path(subject): Path<String>,
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let subject = Subject(subject);
+    if lines::wanted(&headers) {
+        return history_in_lines(state, caller, at, query, subject).await;
+    }
     let list = format!("history of {subject}");
     let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactHistory>> {
@@ -214,8 +222,8 @@ pub async fn history_of(
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
-        let part = known::Part { tenant: &caller.tenant, kind: query.kind.as_deref(), after, limit };
-        let (items, more) = known::history_of(&ctx, &subject, &part)?;
+        let course = Course::of(&ctx, &caller.tenant, &subject, query.kind.as_deref())?;
+        let (items, more) = course.page(after, limit)?;
         let last = items.last().filter(|_| more);
         let last = last.and_then(|last| last.fact.fact_id.parse::<FactId>().ok());
         let next_cursor = last.map(|last| cursor(&list, &last.0));
@@ -224,6 +232,32 @@ pub async fn history_of(
     .await
     .map_err(Problem::internal)??;
     Ok(answer::json(&at, &page))
+}
+
+async fn history_in_lines(
+    state: AppState,
+    caller: Caller,
+    at: At,
+    query: FactsQuery,
+    subject: Subject,
+) -> Result<Response> {
+    let asked = state.clone();
+    lines::stream(&asked, &at, move |lines| {
+        may_read(&state, &caller, &subject)?;
+        let moment = state.as_of(query.as_of.as_deref())?;
+        let policy = state.policy()?;
+        let ctx = state.context_at(&policy, Lang::default(), moment);
+        let course = Course::of(&ctx, &caller.tenant, &subject, query.kind.as_deref())?;
+        lines.begin();
+        let mut items = 0u64;
+        course.each(&mut |one| {
+            items += 1;
+            let line = serde_json::to_string(&one).map_err(|error| HistoryError::Log(error.to_string()))?;
+            lines.line(&line)
+        })?;
+        Ok(lines.line(&serde_json::json!({ "end": true, "items": items }).to_string())?)
+    })
+    .await
 }
 
 fn wanted(fact: &FactView, kind: Option<&str>, valid_at: Option<&str>) -> bool {

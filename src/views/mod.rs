@@ -3,6 +3,7 @@
 //! The log is the write-ahead log: RocksDB's own is off. A crash loses what was not flushed, and the next start folds it
 //! again from the log. All rows stand in one column family, under the table's number: one batch is atomic by itself.
 
+pub mod digests;
 mod rocks;
 
 pub use rocks::{FORM, Views};

@@ -1,5 +1,6 @@
 //! Rows in RocksDB.
 
+use super::digests::{self, AtClose};
 use mirano_replay::overlay::Changes;
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::{Digest, KeyAndRow, Read, ReadExt, StoreError, Table, Visit};
@@ -25,6 +26,8 @@ pub struct Views {
     /// Behind the database: it goes after it is closed.
     #[expect(dead_code, reason = "kept for what happens when it is dropped")]
     aside: Option<TempDir>,
+    /// Behind the database as well: what its files are is known when it is closed.
+    at_close: Option<AtClose>,
 }
 
 fn storage(error: rocksdb::Error) -> StoreError {
@@ -57,9 +60,11 @@ impl Views {
         table.set_bloom_filter(10.0, false);
         table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
         options.set_block_based_table_factory(&table);
+        digests::before_open(path);
         let db = DB::open(&options, path).map_err(storage)?;
-        let reading = ReadOptions::default();
-        let views = Self { db, path: path.to_owned(), reading, since_flush: AtomicU64::new(0), aside: None };
+        let at_close = Some(AtClose::of(path));
+        let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
+        let views = Self { db, path, reading: ReadOptions::default(), since_flush, aside: None, at_close };
         let fresh = views.keys(Table::Anchor, &[], &[], 1)?.is_empty();
         if fresh {
             let mut options = WriteOptions::default();
@@ -93,12 +98,14 @@ impl Views {
         once.set_db_log_dir(&aside);
         drop(DB::open_for_read_only(&once, path, false).map_err(storage)?);
         let db = DB::open_as_secondary(&options, path, aside.path()).map_err(storage)?;
-        let reading = ReadOptions::default();
-        Ok(Self { db, path: path.to_owned(), reading, since_flush: AtomicU64::new(0), aside: Some(aside) })
+        let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
+        let aside = Some(aside);
+        Ok(Self { db, path, reading: ReadOptions::default(), since_flush, aside, at_close: None })
     }
 
     /// Deletes the views; a rebuild follows.
     pub fn destroy(path: &Path) -> Result<(), StoreError> {
+        digests::forget(path);
         DB::destroy(&Options::default(), path).map_err(storage)
     }
 
@@ -138,6 +145,15 @@ impl Views {
     pub fn flush(&self) -> Result<(), StoreError> {
         self.since_flush.store(0, Ordering::Relaxed);
         self.db.flush().map_err(storage)
+    }
+
+    /// Makes everything durable, has RocksDB change no file any more, and says what they are. For the end of a process, whose threads
+    /// still hold the views: what is written after this is lost, and folded again at the next start.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.db.cancel_all_background_work(true);
+        self.at_close.iter().for_each(AtClose::note);
+        Ok(())
     }
 
     /// Where the fold of a partition stands.

@@ -7,6 +7,7 @@ use mirano::core::command::{Command, Recheck};
 use mirano::demo;
 use mirano::history::schedule;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
+use mirano::views::Views;
 use mirano::work::evidence::EvidenceStore;
 use mirano_replay::proof::Anchor;
 use mirano_schemas::{CommandId, JobId};
@@ -76,6 +77,7 @@ async fn play(folder: &Path) {
     drop(
         EmbeddedLog::open(folder, embedded::Options { partitions: 2, ..embedded::Options::default() }).expect("opens"),
     );
+    drop(Views::open(&folder.join("views")).expect("opens"));
 }
 
 /// A copy to do things to.

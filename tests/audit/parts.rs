@@ -5,7 +5,7 @@ use mirano::core::vault::MemoryVault;
 use mirano::history::compare::Item;
 use mirano::history::model::{Counts, SideKind, SideView};
 use mirano::history::side::{Asked, Shown, Side};
-use mirano::history::{Asker, Book, Comparison, HistoryError, Times, compare, survey};
+use mirano::history::{Asker, Book, Comparison, HistoryError, Times, compare, part, survey};
 use mirano_replay::history::Moment;
 use mirano_replay::rows::FactRow;
 use mirano_replay::store::{MemoryStore, StoreError, WriteExt};
@@ -106,6 +106,21 @@ impl Case {
         self.with(|book| compare(book, from, to)).expect("compares")
     }
 
+    /// Page after page.
+    fn pages(&mut self, kind: SideKind, only: Option<&str>, limit: usize) -> Vec<Item> {
+        let (mut items, mut behind): (Vec<Item>, _) = (Vec::new(), None);
+        loop {
+            let (from, to) = (self.side(0, kind, only), self.side(1, kind, only));
+            let page = self.with(|book| part(book, from, to, behind, limit)).expect("compares");
+            assert!(page.items.len() == limit || (!page.more && page.items.len() < limit), "{}", page.items.len());
+            items.extend(page.items);
+            match items.last().filter(|_| page.more) {
+                Some(last) => behind = Some((last.from, last.to)),
+                None => return items,
+            }
+        }
+    }
+
     /// One by one, so many held at once.
     fn parts(&mut self, kind: SideKind, only: Option<&str>, held: usize) -> (Counts, Vec<Item>) {
         let (from, to) = (self.side(0, kind, only), self.side(1, kind, only));
@@ -162,6 +177,9 @@ fn in_parts_and_whole_is_the_same() {
                 let (told, items) = case.parts(kind, only, held);
                 assert_eq!((told, &items), (counts, &whole.items), "{name} {kind:?}, {held} held at once");
             }
+            for limit in [19, 50, whole.items.len(), 10_000] {
+                assert!(case.pages(kind, only, limit) == whole.items, "{name} {kind:?}, pages of {limit}");
+            }
         }
     }
 }
@@ -179,6 +197,7 @@ fn what_the_whole_group_says_is_said_of_each_part() {
     assert!(whole.items.iter().all(|item| item.by_connector));
     let (_, items) = case.parts(SideKind::Job, None, 5);
     assert_eq!(items, whole.items);
+    assert_eq!(case.pages(SideKind::Job, None, 5), whole.items);
     // With more that stayed as it was it is news again.
     case.answers[0][1] = prices(0..100, |n| n + u32::from(n > 20));
     assert!(case.whole(SideKind::Job, None).items.iter().all(|item| !item.by_connector));

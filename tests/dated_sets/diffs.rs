@@ -156,11 +156,10 @@ pub async fn all(world: &World, source: &str, dates: &[Dated], expected: &[Json]
             .collect();
         assert_eq!(seen.changed.get("price").cloned().unwrap_or_default(), prices, "{}", to.date);
     }
-    // Any other pairs, backwards too: of 19 dates each is met with several others.
+    // Any pair, backwards too.
     let mut pairs = 0;
-    for (n, from) in dates.iter().enumerate() {
-        for step in [0, 5, 11, 14] {
-            let to = &dates[(n + step) % dates.len()];
+    for from in dates {
+        for to in dates {
             compare(world, &api, source, from, to, 500).await;
             pairs += 1;
         }

@@ -4,7 +4,7 @@ use crate::world::{KEY_A, KEY_ADMIN, KEY_B, World, all_queued, case, developer, 
 use mirano::history::schedule::seal_every;
 use mirano_replay::history::{WorldRow, last_world};
 use mirano_replay::proof::{Checked, check};
-use mirano_schemas::Timestamp;
+use mirano_schemas::{Position, Timestamp};
 use serde_json::{Value as Json, json};
 
 fn id(job: &Json) -> String {
@@ -152,6 +152,36 @@ async fn facts_and_subjects_are_known_as_of_a_moment() {
         })
         .collect();
     assert_eq!(lines, ["1 Ответчик true", "2 Истец true", "2 Ответчик false", "3 Истец false", "4 Истец false"]);
+    // Page by page it is the same, and so it is all at once, in the order in which they came.
+    let mut pages = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = world.read(&format!("/v1/subjects/{company}/history?limit=2{next}")).await;
+        pages.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        next = format!("&cursor={cursor}");
+    }
+    assert_eq!(&json!(pages), &history["items"]);
+    let all = async |query: &str| -> Vec<Json> {
+        let path = format!("/v1/subjects/{company}/history{query}");
+        let got = world.send(world.request("GET", &path, KEY_A).header("accept", "application/x-ndjson")).await;
+        assert_eq!((got.status, got.header("content-type")), (200, "application/x-ndjson"), "{}", got.text);
+        got.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    };
+    let mut told = all("").await;
+    assert_eq!(told.pop(), Some(json!({"end": true, "items": 5})));
+    let came = |one: &Json| one["intervals"][0]["position"].as_str().expect("text").parse::<Position>().expect("one");
+    assert!(told.is_sorted_by_key(came), "as they came");
+    let by_id = |items: &[Json]| -> std::collections::BTreeMap<String, Json> {
+        items.iter().map(|one| (one["fact"]["fact_id"].to_string(), one.clone())).collect()
+    };
+    assert_eq!(by_id(&told), by_id(&pages));
+    assert_eq!(all(&format!("?as_of={}", at(6))).await.len(), 4);
+    assert_eq!(all("?kind=no.such").await, [json!({"end": true, "items": 0})]);
+    let path = "/v1/subjects/person:nobody/history";
+    let got = world.send(world.request("GET", path, KEY_A).header("accept", "application/x-ndjson")).await;
+    assert_eq!(got.problem().0, 404, "refused before the first line");
+
     let then = world.read(&format!("/v1/subjects/{company}/history?as_of={}", at(6))).await;
     assert_eq!(then["items"].as_array().map(Vec::len), Some(3));
     assert!(then["items"].as_array().expect("items").iter().all(|one| one["intervals"][0]["gone_at"].is_null()));

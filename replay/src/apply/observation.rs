@@ -4,12 +4,10 @@ use super::{ApplyError, At, dangling};
 use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
-use crate::tree::stored;
 use mirano_schemas::*;
 
 /// An observation whose facts are being folded.
 pub struct Open {
-    observation: ObservationId,
     query: QueryKey,
     bound: Bound,
     base: Option<KnownRow>,
@@ -47,7 +45,6 @@ pub(super) fn recorded(
     let base = query.last.take();
     let bound = Bound { observation: event.observation, at: at.position, observed_at: event.observed_at };
     let mut open = Open {
-        observation: event.observation,
         query: event.query,
         bound,
         base: base.clone(),
@@ -124,27 +121,16 @@ impl Open {
         if !self.subjects.contains(subject) {
             self.subjects.push(subject.clone());
         }
-        let interval = IntervalRow { query: self.query, from: self.bound.clone(), to: None };
-        let row = match store.row_to_change::<FactRow>(id.as_bytes())? {
-            Some(mut row) => {
-                row.intervals.push(interval);
-                row
-            }
-            None => FactRow { body: fact.body.clone(), intervals: vec![interval] },
-        };
-        store.put_last(id.as_bytes(), row)?;
+        store.show(fact, IntervalRow { query: self.query, from: self.bound.clone(), to: None })?;
         self.added.push(id);
         Ok(())
     }
 
     fn hide(&mut self, store: &mut impl Write, at: At, id: FactId) -> Result<(), ApplyError> {
-        let mut row: FactRow = store.row_to_change(id.as_bytes())?.ok_or_else(|| dangling(at, "FactVanished", id))?;
         let last_seen = self.base.as_ref().map_or(self.bound.observed_at, |base| base.observed_at);
-        let end = GoneBound { bound: self.bound.clone(), last_seen };
-        let interval =
-            row.intervals.iter_mut().rev().find(|interval| interval.query == self.query && interval.to.is_none());
-        interval.ok_or_else(|| dangling(at, "FactVanished", id))?.to = Some(end);
-        store.put_last(id.as_bytes(), row)?;
+        if !store.hide(id, self.query, GoneBound { bound: self.bound.clone(), last_seen })? {
+            return Err(dangling(at, "FactVanished", id));
+        }
         self.gone.push(id);
         Ok(())
     }
@@ -174,11 +160,6 @@ pub(super) fn close(store: &mut impl Write, open: Open) -> Result<(), ApplyError
     for subject in &open.subjects {
         store.put(Table::SubjectQuery, &key::subject_query(subject, Some(open.query)), Vec::new());
     }
-    if store.has(Table::FactSet, open.facts_root.as_bytes())? {
-        return Ok(());
-    }
     let base = open.base.as_ref().map(|base| base.facts_root);
-    let set = stored::changed(store, base, &open.added, &open.gone)?;
-    debug_assert_eq!(set.root, open.facts_root, "{:?}", open.observation);
-    Ok(set.store(store)?)
+    Ok(store.keep_set(open.facts_root, base, &open.added, &open.gone)?)
 }

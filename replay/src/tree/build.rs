@@ -138,11 +138,16 @@ pub(crate) fn halves(leaves: &[Leaf]) -> Option<(u8, &[Leaf], &[Leaf])> {
 
 /// The first bit in which two keys differ. Of sorted keys, the first and the last share what all of them share.
 pub(super) fn first_difference(a: &[u8; 32], b: &[u8; 32]) -> Option<u8> {
+    part(a, b).map(|(bit, _)| bit)
+}
+
+/// The first bit in which two keys differ, and whether the first key comes first.
+pub(super) fn part(a: &[u8; 32], b: &[u8; 32]) -> Option<(u8, bool)> {
     // Eight bytes at a time.
     let (a, b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
     (0u8..).zip(a.iter().zip(b)).find(|(_, (a, b))| a != b).map(|(at, (a, b))| {
-        let differ = u64::from_be_bytes(*a) ^ u64::from_be_bytes(*b);
-        at * 64 + u8::try_from(differ.leading_zeros()).unwrap_or(u8::MAX)
+        let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
+        (at * 64 + u8::try_from((a ^ b).leading_zeros()).unwrap_or(u8::MAX), a < b)
     })
 }
 

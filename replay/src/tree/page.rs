@@ -4,7 +4,7 @@
 //! set is cut depends on the set alone, so equal subtrees are equal pages, stored once. Inner nodes are not stored: they
 //! follow from what a page holds. The bytes are rows of the views, not of the log, and may change with their version.
 
-use super::build::{before, first_difference, is_set};
+use super::build::{before, first_difference, is_set, part};
 use super::hash::{Hashing, Node, NodeHash};
 use super::{NO_VALUE, hash};
 use crate::store::{StoreError, Table};
@@ -143,7 +143,9 @@ pub fn encode(pieces: &[Piece]) -> Vec<u8> {
 /// Reads a page. Its pieces are in order and apart from each other, as whoever walks them takes for granted.
 pub fn decode(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
     let pieces = pieces(table, bytes)?;
-    let apart = |a: &Piece, b: &Piece| a.key() < b.key() && shared(a.key(), b.key()) < a.span().min(b.span());
+    let apart = |a: &Piece, b: &Piece| {
+        part(a.key(), b.key()).is_some_and(|(bit, before)| before && u16::from(bit) < a.span().min(b.span()))
+    };
     match pieces.windows(2).all(|pair| matches!(pair, [a, b] if apart(a, b))) {
         true => Ok(pieces),
         false => Err(StoreError::Row { table, detail: "a page whose pieces are not in order".to_owned() }),

@@ -28,8 +28,13 @@ impl<S: Read + ?Sized> NodeStore for S {
             detail: format!("the page of {:?} {what}", child.hash),
         };
         let pieces = read(self, Table::TreePage, &child.hash.0)?.ok_or_else(|| bad("is not there"))?;
-        let within = |piece: &Piece| piece.span() > child.span && page::shared(piece.key(), &child.key) >= child.span;
-        if pieces.iter().all(within) && page::count(&pieces) == child.count {
+        // They are in order, so that what the first and the last share with the child, all of them do.
+        let within = |piece: &Piece| page::shared(piece.key(), &child.key) >= child.span;
+        let ends = [pieces.first(), pieces.last()];
+        if ends.into_iter().flatten().all(within)
+            && pieces.iter().all(|piece| piece.span() > child.span)
+            && page::count(&pieces) == child.count
+        {
             return Ok(pieces);
         }
         Err(bad("is that of another"))

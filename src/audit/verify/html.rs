@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}\
 h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}table{border-collapse:collapse;width:100%}\
-td,th{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top}code{font-size:.85em;word-break:break-all}\
-.ok{color:#064}.bad{color:#a00}@media print{body{margin:0;max-width:none}tr{break-inside:avoid}}";
+td,th{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top}td{overflow-wrap:anywhere}th,td:first-child{white-space:nowrap}code{font-size:.85em;overflow-wrap:anywhere}\
+.ok{color:#064}.bad{color:#a00}@media print{body{margin:0;max-width:none}tr{break-inside:avoid}}\
+@media(max-width:40rem){body{margin:1rem auto}.found tr:first-child{display:none}.found tr,.found td{display:block}.found td:empty{display:none}}";
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
@@ -28,18 +29,18 @@ fn page(out: &mut String, report: &Report, at: &str) -> std::fmt::Result {
     };
     write!(
         out,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Audit of a Mirano log</title><style>{STYLE}</style>\
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Audit of a Mirano log</title><style>{STYLE}</style>\
          <h1>Audit of a Mirano log</h1><p class=\"{class}\"><strong>{verdict}.</strong></p><table>"
     )?;
     let row = |out: &mut String, name: &str, value: &str| write!(out, "<tr><th>{name}<td>{}", escape(value));
     row(out, "Looked at", &report.source)?;
     row(out, "Log", report.log_id.as_deref().unwrap_or("could not be opened"))?;
     row(out, "Made", &format!("{at}, by mirano {}, in {:.1} s", report.program, report.seconds))?;
-    row(
-        out,
-        "Commits",
-        &format!("{} in {} partitions, {} bytes", report.commits(), report.partitions.len(), report.bytes()),
-    )?;
+    let partitions = match report.partitions.len() {
+        1 => "one partition".to_owned(),
+        n => format!("{n} partitions"),
+    };
+    row(out, "Commits", &format!("{} in {}, {} bytes", report.commits(), partitions, report.bytes()))?;
     row(
         out,
         "Facts",
@@ -60,7 +61,7 @@ fn page(out: &mut String, report: &Report, at: &str) -> std::fmt::Result {
     if report.findings.is_empty() {
         out.push_str("<p>None.");
     } else {
-        out.push_str("<table><tr><th>Kind<th>Commit<th>Place<th>What");
+        out.push_str("<table class=\"found\"><tr><th>Kind<th>Commit<th>Place<th>What");
         for finding in &report.findings {
             write!(
                 out,

@@ -4,6 +4,7 @@
 //! another), every fact's id, every observation, every snapshot; then evidence; then the views against the fold of the
 //! same commits. Reads only; takes no lock; works on a folder that a server writes to.
 
+mod behind;
 mod checkpoint;
 mod evidence;
 mod html;
@@ -18,6 +19,7 @@ pub use persons::Keys;
 pub use report::{EvidenceReport, FindingText, PartitionReport, Report, ViewsReport};
 
 use super::file::{FileError, LogFile};
+use super::pool::beside;
 use super::source::SourceError;
 use crate::sequencer::embedded::{AuditedFolder, OpenError};
 use crate::sequencer::{Corruption, CorruptionKind, ReadError};
@@ -127,8 +129,8 @@ pub async fn run(
     let rows = match opened {
         None => None,
         Some(Ok(rows)) => Some(rows),
-        Some(Err(finding)) => {
-            found.insert(finding);
+        Some(Err(findings)) => {
+            found.extend(findings);
             None
         }
     };
@@ -288,34 +290,35 @@ fn walk(
     mut save: impl FnMut(&BTreeMap<u32, Head>, &BTreeSet<Finding>) + Send,
 ) -> Vec<Partition> {
     let at_once = threads.min(partitions as usize).max(1);
-    let each = (threads / at_once).max(1);
     let next = AtomicU64::new(0);
-    let mut parts: Vec<Partition> = std::thread::scope(|scope| {
-        let work = || {
-            let mut done = Vec::new();
-            while let Ok(partition) = u32::try_from(next.fetch_add(1, Ordering::Relaxed)) {
-                if partition >= partitions {
-                    break;
+    let mut parts: Vec<Partition> = beside(threads, |pool| {
+        std::thread::scope(|scope| {
+            let work = || {
+                let mut done = Vec::new();
+                while let Ok(partition) = u32::try_from(next.fetch_add(1, Ordering::Relaxed)) {
+                    if partition >= partitions {
+                        break;
+                    }
+                    done.push(match lies {
+                        Lies::Folder(folder) => partition::of_folder(folder, partition, shared, pool, live),
+                        Lies::File(file) => partition::of_file(file, partition, shared, pool),
+                    });
                 }
-                done.push(match lies {
-                    Lies::Folder(folder) => partition::of_folder(folder, partition, shared, each, live),
-                    Lies::File(file) => partition::of_file(file, partition, shared, each),
-                });
-            }
-            done
-        };
-        let (end, ended) = std::sync::mpsc::channel::<()>();
-        scope.spawn(move || {
-            // Ends when the other side is dropped.
-            while ended.recv_timeout(BETWEEN_CHECKPOINTS) == Err(RecvTimeoutError::Timeout) {
-                let stands = shared.stands.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                save(&stands.0, &stands.1);
-            }
-        });
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
-        let parts = workers.into_iter().flat_map(joined).collect();
-        drop(end);
-        parts
+                done
+            };
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            scope.spawn(move || {
+                // Ends when the other side is dropped.
+                while ended.recv_timeout(BETWEEN_CHECKPOINTS) == Err(RecvTimeoutError::Timeout) {
+                    let stands = shared.stands.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    save(&stands.0, &stands.1);
+                }
+            });
+            let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+            let parts = workers.into_iter().flat_map(joined).collect();
+            drop(end);
+            parts
+        })
     });
     parts.sort_by_key(|part| part.head.partition);
     parts

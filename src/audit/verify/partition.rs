@@ -1,11 +1,13 @@
 //! One partition: bytes and chain by whoever has them, then decoding and fact ids on several threads, then the commits in
 //! order.
 
+use super::behind::Behind;
 use super::checkpoint::Checkpoint;
 use super::persons::Keys;
 use super::views::Rows;
-use super::{Progress, joined, kind_of, read_finding};
+use super::{Progress, kind_of, read_finding};
 use crate::audit::file::LogFile;
+use crate::audit::pool::Pool;
 use crate::sequencer::embedded::{AuditedFolder, Damage};
 use crate::sequencer::{Committed, ReadError, Sequencer};
 use mirano_replay::apply;
@@ -17,9 +19,12 @@ use mirano_schemas::envelope::Head;
 use mirano_schemas::{LogId, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
+
+/// About so many bytes of commits go through the pool at once.
+const PART_BYTES: usize = 1024 * 1024;
 
 /// What all partitions share.
 pub struct Shared<'a> {
@@ -62,11 +67,11 @@ pub struct Partition {
 }
 
 /// Follows the commits of a partition.
-struct Follow<'a> {
+struct Follow<'p, 'a> {
     shared: &'a Shared<'a>,
     log_id: LogId,
     partition: u32,
-    threads: usize,
+    pool: &'p Pool<'a>,
     head: Head,
     audit: PartitionAudit,
     looked: Looked,
@@ -80,11 +85,19 @@ struct Follow<'a> {
     fold: Option<(MemoryStore, Head)>,
     folding: bool,
     trusted_to: u64,
+    /// Roots that the pool recomputes.
+    behind: Behind,
 }
 
-pub fn of_folder(folder: &AuditedFolder, partition: u32, shared: &Shared<'_>, threads: usize, live: bool) -> Partition {
-    let mut follow = Follow::new(folder.log_id(), partition, shared, threads);
-    let walked = piped(&mut follow, |visit| folder.walk(partition, visit));
+pub fn of_folder<'a>(
+    folder: &AuditedFolder,
+    partition: u32,
+    shared: &'a Shared<'a>,
+    pool: &Pool<'a>,
+    live: bool,
+) -> Partition {
+    let mut follow = Follow::new(folder.log_id(), partition, shared, pool);
+    let walked = follow.all(|visit| folder.walk(partition, visit));
     let mut whole = true;
     if let Some(damage) = walked.damage {
         whole = false;
@@ -118,34 +131,39 @@ pub fn of_folder(folder: &AuditedFolder, partition: u32, shared: &Shared<'_>, th
     follow.finish(walked.bytes, whole)
 }
 
-pub fn of_file(file: &LogFile, partition: u32, shared: &Shared<'_>, threads: usize) -> Partition {
-    let mut follow = Follow::new(file.log_id(), partition, shared, threads);
-    let (head, damage): (Head, Option<ReadError>) = piped(&mut follow, |visit| file.walk(partition, visit));
+pub fn of_file<'a>(file: &LogFile, partition: u32, shared: &'a Shared<'a>, pool: &Pool<'a>) -> Partition {
+    let mut follow = Follow::new(file.log_id(), partition, shared, pool);
+    let (head, damage): (Head, Option<ReadError>) = follow.all(|visit| file.walk(partition, visit));
     let whole = damage.is_none();
     follow.findings.extend(damage.map(|error| read_finding(partition, head.next_seq, &error)));
     let bytes = if partition == 0 { file.bytes() } else { 0 };
     follow.finish(bytes, whole)
 }
 
-/// Reads on a thread of its own, a few batches ahead.
-fn piped<T: Send>(follow: &mut Follow<'_>, walk: impl FnOnce(&mut dyn FnMut(Vec<Committed>)) -> T + Send) -> T {
-    let (send, receive) = sync_channel::<Vec<Committed>>(4);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || {
-            walk(&mut |batch| {
-                // Nobody listens any more only if the other side panicked.
-                let _ = send.send(batch);
-            })
-        });
-        for batch in receive {
-            follow.batch(&batch);
-        }
-        joined(reader)
-    })
+/// Commits that were decoded, and what their facts came to.
+struct Batch {
+    commits: Vec<(Committed, Result<CommitBody, DecodeError>)>,
+    looked: Looked,
 }
 
-impl<'a> Follow<'a> {
-    fn new(log_id: LogId, partition: u32, shared: &'a Shared<'a>, threads: usize) -> Self {
+/// Hands the commits of a walk over in parts that the threads of the pool share evenly.
+fn in_parts(commits: Vec<Committed>, hand: &mut dyn FnMut(Vec<Committed>) -> bool) {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    for commit in commits {
+        bytes += commit.record.len();
+        part.push(commit);
+        if bytes >= PART_BYTES {
+            bytes = 0;
+            hand(std::mem::take(&mut part));
+        }
+    }
+    if !part.is_empty() {
+        hand(part);
+    }
+}
+
+impl<'p, 'a> Follow<'p, 'a> {
+    fn new(log_id: LogId, partition: u32, shared: &'a Shared<'a>, pool: &'p Pool<'a>) -> Self {
         let fold = shared.views.map(|views| {
             let anchor = views.anchors.get(&partition).copied();
             (MemoryStore::default(), anchor.unwrap_or(Head::genesis(log_id, partition)))
@@ -154,7 +172,7 @@ impl<'a> Follow<'a> {
             shared,
             log_id,
             partition,
-            threads,
+            pool,
             head: Head::genesis(log_id, partition),
             audit: PartitionAudit::new(),
             looked: Looked::default(),
@@ -166,69 +184,78 @@ impl<'a> Follow<'a> {
             folding: fold.is_some(),
             fold,
             trusted_to: shared.resume.map_or(0, |resume| resume.trusted_to(partition)),
+            behind: Behind::default(),
         }
     }
 
-    fn batch(&mut self, commits: &[Committed]) {
-        let each = commits.len().div_ceil(self.threads).max(1);
+    /// Reads on a thread of its own, decodes and hashes on those of the pool, and follows in order.
+    fn all<T: Send>(&mut self, walk: impl FnOnce(&mut dyn FnMut(Vec<Committed>)) -> T + Send) -> T {
         let (keys, trusted_to) = (self.shared.keys, self.trusted_to);
-        let look = |part: &[Committed]| -> (Vec<Result<CommitBody, DecodeError>>, Looked) {
+        let look = move |commits: Vec<Committed>| {
             let mut looked = Looked::default();
-            let bodies = part.iter().map(|commit| {
+            let decode = |commit: Committed| {
                 let body = CommitBody::decode(commit.body());
                 if let Ok(body) = &body
                     && commit.position.seq >= trusted_to
                 {
                     facts(commit.position, body, keys, &mut looked);
                 }
-                body
-            });
-            (bodies.collect(), looked)
+                (commit, body)
+            };
+            let commits = commits.into_iter().map(decode).collect();
+            Batch { commits, looked }
         };
-        let parts: Vec<_> = if self.threads == 1 {
-            vec![look(commits)]
-        } else {
-            std::thread::scope(|scope| {
-                let look = &look;
-                let workers: Vec<_> = commits.chunks(each).map(|part| scope.spawn(move || look(part))).collect();
-                workers.into_iter().map(joined).collect()
-            })
-        };
-        let mut bodies = Vec::with_capacity(commits.len());
-        for (part, looked) in parts {
-            bodies.extend(part);
-            self.shared.progress.facts.fetch_add(looked.facts, Ordering::Relaxed);
-            self.looked.facts += looked.facts;
-            self.looked.sealed += looked.sealed;
-            self.findings.extend(looked.findings);
+        let pool = self.pool;
+        let walked = pool.in_order(
+            move |hand| walk(&mut |commits| in_parts(commits, hand)),
+            look,
+            |batch| {
+                self.batch(batch);
+                ControlFlow::Continue(())
+            },
+        );
+        for found in self.behind.rest() {
+            self.checked(found);
         }
-        for (commit, body) in commits.iter().zip(bodies) {
-            self.commit(commit, body);
-        }
-        let roots = self.audit.take_roots();
-        let check = |part: &[RootCheck]| part.iter().filter_map(RootCheck::check).collect::<Vec<_>>();
-        let each = roots.len().div_ceil(self.threads).max(1);
-        self.findings.extend(if roots.len() < 2 || self.threads == 1 {
-            check(&roots)
-        } else {
-            std::thread::scope(|scope| {
-                let check = &check;
-                let workers: Vec<_> = roots.chunks(each).map(|part| scope.spawn(move || check(part))).collect();
-                workers.into_iter().flat_map(joined).collect()
-            })
-        });
-        let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.stopped && !self.other_log {
-            stands.0.insert(self.partition, self.head);
-        }
-        stands.1.extend(self.findings.iter().chain(self.audit.findings()).cloned());
-        drop(stands);
-        let bytes: usize = commits.iter().map(|commit| commit.record.len()).sum();
-        self.shared.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.shared.progress.commits.fetch_add(commits.len() as u64, Ordering::Relaxed);
+        walked
     }
 
-    fn commit(&mut self, commit: &Committed, body: Result<CommitBody, DecodeError>) {
+    fn batch(&mut self, batch: Batch) {
+        let Batch { commits, looked } = batch;
+        self.shared.progress.facts.fetch_add(looked.facts, Ordering::Relaxed);
+        self.looked.facts += looked.facts;
+        self.looked.sealed += looked.sealed;
+        self.findings.extend(looked.findings);
+        for (commit, body) in &commits {
+            self.commit(commit, body);
+        }
+        let bytes: usize = commits.iter().map(|(commit, _)| commit.record.len()).sum();
+        self.shared.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.progress.commits.fetch_add(commits.len() as u64, Ordering::Relaxed);
+        let stand = (!self.stopped && !self.other_log).then_some(self.head);
+        let roots = self.audit.take_roots();
+        self.behind.check(self.pool, stand, move || {
+            drop(commits);
+            roots.iter().filter_map(RootCheck::check).collect()
+        });
+        for found in self.behind.done() {
+            self.checked(found);
+        }
+        let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
+        stands.1.extend(self.findings.iter().chain(self.audit.findings()).cloned());
+    }
+
+    /// The roots of a part of the log were recomputed, and of all parts before it: an earlier run came so far.
+    fn checked(&mut self, (stand, found): (Option<Head>, Vec<Finding>)) {
+        let mut stands = self.shared.stands.lock().unwrap_or_else(PoisonError::into_inner);
+        stands.1.extend(found.iter().cloned());
+        if let Some(head) = stand.filter(|_| !self.other_log) {
+            stands.0.insert(self.partition, head);
+        }
+        self.findings.extend(found);
+    }
+
+    fn commit(&mut self, commit: &Committed, body: &Result<CommitBody, DecodeError>) {
         let at = commit.position;
         self.head = commit.head();
         self.leaves.push(leaf(&commit.hash));
@@ -260,13 +287,13 @@ impl<'a> Follow<'a> {
             self.other_log = true;
         }
         let trust = if at.seq < self.trusted_to { Trust::EarlierRun } else { Trust::Nothing };
-        self.audit.commit(at, &body, trust);
+        self.audit.commit(at, body, trust);
         if let Some((store, until)) = self.fold.as_mut().filter(|(_, until)| self.folding && at.seq < until.next_seq) {
             if at.seq + 1 == until.next_seq && commit.hash != until.hash {
                 let detail = format!("the views were folded from another commit, {}", until.hash);
                 self.findings.push(Finding::at(Kind::ViewsOther, at, detail));
                 self.folding = false;
-            } else if let Err(error) = apply::commit(store, at, commit.hash, &body) {
+            } else if let Err(error) = apply::commit(store, at, commit.hash, body) {
                 self.findings.push(Finding::at(Kind::Fold, at, error.to_string()));
                 self.folding = false;
             }

@@ -88,12 +88,18 @@ pub struct ViewsReport {
     pub log: Vec<String>,
     /// Commits that the log has and the views on disk do not show yet: a server folds them when it starts.
     pub behind: u64,
+    /// Files that are, byte for byte, what they were when they were last closed.
+    pub files: u64,
 }
 
 impl ViewsReport {
     /// In one line.
     pub fn words(&self) -> String {
-        let rows = format!("{} rows compared, as of {}", self.rows, self.positions.join(", "));
+        let files = match self.files {
+            0 => String::new(),
+            files => format!("; {files} files are as they were closed"),
+        };
+        let rows = format!("{} rows compared, as of {}{files}", self.rows, self.positions.join(", "));
         match self.behind {
             0 => rows,
             behind => format!(

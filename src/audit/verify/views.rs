@@ -2,6 +2,7 @@
 
 use super::report::ViewsReport;
 use crate::views::Views;
+use crate::views::digests::{self, Damaged};
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::{MemoryStore, Read, ReadExt, Table};
 use mirano_replay::verify::{Finding, Heads, Kind};
@@ -20,14 +21,25 @@ pub struct Rows {
     path: String,
     /// Where the fold of each partition stands in them.
     pub anchors: BTreeMap<u32, Head>,
+    /// Files that are, byte for byte, what was written.
+    files: u64,
 }
 
-/// Opens views for reading, also those of a running server (then: what it has flushed).
-pub fn open(path: &Path) -> Result<Rows, Finding> {
+/// Opens views for reading, also those of a running server (then: what it has flushed). First their files are compared with
+/// what they were when the views were closed; if they are not, no row of them is looked at.
+pub fn open(path: &Path) -> Result<Rows, Vec<Finding>> {
     let place = path.display().to_string();
     let bad = |error: mirano_replay::store::StoreError| {
-        Finding::beside(Kind::ViewsUnreadable, place.clone(), error.to_string())
+        vec![Finding::beside(Kind::ViewsUnreadable, place.clone(), error.to_string())]
     };
+    let looked = digests::look(path).map_err(bad)?;
+    if !looked.damaged.is_empty() {
+        let damaged = looked.damaged.into_iter().map(|Damaged { file, why }| {
+            let detail = format!("{why}; `mirano rebuild` makes the views anew");
+            Finding::beside(Kind::ViewsUnreadable, file.display().to_string(), detail)
+        });
+        return Err(damaged.collect());
+    }
     let views = Views::open_to_read(path).map_err(bad)?;
     let mut anchors = BTreeMap::new();
     for (key, row) in views.rows::<AnchorRow>(&[], &[], usize::MAX).map_err(bad)? {
@@ -35,13 +47,13 @@ pub fn open(path: &Path) -> Result<Rows, Finding> {
             anchors.insert(partition, Head { partition, next_seq: row.next_seq, hash: row.hash });
         }
     }
-    Ok(Rows { views, path: place, anchors })
+    Ok(Rows { views, path: place, anchors, files: looked.whole })
 }
 
 /// Compares the views with what the commits gave. `stores`: of each partition that could be folded; if one is missing,
 /// nothing can be said, and what hindered it is found already.
 pub fn compare(rows: &Rows, stores: &[MemoryStore], heads: &Heads) -> (ViewsReport, Vec<Finding>) {
-    let mut report = ViewsReport::default();
+    let mut report = ViewsReport { files: rows.files, ..ViewsReport::default() };
     let mut findings = Findings { place: rows.path.clone(), list: Vec::new(), more: 0 };
     for (partition, log) in heads {
         let partition = *partition;

@@ -1,0 +1,63 @@
+//! Rows in memory, for those who keep none on a disk: auditor, simulator, tests.
+
+use super::{Digest, KeyAndRow, Read, StoreError, Table, Visit, Write};
+use std::collections::BTreeMap;
+
+/// A store in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemoryStore {
+    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+}
+
+impl MemoryStore {
+    /// All rows, in order of table and key.
+    pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
+        self.rows.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_slice()))
+    }
+
+    /// Takes the rows of another store in: folds of different partitions have none in common.
+    pub fn absorb(&mut self, mut other: Self) {
+        self.rows.append(&mut other.rows);
+    }
+
+    /// The digest of all rows; see [`Digest`].
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Digest::default();
+        for (table, key, value) in self.iter() {
+            digest.row(table, key, value);
+        }
+        digest.finish()
+    }
+}
+
+impl Read for MemoryStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.rows.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        let start = if from > prefix { from } else { prefix };
+        for ((found, key), value) in self.rows.range((table, start.to_vec())..) {
+            if *found != table || !key.starts_with(prefix) || !visit(key, value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn last(&self, table: Table, prefix: &[u8], to: &[u8]) -> Result<Option<KeyAndRow>, StoreError> {
+        let last = self.rows.range(..=(table, to.to_vec())).next_back();
+        let fits = last.filter(|((found, key), _)| *found == table && key.starts_with(prefix));
+        Ok(fits.map(|((_, key), row)| (key.clone(), row.clone())))
+    }
+}
+
+impl Write for MemoryStore {
+    fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
+        self.rows.insert((table, key.to_vec()), value);
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) {
+        self.rows.remove(&(table, key.to_vec()));
+    }
+}
