@@ -92,9 +92,9 @@ impl Browser {
         answer["result"]["value"].take()
     }
 
-    /// Writes a picture of what the window shows, as PNG.
+    /// Writes a picture of what the window shows, as WebP.
     pub async fn picture(&mut self, file: &Path) {
-        let mut shot = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
+        let mut shot = self.call("Page.captureScreenshot", json!({"format": "webp", "quality": 70})).await;
         let data = shot["data"].take();
         std::fs::write(file, base64(data.as_str().expect("a picture"))).expect("a picture is written");
     }
