@@ -19,4 +19,5 @@ pub mod sources;
 pub mod ui;
 pub mod vault;
 pub mod views;
+pub mod words;
 pub mod work;

@@ -4,6 +4,8 @@
 
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/cli.rs"]
+mod cli;
 #[path = "http/erased.rs"]
 mod erased;
 #[path = "http/errors.rs"]

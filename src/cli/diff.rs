@@ -1,6 +1,6 @@
 //! `mirano diff`: what two moments differ in, as a table; from a server, or from a data folder without one.
 
-use super::{Misused, Server, Wrong};
+use super::{Misused, Server, Wrong, lang_of, list, text};
 use crate::audit::verify::Keys;
 use crate::core::policy::Policy;
 use crate::core::vault::{MemoryVault, Vault};
@@ -9,6 +9,7 @@ use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render,
 use crate::node::{KEYS, VIEWS};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::views::Views;
+use crate::words::{Lang, code, one};
 use anyhow::{Context, Result};
 use console::Style;
 use futures::StreamExt;
@@ -42,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "json")]
     ndjson: bool,
     /// Words in `ru` or `en`
-    #[arg(long, default_value_t = super::check::language())]
+    #[arg(long, default_value_t = super::check::language(), value_parser = ["ru", "en"])]
     lang: String,
     #[command(flatten)]
     server: Server,
@@ -66,7 +67,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&diff)?);
     } else {
-        print!("{}", table(&diff, args.lang == "ru"));
+        print!("{}", table(&diff, lang_of(&args.lang)));
     }
     Ok(())
 }
@@ -178,14 +179,6 @@ fn in_folder<T>(folder: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T,
     })
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or("")
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
 /// A value in one word; nothing is `—`.
 fn plain(value: Option<&Value>) -> String {
     match value {
@@ -201,8 +194,8 @@ fn pairs(value: Option<&Value>) -> String {
 }
 
 /// The difference in lines for a terminal.
-fn table(diff: &Value, ru: bool) -> String {
-    let say = |russian: &'static str, english: &'static str| if ru { russian } else { english };
+fn table(diff: &Value, lang: Lang) -> String {
+    let say = |id: &str| one(lang, id, &[]);
     let (bold, dim) = (Style::new().bold(), Style::new().dim());
     let null = Value::Null;
     let side = |name: &str| diff.get(name).unwrap_or(&null);
@@ -211,21 +204,13 @@ fn table(diff: &Value, ru: bool) -> String {
         out.push_str(text.trim_end());
         out.push('\n');
     };
-    for (name, word) in [("from", say("было ", "from ")), ("to", say("стало", "to   "))] {
+    for name in ["from", "to"] {
+        let word = format!("{:<5}", say(&format!("diff-{name}")));
         line(format!("{} {}  {}", bold.apply_to(word), text(side(name), "ref"), dim.apply_to(text(side(name), "at"))));
     }
     let count = |name: &str| diff.pointer(&format!("/counts/{name}")).and_then(Value::as_u64).unwrap_or(0);
-    line(format!(
-        "{} {}, {} {}, {} {}, {} {}",
-        count("changed"),
-        say("изменилось", "changed"),
-        count("added"),
-        say("появилось", "added"),
-        count("gone"),
-        say("исчезло", "gone"),
-        count("unchanged"),
-        say("без изменений", "unchanged"),
-    ));
+    let counts = [("changed", "changed"), ("added", "added"), ("gone", "gone"), ("same", "unchanged")];
+    line(one(lang, "diff-counts", &counts.map(|(name, of)| (name, count(of).into()))));
     let items: Vec<&Value> = list(diff, "items").collect();
     let identities: Vec<String> = items.iter().map(|item| pairs(item.get("identity"))).collect();
     let widest = identities.iter().map(|text| text.chars().count()).max().unwrap_or(0).min(48);
@@ -235,19 +220,18 @@ fn table(diff: &Value, ru: bool) -> String {
             "gone" => ("-", Style::new().red(), item.get("from")),
             _ => ("~", Style::new().yellow(), None),
         };
-        let cause = if text(item, "cause") == "connector" {
-            say("  (изменилось чтение источника)", "  (the way of reading changed)")
-        } else {
-            ""
-        };
+        let cause =
+            if text(item, "cause") == "connector" { format!("  {}", say("diff-connector")) } else { String::new() };
         let erased = item.get("erased").and_then(Value::as_bool) == Some(true);
-        let kind = if erased { say("(удалено)", "(erased)") } else { text(item, "kind") };
+        let kind = if erased { say("diff-erased") } else { code(lang, "kind", text(item, "kind")) };
         let moved: Vec<String> = item
             .get("attrs")
             .and_then(Value::as_object)
             .into_iter()
             .flatten()
-            .map(|(name, moved)| format!("{name}: {} → {}", plain(moved.get("from")), plain(moved.get("to"))))
+            .map(|(name, moved)| {
+                format!("{}: {} → {}", code(lang, "attr", name), plain(moved.get("from")), plain(moved.get("to")))
+            })
             .collect();
         let rest = fact.map(|fact| pairs(fact.get("attrs"))).unwrap_or_else(|| moved.join(", "));
         line(format!("{} {kind:<18} {identity:<widest$}  {rest}{}", style.apply_to(sign), dim.apply_to(cause)));
@@ -255,21 +239,23 @@ fn table(diff: &Value, ru: bool) -> String {
     for skipped in list(diff, "not_compared") {
         line(format!(
             "{} {} {}: {} ({})",
-            say("не сравнивалось:", "not compared:"),
+            say("diff-not_compared"),
             text(skipped, "source"),
             text(skipped, "subject"),
-            text(skipped, "reason"),
-            text(skipped, "side"),
+            code(lang, "lacks", text(skipped, "reason")),
+            code(lang, "lacking", text(skipped, "side")),
         ));
     }
     let risk = side("risk");
     if !risk.is_null() {
         let score = |name: &str| plain(risk.get(name));
-        line(format!("{} {} → {}", bold.apply_to(say("риск", "risk")), score("from"), score("to")));
+        line(format!("{} {} → {}", bold.apply_to(say("diff-risk")), score("from"), score("to")));
         for because in list(risk, "because") {
             let points = because.get("points").and_then(Value::as_i64).unwrap_or(0);
             let facts = list(because, "facts").count();
-            line(format!("  {points:+} {}: {} ({facts})", text(because, "rule"), text(because, "by")));
+            let title = because.get("title").map(|title| text(title, lang.code())).unwrap_or_default();
+            let title = if title.is_empty() { text(because, "rule") } else { title };
+            line(format!("  {points:+} {title}: {} ({facts})", code(lang, "by", text(because, "by"))));
         }
     }
     out
@@ -278,6 +264,7 @@ fn table(diff: &Value, ru: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::table;
+    use crate::words::Lang;
     use expect_test::expect;
     use serde_json::json;
 
@@ -300,13 +287,13 @@ mod tests {
             from  a  2026-01-01T00:00:00Z
             to    b  2026-02-01T00:00:00Z
             1 changed, 1 added, 1 gone, 43 unchanged
-            ~ listing.offer      id=o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
-            + listing.offer      id=o22  price=7
+            ~ Offer              id=o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
+            + Offer              id=o22  price=7
             - (erased)
-            not compared: courts company:1: failed (to)
+            not compared: courts company:1: the source gave no answer (after)
             risk 20 → 30
-              +10 price.low: changed (1)
+              +10 price.low: by facts that changed (1)
         "#]]
-        .assert_eq(&table(&diff, false));
+        .assert_eq(&table(&diff, Lang::En));
     }
 }

@@ -1,6 +1,8 @@
 //! `mirano explain`: a check in sentences, each with the receipts that it rests on; a client of a running server.
 
-use super::Server;
+use super::table::Table;
+use super::{Server, lang_of, list, text};
+use crate::words::{Lang, one, within};
 use anyhow::Result;
 use console::Style;
 use reqwest::Method;
@@ -31,85 +33,61 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print!("{}", text_of(&told, args.lang == "ru"));
+        print!("{}", text_of(&told, lang_of(&args.lang)));
     }
     Ok(())
 }
 
-/// Topics in the order in which they are read, with their headings.
-const TOPICS: &[(&str, &str, &str)] = &[
-    ("checked", "Что есть", "What there is"),
-    ("reused", "Из предыдущих проверок", "From earlier checks"),
-    ("freshness", "Что надо знать", "What to know"),
-    ("updating", "Обновляется", "Being updated"),
-    ("missing", "Ответа нет", "Without an answer"),
-    ("risk", "Риск", "Risk"),
-];
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or("")
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
+/// Topics in the order in which they are read; each has its heading.
+const TOPICS: &[&str] = &["checked", "reused", "freshness", "updating", "missing", "risk"];
 
 /// The explanation in lines for a terminal.
-fn text_of(told: &Value, ru: bool) -> String {
-    let say = |russian: &'static str, english: &'static str| if ru { russian } else { english };
+fn text_of(told: &Value, lang: Lang) -> String {
     let (bold, dim) = (Style::new().bold(), Style::new().dim());
     let receipts: Vec<&Value> = list(told, "receipts").collect();
     let number = |id: &Value| {
         let at = receipts.iter().position(|receipt| Some(text(receipt, "receipt_id")) == id.as_str())?;
         Some(format!("[{}]", at + 1))
     };
+    let heading = |name: &str| bold.apply_to(one(lang, &format!("explain-{name}"), &[])).to_string();
     let mut out = String::new();
     let mut line = |text: String| {
         out.push_str(text.trim_end());
         out.push('\n');
     };
-    for (topic, russian, english) in TOPICS {
+    for topic in TOPICS {
         let mut sentences = list(told, "sentences").filter(|sentence| text(sentence, "topic") == *topic).peekable();
         if sentences.peek().is_some() {
-            line(bold.apply_to(say(russian, english)).to_string());
+            line(heading(topic));
         }
         for sentence in sentences {
             let rests: String = list(sentence, "receipts").filter_map(number).collect();
             line(format!("  {}  {}", text(sentence, "text"), dim.apply_to(rests)));
         }
     }
-    for (name, russian, english) in [
-        ("why_fast", "Почему результат пришёл быстро?", "Why did the result come fast?"),
-        ("why_updating", "Почему обновление ещё идёт?", "Why is it still being updated?"),
-    ] {
-        line(bold.apply_to(say(russian, english)).to_string());
-        line(format!("  {}", told.pointer(&format!("/{name}/text")).and_then(Value::as_str).unwrap_or("")));
+    for name in ["why_fast", "why_updating"] {
+        line(heading(name));
+        line(format!("  {}", told.get(name).map(|why| text(why, "text")).unwrap_or_default()));
     }
     if !receipts.is_empty() {
-        line(bold.apply_to(say("Квитанции", "Receipts")).to_string());
+        line(heading("receipts"));
     }
+    let mut table = Table::default();
     for (n, receipt) in receipts.iter().enumerate() {
-        let ttl = receipt.get("ttl_s").and_then(Value::as_u64).unwrap_or(0);
-        let ttl = crate::explain::words::duration(ttl);
-        line(format!(
-            "  [{}] {:<20} {:<12} {:<14} {} {}, {} {}",
-            n + 1,
-            text(receipt, "source"),
-            text(receipt, "origin"),
-            text(receipt, "outcome"),
-            say("спрошен", "asked"),
-            text(receipt, "observed_at"),
-            say("срок годности", "TTL"),
-            if ru { ttl.ru } else { ttl.en },
-        ));
-        line(format!("      {}", dim.apply_to(text(receipt, "receipt_id"))));
+        let ttl = within(receipt.get("ttl_s").and_then(Value::as_u64).unwrap_or(0));
+        let asked = [("at", text(receipt, "observed_at").into()), ("ttl", ttl.into())];
+        let cells = ["source", "origin", "outcome"].map(|name| text(receipt, name).to_owned());
+        let id = dim.apply_to(text(receipt, "receipt_id")).to_string();
+        table.row([format!("[{}]", n + 1)].into_iter().chain(cells).chain([one(lang, "explain-receipt", &asked), id]));
     }
+    table.lines("  ").into_iter().for_each(line);
     out
 }
 
 #[cfg(test)]
 mod tests {
     use super::text_of;
+    use crate::words::Lang;
     use expect_test::expect;
     use serde_json::json;
 
@@ -139,11 +117,9 @@ mod tests {
             Why is it still being updated?
               Nothing is being updated now.
             Receipts
-              [1] cadastre             fetched      found          asked 2026-11-24T16:25:48Z, TTL 7 days
-                  ra
-              [2] reviews              reused       nothing_found  asked 2026-11-20T16:25:48Z, TTL 14 days
-                  rb
+              [1]  cadastre  fetched  found          asked 2026-11-24T16:25:48Z, TTL 7 days   ra
+              [2]  reviews   reused   nothing_found  asked 2026-11-20T16:25:48Z, TTL 14 days  rb
         "#]]
-        .assert_eq(&text_of(&told, false));
+        .assert_eq(&text_of(&told, Lang::En));
     }
 }

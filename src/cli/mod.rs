@@ -17,6 +17,7 @@ macro_rules! print {
     }};
 }
 
+mod channels;
 mod check;
 mod checkpoint;
 mod dead_letters;
@@ -27,6 +28,7 @@ mod export;
 mod kafka;
 mod log;
 mod mcp;
+mod notifications;
 mod place;
 mod policy;
 mod rebuild;
@@ -34,6 +36,7 @@ mod replay;
 mod seal;
 mod serve;
 mod sources;
+mod table;
 mod verify;
 mod verify_proof;
 
@@ -95,6 +98,12 @@ enum Command {
     Checkpoint(checkpoint::Args),
     /// Make the views anew from the log (the server must be stopped)
     Rebuild(rebuild::Args),
+    /// What you were told: list, mark as read, mute a check
+    Notifications(notifications::Args),
+    /// Programs that are told by webhook: add, mute, remove, what was sent, send again
+    Webhooks(channels::WebhookArgs),
+    /// People who are told by mail: add, mute, remove, what was sent, send again
+    Emails(channels::EmailArgs),
     /// Work on files of sources
     Sources(sources::Args),
     /// Show or change the policy of a running server
@@ -160,9 +169,36 @@ impl Server {
         if answer.status().is_success() {
             return Ok(answer);
         }
+        let status = answer.status().as_u16();
         let body: serde_json::Value = answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?;
-        Err(Wrong(problem(&body)).into())
+        // What was asked for can't be read, or means nothing: the caller's to mend.
+        Err(if matches!(status, 400 | 422) { Misused(problem(&body)).into() } else { Wrong(problem(&body)).into() })
     }
+
+    /// Sends a request whose answer has no body.
+    async fn done(&self, request: reqwest::RequestBuilder) -> anyhow::Result<()> {
+        self.answer(request).await.map(|_| ())
+    }
+}
+
+/// A member as text; nothing is empty.
+fn text<'a>(value: &'a serde_json::Value, name: &str) -> &'a str {
+    value.get(name).and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+/// A member as a list; nothing is empty.
+fn list<'a>(value: &'a serde_json::Value, name: &str) -> impl Iterator<Item = &'a serde_json::Value> {
+    value.get(name).and_then(serde_json::Value::as_array).into_iter().flatten()
+}
+
+/// The language of `--lang`.
+fn lang_of(code: &str) -> crate::words::Lang {
+    crate::words::Lang::from_tag(code).unwrap_or(crate::words::Lang::En)
+}
+
+/// An id as a part of a path.
+fn part(id: &str) -> String {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A problem (RFC 9457) in words.
@@ -229,6 +265,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Checkpoint(args) => checkpoint::run(args).await,
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Seal(args) => seal::run(args).await,
+        Command::Notifications(args) => notifications::run(args).await,
+        Command::Webhooks(args) => channels::webhooks(args).await,
+        Command::Emails(args) => channels::emails(args).await,
         Command::Sources(args) => sources::run(args).await,
         Command::Policy(args) => policy::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,

@@ -2,10 +2,10 @@
 
 use super::Context;
 use super::model::*;
+use super::risk;
 use super::row::{self, Joined};
 use super::sentences::honesty;
 use super::time::rfc3339;
-use super::{risk, words};
 use crate::core::job::status::status;
 use mirano_replay::rows::{JobRow, SnapshotRef};
 use mirano_replay::store::StoreError;
@@ -52,7 +52,7 @@ pub fn job(ctx: &Context<'_>, job: &JobRow) -> Result<Shown, StoreError> {
         honesty: Vec::new(),
         position: job.position.to_string(),
     };
-    view.honesty = honesty(ctx, &view).into_iter().map(|both: words::Both| both.get(ctx.lang).to_owned()).collect();
+    view.honesty = honesty(ctx, &view).iter().map(|honest| honest.text.get(ctx.lang).to_owned()).collect();
     Ok(Shown { view, opened })
 }
 

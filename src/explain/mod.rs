@@ -16,7 +16,6 @@ mod tasks;
 pub mod time;
 mod unchecked;
 mod why;
-pub mod words;
 
 pub use asked::{Asked, asked_about, next_asked};
 pub use blocked::coarse;
@@ -27,6 +26,8 @@ pub use row::{level_word, outcome_word};
 pub use sentences::{explain, receipt_view};
 pub use tasks::{TaskView, task, tasks_of};
 pub use unchecked::not_checked;
+
+pub use crate::words;
 
 use crate::core::policy::Policy;
 use crate::core::vault::Vault;

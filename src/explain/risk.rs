@@ -73,6 +73,12 @@ fn basis(rows: &[Joined<'_>]) -> Basis {
     basis
 }
 
+/// The name of a level for people.
+pub(super) fn level_title(ctx: &Context<'_>, level: &str) -> Both {
+    let spec = ctx.policy.document.risk.levels.iter().find(|spec| spec.id == level);
+    super::words::level(level, spec.and_then(|spec| spec.title.as_ref()).map(Both::from))
+}
+
 /// The name of a rule for people.
 pub(super) fn rule_title(ctx: &Context<'_>, rule: &str) -> Option<Both> {
     ctx.policy.document.risk.rules.iter().find(|spec| spec.id == rule).map(|spec| Both::from(&spec.title))

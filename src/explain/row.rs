@@ -1,10 +1,10 @@
 //! One row of a job: a need, its receipt, its task, and the time.
 
+use super::Context;
 use super::blocked::blocked_on;
 use super::model::*;
 use super::time::{rfc3339, seconds};
-use super::words::{Both, ago};
-use super::{Context, words};
+use super::words::{Both, ago, both};
 use crate::core::freshness::Freshness;
 use crate::core::job::NARROWED;
 use crate::core::persons;
@@ -168,51 +168,41 @@ fn reuse(receipt: &Receipt) -> Reuse {
 
 fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
     let shown = row.shown();
-    let age = shown.map(|receipt| ago(seconds(ctx.now.since_ms(receipt.observed_at))));
-    let after = |words: Both| match (&age, shown) {
-        (Some(age), Some(_)) => Both::new(
-            format!("{}; пока показаны данные, полученные {}", words.ru, age.ru),
-            format!("{}; meanwhile data observed {} is shown", words.en, age.en),
-        ),
-        _ => words,
+    let plain = |id: &str| both(id, &[]);
+    let pending = |id: &str| match shown {
+        Some(receipt) => {
+            let age = ago(seconds(ctx.now.since_ms(receipt.observed_at)));
+            both("note-meanwhile", &[("note", plain(id).into()), ("age", age.into())])
+        }
+        None => plain(id),
     };
     match row.state {
-        RowState::Running => after(Both::new("источник опрашивается", "the source is being asked")),
-        RowState::Retrying => {
-            after(Both::new("попытка не удалась, будет следующая", "an attempt failed, another follows"))
-        }
-        RowState::Queued => after(Both::new("в очереди к источнику", "queued for the source")),
-        RowState::WaitingForSubject => Both::new(
-            "ждёт, пока другой источник назовёт, о ком спрашивать",
-            "waits for another source to name whom to ask about",
-        ),
+        RowState::Running => pending("note-running"),
+        RowState::Retrying => pending("note-retrying"),
+        RowState::Queued => pending("note-queued"),
+        RowState::WaitingForSubject => plain("note-waiting"),
         RowState::NotApplicable => super::unchecked::nothing_to_ask(row.need),
-        RowState::Failed if row.need.receipt.is_some() && row.need.last_failure.is_none() => {
-            Both::new("данные слишком старые, чтобы их показывать", "the data is too old to be shown")
-        }
-        RowState::Failed => Both::new("источник не ответил", "the source gave no answer"),
-        RowState::Stale => Both::new(
-            "срок годности данных вышел, сейчас они не обновляются",
-            "the data is past its TTL and is not being updated now",
-        ),
+        RowState::Failed if row.need.receipt.is_some() && row.need.last_failure.is_none() => plain("note-too_old"),
+        RowState::Failed => plain("note-no_answer"),
+        RowState::Stale => plain("note-stale"),
         RowState::Fresh => fresh_note(shown),
     }
 }
 
 fn fresh_note(shown: Option<&Receipt>) -> Both {
     let Some(receipt) = shown else { return Both::default() };
-    let origin = match receipt.origin {
-        Origin::Reused if receipt.reason == NARROWED => words::NARROWED,
-        Origin::Reused | Origin::ServedStale => words::REUSED,
-        Origin::Coalesced => ("запрос объединён с тем, что уже шёл", "joined a request that was under way"),
-        Origin::Fetched => ("источник опрошен для этой проверки", "the source was asked for this check"),
+    let from = match receipt.origin {
+        Origin::Reused if receipt.reason == NARROWED => both("from-narrowed", &[]),
+        Origin::Reused | Origin::ServedStale => both("from-reused", &[]),
+        Origin::Coalesced => both("from-coalesced", &[]),
+        Origin::Fetched => both("from-fetched", &[]),
     };
     match receipt.outcome {
-        Outcome::NothingFound => Both::new(
-            format!("{}; {}", words::NOTHING_FOUND.0, origin.0),
-            format!("{}; {}", words::NOTHING_FOUND.1, origin.1),
-        ),
-        _ => Both::new(origin.0, origin.1),
+        Outcome::NothingFound => {
+            let answer = both("answer-nothing_found", &[]);
+            both("note-answered", &[("answer", answer.into()), ("from", from.into())])
+        }
+        _ => from,
     }
 }
 

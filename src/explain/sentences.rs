@@ -7,75 +7,80 @@ use super::model::*;
 use super::row::{origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
-use super::words::{Both, NOTHING_FOUND, ago, duration, plural};
+use super::words::{Arg, Both, ago, both, duration, within};
 use mirano_replay::rows::JobRow;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
+/// What has to be said before anything else, and the receipts that it rests on.
+pub(super) struct Honest {
+    pub text: Both,
+    args: Json,
+    receipts: Vec<String>,
+}
+
 /// What has to be said before anything else.
-pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Both> {
+pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     let mut out = Vec::new();
     let Progress { total, reused, stale, failed, .. } = view.progress;
+    // Words about some of the rows: what names them, and the receipts of those that have one.
+    let rows = |wanted: &dyn Fn(&RowView) -> bool| -> Vec<&RowView> {
+        view.sources.iter().filter(|row| wanted(row)).collect()
+    };
+    let receipts = |rows: &[&RowView]| rows.iter().filter_map(|row| row.receipt_id.clone()).collect::<Vec<_>>();
+    let mut say = |id: &str, args: &[(&str, Arg)], json: Json, receipts: Vec<String>| {
+        out.push(Honest { text: both(id, args), args: json, receipts });
+    };
     if matches!(view.address.confidence.as_str(), "low" | "unknown") {
-        let understood = &view.address.canonical;
-        out.push(Both::new(
-            format!("Мы поняли адрес как «{understood}»; уверенности в этом мало, и оценка риска неполна."),
-            format!("We understood the address as \"{understood}\"; that is not certain, and the risk is incomplete."),
-        ));
+        let address = view.address.canonical.as_str();
+        say("honesty-address", &[("address", address.into())], json!({"address": address}), Vec::new());
     }
+    let of_earlier = rows(&|row| matches!(row.origin, OriginWord::Reused | OriginWord::ServedStale));
     if view.status == Status::Completed && reused > 0 {
-        out.push(Both::new(
-            "Готово; часть данных не запрашивалась заново.",
-            "Done; a part of the data was not asked for again.",
-        ));
+        say("honesty-done_reused", &[], json!({"reused": reused}), receipts(&of_earlier));
     }
     if stale > 0 {
         // Of the stale ones only: that something else is being asked makes these no fresher.
-        let past = |row: &&RowView| row.freshness == FreshnessWord::Stale && row.state != RowState::NotApplicable;
-        let asked = view.sources.iter().filter(past).filter(|row| row.updating).count();
-        let (ru, en) = match u32::try_from(asked).unwrap_or(u32::MAX) {
-            0 => ("они сейчас не обновляются".to_owned(), "that data is not being updated now".to_owned()),
-            n if n >= stale => ("они сейчас обновляются".to_owned(), "that data is being updated now".to_owned()),
-            n => (format!("из них сейчас обновляются {n}"), format!("{n} of these are being updated now")),
+        let past = rows(&|row| row.freshness == FreshnessWord::Stale && row.state != RowState::NotApplicable);
+        let asked = u32::try_from(past.iter().filter(|row| row.updating).count()).unwrap_or(u32::MAX);
+        let mut args: Vec<(&str, Arg)> = vec![("stale", stale.into()), ("total", total.into())];
+        let id = match asked {
+            0 => "honesty-stale_untouched",
+            n if n >= stale => "honesty-stale_updating",
+            n => {
+                args.push(("asked", n.into()));
+                "honesty-stale_some"
+            }
         };
-        out.push(Both::new(
-            format!("Данные частично устарели: у {stale} из {total} срок годности вышел, {ru}."),
-            format!("The data is partly stale: {stale} of {total} are past their TTL; {en}."),
-        ));
+        say(id, &args, json!({"stale": stale, "total": total, "updating": asked}), receipts(&past));
     }
-    let named = |wanted: &dyn Fn(&RowView) -> bool| titles(ctx, view.sources.iter().filter(|row| wanted(row)));
+    let mut name = |id: &str, rows: &[&RowView]| {
+        say(id, &[("sources", titles(ctx, rows).into())], json!({"sources": ids(rows)}), receipts(rows));
+    };
     if !view.r#final {
-        let open = named(&|row| row.updating || row.state == RowState::WaitingForSubject);
-        out.push(Both::new(
-            format!("Ещё обрабатываются: {}.", open.ru),
-            format!("Still being processed: {}.", open.en),
-        ));
+        name("honesty-open", &rows(&|row| row.updating || row.state == RowState::WaitingForSubject));
     }
     if failed > 0 {
-        let silent = named(&|row| row.state == RowState::Failed);
-        out.push(Both::new(
-            format!("Ответа нет: {}. Это не значит, что там ничего нет.", silent.ru),
-            format!("No answer: {}. That does not mean that there is nothing.", silent.en),
-        ));
+        name("honesty-silent", &rows(&|row| row.state == RowState::Failed));
     }
-    if view.sources.iter().any(|row| row.receipt_id.is_some() && !row.complete) {
-        let cut = named(&|row| row.receipt_id.is_some() && !row.complete);
-        out.push(Both::new(
-            format!("Показано не всё, что есть у источника: {}.", cut.ru),
-            format!("Not all that the source has is shown: {}.", cut.en),
-        ));
+    let cut = rows(&|row| row.receipt_id.is_some() && !row.complete);
+    if !cut.is_empty() {
+        name("honesty-cut", &cut);
     }
     if reused > 0 {
-        out.push(Both::new(
-            format!("Из предыдущих проверок взято ответов: {reused}. Взято — не значит проверено заново."),
-            format!("{reused} answer(s) come from earlier checks. Reused does not mean asked again."),
-        ));
+        say("honesty-reused", &[("n", reused.into())], json!({"reused": reused}), receipts(&of_earlier));
     }
     out
 }
 
+fn ids(rows: &[&RowView]) -> Vec<String> {
+    let mut ids: Vec<String> = rows.iter().map(|row| row.source.clone()).collect();
+    ids.dedup();
+    ids
+}
+
 /// The names of the rows' sources, each once.
-fn titles<'r>(ctx: &Context<'_>, rows: impl Iterator<Item = &'r RowView>) -> Both {
+fn titles(ctx: &Context<'_>, rows: &[&RowView]) -> Both {
     let mut names: Vec<Both> = Vec::new();
     for row in rows {
         let title = title(ctx, &row.source);
@@ -83,8 +88,7 @@ fn titles<'r>(ctx: &Context<'_>, rows: impl Iterator<Item = &'r RowView>) -> Bot
             names.push(title);
         }
     }
-    let join = |pick: fn(&Both) -> &str| names.iter().map(pick).collect::<Vec<_>>().join(", ");
-    Both::new(join(|both| &both.ru), join(|both| &both.en))
+    Both::join(&names, ", ")
 }
 
 pub(super) fn title(ctx: &Context<'_>, source: &str) -> Both {
@@ -126,18 +130,11 @@ pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Explanation {
     let mut sentences = Sentences { ctx, out: Vec::new() };
     let Progress { total, answered, reused, .. } = view.progress;
     let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
-    sentences.say(
-        "job.answered",
-        "checked",
-        &Both::new(
-            format!("Есть ответ: {answered} из {total}, из них {reused} из предыдущих проверок."),
-            format!("Answered: {answered} of {total}, {reused} of them from earlier checks."),
-        ),
-        json!({"answered": answered, "total": total, "reused": reused}),
-        all,
-    );
-    for text in honesty(ctx, view) {
-        sentences.say("honesty", "freshness", &text, json!({}), Vec::new());
+    let counts = [("answered", answered.into()), ("total", total.into()), ("reused", reused.into())];
+    let args = json!({"answered": answered, "total": total, "reused": reused});
+    sentences.say("job.answered", "checked", &both("job-answered", &counts), args, all);
+    for honest in honesty(ctx, view) {
+        sentences.say("honesty", "freshness", &honest.text, honest.args, honest.receipts);
     }
     for row in &view.sources {
         about_row(&mut sentences, row);
@@ -182,95 +179,71 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
     let name = title(sentences.ctx, &row.source);
     let receipts: Vec<String> = row.receipt_id.iter().cloned().collect();
     if let (Some(age), Some(ttl)) = (row.age_s.filter(|_| row.receipt_id.is_some()), row.ttl_s) {
-        let (code, topic, how) = origin_of(row.origin, row.reuse.as_ref().is_some_and(|reuse| reuse.narrowed));
-        let (age_words, ttl_words, what) = (ago(age), duration(ttl), answer_of(row));
-        let own = row.as_of.as_ref().map_or(
-            Both::new("своей даты источник не указал", "the source names no date of its own"),
-            |date| Both::new(format!("по данным источника на {date}"), format!("as of {date}, says the source")),
-        );
-        let until = row.fresh_until.clone().unwrap_or_default();
-        let text = Both::new(
-            format!(
-                "{}: {}; {}. Источник спрошен {}, {}; срок годности {}, до {until}.",
-                name.ru, what.ru, how.ru, age_words.ru, own.ru, ttl_words.ru
-            ),
-            format!(
-                "{}: {}; {}. The source was asked {}, {}; its TTL is {}, until {until}.",
-                name.en, what.en, how.en, age_words.en, own.en, ttl_words.en
-            ),
+        let (code, topic, from) = origin_of(row.origin, row.reuse.as_ref().is_some_and(|reuse| reuse.narrowed));
+        let own = match &row.as_of {
+            Some(date) => both("row-own", &[("date", date.as_str().into())]),
+            None => both("row-own_none", &[]),
+        };
+        let text = both(
+            "row-told",
+            &[
+                ("source", (&name).into()),
+                ("answer", answer_of(row).into()),
+                ("from", both(from, &[]).into()),
+                ("age", ago(age).into()),
+                ("own", own.into()),
+                ("ttl", duration(ttl).into()),
+                ("until", row.fresh_until.clone().unwrap_or_default().into()),
+            ],
         );
         let args = json!({"source": row.source, "facts": row.facts, "age_s": age, "ttl_s": ttl, "as_of": row.as_of});
         sentences.say(code, topic, &text, args, receipts.clone());
     }
-    let noted = Both::new(format!("{}: {}.", name.ru, row.note.ru), format!("{}: {}.", name.en, row.note.en));
+    let noted: [(&str, Arg); 2] = [("source", (&name).into()), ("note", (&row.note).into())];
     let args = json!({"source": row.source, "blocked_on": row.blocked_on, "cause": row.cause});
+    let plain = || both("row-note", &noted);
     match row.state {
         RowState::Running | RowState::Retrying | RowState::Queued => {
             let text = match row.blocked_on.as_ref().and_then(|blocked| blocked.eta_s) {
                 Some(eta) => {
-                    let eta = duration(eta);
-                    Both::new(
-                        format!("{} Примерно через {}.", noted.ru, eta.ru),
-                        format!("{} In about {}.", noted.en, eta.en),
-                    )
+                    let [source, note] = noted;
+                    both("row-note_eta", &[source, note, ("eta", within(eta).into())])
                 }
-                None => noted,
+                None => plain(),
             };
             sentences.say("source.updating", "updating", &text, args, receipts);
         }
-        RowState::WaitingForSubject => sentences.say("source.waiting", "updating", &noted, args, receipts),
-        RowState::Failed => sentences.say("source.failed", "missing", &noted, args, receipts),
-        RowState::NotApplicable => sentences.say("source.not_applicable", "missing", &noted, args, receipts),
-        RowState::Stale => sentences.say("source.stale", "freshness", &noted, args, receipts),
+        RowState::WaitingForSubject => sentences.say("source.waiting", "updating", &plain(), args, receipts),
+        RowState::Failed => sentences.say("source.failed", "missing", &plain(), args, receipts),
+        RowState::NotApplicable => sentences.say("source.not_applicable", "missing", &plain(), args, receipts),
+        RowState::Stale => sentences.say("source.stale", "freshness", &plain(), args, receipts),
         RowState::Fresh => {}
     }
 }
 
-fn origin_of(origin: OriginWord, narrowed: bool) -> (&'static str, &'static str, Both) {
+/// The code of a sentence about an origin, its topic, and the words for it.
+fn origin_of(origin: OriginWord, narrowed: bool) -> (&'static str, &'static str, &'static str) {
     match origin {
-        OriginWord::Reused if narrowed => {
-            ("source.reused", "reused", Both::new(super::words::NARROWED.0, super::words::NARROWED.1))
-        }
-        OriginWord::Reused => ("source.reused", "reused", Both::new(super::words::REUSED.0, super::words::REUSED.1)),
-        OriginWord::ServedStale => (
-            "source.served_stale",
-            "reused",
-            Both::new(
-                "данные предыдущей проверки, уже просроченные, когда их взяли",
-                "data of an earlier check, past its TTL when taken",
-            ),
-        ),
-        OriginWord::Coalesced => (
-            "source.coalesced",
-            "checked",
-            Both::new("запрос объединён с тем, что уже шёл", "joined a request that was under way"),
-        ),
-        OriginWord::Fetched | OriginWord::None => (
-            "source.fetched",
-            "checked",
-            Both::new("источник опрошен для этой проверки", "the source was asked for this check"),
-        ),
+        OriginWord::Reused if narrowed => ("source.reused", "reused", "from-narrowed"),
+        OriginWord::Reused => ("source.reused", "reused", "from-reused"),
+        OriginWord::ServedStale => ("source.served_stale", "reused", "from-served_stale"),
+        OriginWord::Coalesced => ("source.coalesced", "checked", "from-coalesced"),
+        OriginWord::Fetched | OriginWord::None => ("source.fetched", "checked", "from-fetched"),
     }
 }
 
 fn answer_of(row: &RowView) -> Both {
-    if row.outcome == Some(OutcomeWord::NothingFound) {
-        return Both::new(NOTHING_FOUND.0, NOTHING_FOUND.1);
+    match row.outcome {
+        Some(OutcomeWord::NothingFound) => both("answer-nothing_found", &[]),
+        _ => both("answer-found", &[("n", row.facts.into())]),
     }
-    let n = u64::from(row.facts);
-    let records = plural(n, "запись", "записи", "записей");
-    let ending = if n == 1 { "" } else { "s" };
-    Both::new(format!("источник ответил: {n} {records}"), format!("the source answered: {n} record{ending}"))
 }
 
 fn about_risk(sentences: &mut Sentences<'_>, view: &JobView) {
     let Some(risk) = &view.risk else { return };
-    let at_least = risk.score_is == "at_least";
-    let (ru, en) = if at_least { ("не меньше ", "at least ") } else { ("", "") };
-    let text = Both::new(
-        format!("Риск: {ru}{} из 100, уровень «{}».", risk.score, risk.level),
-        format!("Risk: {en}{} of 100, level \"{}\".", risk.score, risk.level),
-    );
+    let id = if risk.score_is == "at_least" { "told_risk-at_least" } else { "told_risk-exact" };
+    let level = super::risk::level_title(sentences.ctx, &risk.level);
+    let text = both(id, &[("score", risk.score.into()), ("level", level.into())]);
     let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level});
     let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
     sentences.say("risk.score", "risk", &text, args, all);

@@ -2,29 +2,19 @@
 
 use super::Context;
 use super::model::{JobView, NotChecked, RowState};
-use super::words::Both;
+use super::words::{Both, both};
 use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::NotApplicable;
 
 /// What a need that has nothing to ask says of itself.
 pub(super) fn nothing_to_ask(need: &NeedRow) -> Both {
     if need.withdrawn {
-        return Both::new(
-            "больше не спрашивают: источник, который назвал, о ком спрашивать, больше этого не показывает",
-            "not asked any more: the source that named whom to ask about no longer does",
-        );
+        return both("unasked-withdrawn", &[]);
     }
     match &need.not_applicable {
-        Some(NotApplicable::InputMissing(name)) => {
-            Both::new(format!("не спрашивали: не указано {name}"), format!("not asked: {name} was not given"))
-        }
-        Some(NotApplicable::OverMax(n)) => Both::new(
-            format!("не спрашивали ещё о {n}: столько сверх предела профиля"),
-            format!("{n} more were not asked about: over the profile's limit"),
-        ),
-        Some(NotApplicable::NoneFound) | None => {
-            Both::new("спрашивать не о ком: никто не назван", "there is nobody to ask about: none was named")
-        }
+        Some(NotApplicable::InputMissing(name)) => both("unasked-input", &[("name", name.as_str().into())]),
+        Some(NotApplicable::OverMax(n)) => both("unasked-over_max", &[("n", (*n).into())]),
+        Some(NotApplicable::NoneFound) | None => both("unasked-nobody", &[]),
     }
 }
 
@@ -58,7 +48,7 @@ pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotCh
             }
             RowState::Failed => {
                 let cause = row.cause.clone().unwrap_or_default();
-                add("failed", Both::new(format!("{}: {cause}", row.note.ru), format!("{}: {cause}", row.note.en)));
+                add("failed", both("unasked-failed", &[("note", (&row.note).into()), ("cause", cause.into())]));
             }
             RowState::Running | RowState::Retrying | RowState::Queued | RowState::WaitingForSubject
                 if row.receipt_id.is_none() =>
@@ -74,10 +64,7 @@ pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotCh
             need_id: None,
             source: id.clone(),
             reason: "not_in_profile".to_owned(),
-            text: Both::new(
-                format!("профиль не спрашивает «{}»", spec.title.ru),
-                format!("the profile does not ask \"{}\"", spec.title.en),
-            ),
+            text: both("unasked-profile", &[("source", Both::from(&spec.title).into())]),
         });
     }
     out

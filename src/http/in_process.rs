@@ -47,7 +47,12 @@ impl InProcess {
 
     /// Listens to a stream of events.
     pub async fn events(&self, caller: Caller, path: &str) -> Result<BoxStream<'static, Vec<u8>>, Value> {
-        let answer = self.send(caller, Ask { path, ..Ask::default() }, "text/event-stream").await?;
+        self.stream(caller, Ask { path, ..Ask::default() }).await
+    }
+
+    /// The same for what is asked with a body.
+    pub async fn stream(&self, caller: Caller, ask: Ask<'_>) -> Result<BoxStream<'static, Vec<u8>>, Value> {
+        let answer = self.send(caller, ask, "text/event-stream").await?;
         if !answer.status().is_success() {
             let bytes = to_bytes(answer.into_body(), MOST_BYTES).await.map_err(|error| broken(&error.to_string()))?;
             return Err(serde_json::from_slice(&bytes).unwrap_or_else(|error| broken(&error.to_string())));

@@ -4,7 +4,7 @@ use super::error::{Code, Problem};
 use super::state::AppState;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
@@ -36,8 +36,15 @@ pub async fn behind(State(state): State<AppState>, request: Request, next: Next)
     response
 }
 
-async fn nowhere(uri: Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("there is nothing at {}", uri.path())).fix("See `/docs` for what there is.")
+/// A browser gets a page, everybody else a problem document.
+async fn nowhere(uri: Uri, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.starts_with("text/html") {
+        return crate::ui::nowhere(&headers, uri.path());
+    }
+    let problem = Problem::new(Code::NotFound, format!("there is nothing at {}", uri.path()))
+        .fix("See `/docs` for what there is.");
+    problem.into_response()
 }
 
 async fn not_here(method: Method, uri: Uri) -> Problem {

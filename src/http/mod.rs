@@ -24,6 +24,7 @@ mod lines;
 mod log;
 mod nodes;
 mod notifications;
+mod outcomes;
 mod page;
 mod policy;
 mod proofs;
@@ -110,6 +111,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(facts::evidence))
         .routes(routes!(sources::profiles))
         .routes(routes!(sources::list))
+        .routes(routes!(outcomes::get))
         .routes(routes!(log::get))
         .routes(routes!(audit::get_quote))
         .routes(routes!(audit::post_replay))

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mirano_replay::rows::{JobRow, NotificationRow, key};
-use mirano_replay::store::{Read, ReadExt, Table};
+use mirano_replay::store::{Read, ReadExt, StoreError, Table};
 use mirano_schemas::{NotificationId, NotificationType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -94,19 +94,14 @@ pub async fn list(
     let from = start(&list, &prefix, query.cursor.as_deref())?;
     let page = tokio::task::spawn_blocking(move || -> Result<Notifications> {
         let (views, policy) = (state.engine().views(), state.policy()?);
-        let (mut items, mut last, mut seen, mut more) = (Vec::new(), Vec::new(), 0, false);
+        let mut items = Vec::new();
         let mut addresses: BTreeMap<_, Option<String>> = BTreeMap::new();
-        let mut places = Vec::new();
-        views.scan(Table::NotificationIndex, &prefix, &from, &mut |place, mark| {
-            seen += 1;
-            if !(query.unread && mark == READ) {
-                places.push(place.to_vec());
-            }
-            seen < LOOKED_THROUGH
-        })?;
-        for place in places {
+        let looked = look(&**views, &prefix, &from, query.unread, LOOKED_THROUGH)?;
+        // Where the next page goes on: behind what this one shows or passes over, else behind what was looked at.
+        let (mut last, mut end) = (Vec::new(), looked.end);
+        for place in looked.places {
             if items.len() == limit {
-                more = true;
+                end = Some(last);
                 break;
             }
             let Some(id) = key::tail(&place).map(NotificationId) else { continue };
@@ -134,13 +129,42 @@ pub async fn list(
                 data: data(&row),
             });
         }
-        let more = more || seen >= LOOKED_THROUGH;
-        let next_cursor = behind(&list, &prefix, &last).filter(|_| more);
+        let next_cursor = end.and_then(|end| behind(&list, &prefix, &end));
         Ok(Notifications { items, next_cursor, unread: unread(&state, &caller.tenant)?.len() })
     })
     .await
     .map_err(Problem::internal)??;
     Ok(answer::json(&at, &page))
+}
+
+/// What a page may show, and where it has to go on.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Looked {
+    places: Vec<Vec<u8>>,
+    /// The last place that was looked at, shown or not, where others may follow.
+    end: Option<Vec<u8>>,
+}
+
+/// Looks through `most` places of a tenant.
+fn look(
+    rows: &dyn Read,
+    prefix: &[u8],
+    from: &[u8],
+    only_unread: bool,
+    most: usize,
+) -> std::result::Result<Looked, StoreError> {
+    let (mut looked, mut seen) = (Looked::default(), 0);
+    rows.scan(Table::NotificationIndex, prefix, from, &mut |place, mark| {
+        seen += 1;
+        if !(only_unread && mark == READ) {
+            looked.places.push(place.to_vec());
+        }
+        if seen == most {
+            looked.end = Some(place.to_vec());
+        }
+        seen < most
+    })?;
+    Ok(looked)
 }
 
 /// The tenant's unread notifications, newest first.
@@ -202,4 +226,37 @@ pub async fn read(State(state): State<AppState>, User(caller): User, Body(body):
     }
     let cut = super::query::cut(state.engine());
     Ok(answer::positioned(&cut, StatusCode::NO_CONTENT.into_response()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirano_replay::store::{MemoryStore, Write};
+    use mirano_schemas::{Position, Timestamp};
+
+    /// However many of the newest were read, the unread ones behind them are reached.
+    #[test]
+    fn unread_ones_are_reached_behind_many_that_were_read() {
+        let mut store = MemoryStore::default();
+        let place = |n: u64| {
+            let id = NotificationId::of(&[&n.to_le_bytes()]);
+            let at = Timestamp(1_800_000_000_000).plus_ms(n);
+            key::notification_by_tenant("t", Some((at, Position { partition: 0, seq: n }, id)))
+        };
+        for n in 0..10 {
+            store.put(Table::NotificationIndex, &place(n), vec![u8::from(n != 0)]);
+        }
+        let prefix = key::notification_by_tenant("t", None);
+        let (mut from, mut found, mut pages) = (prefix.clone(), Vec::new(), 0);
+        loop {
+            let looked = look(&store, &prefix, &from, true, 3).expect("readable");
+            found.extend(looked.places);
+            pages += 1;
+            let Some(end) = looked.end else { break };
+            from = [end.as_slice(), &[0]].concat();
+        }
+        assert_eq!((found, pages), (vec![place(0)], 4));
+        let looked = look(&store, &prefix, &prefix, false, 100).expect("readable");
+        assert_eq!((looked.places.len(), looked.end), (10, None));
+    }
 }

@@ -9,6 +9,7 @@ use crate::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase,
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::Method;
+use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -33,21 +34,23 @@ impl Pages {
         body: Option<Value>,
         key: Option<String>,
     ) -> Result<Value, Problem> {
-        let caller = Caller {
-            key: visitor.key_id.clone().unwrap_or_else(|| "page".to_owned()),
-            tenant: visitor.tenant.clone(),
-            roles: [(true, Role::User), (visitor.auditor, Role::Auditor), (visitor.operator, Role::Operator)]
-                .into_iter()
-                .filter_map(|(has, role)| has.then_some(role))
-                .collect(),
-        };
-        self.api.call(caller, Ask { method, path, body, key }).await.map_err(Problem)
+        self.api.call(caller(visitor), Ask { method, path, body, key }).await.map_err(Problem)
     }
 
     async fn read(&self, visitor: &Visitor, path: &str, lang: Lang) -> Result<Value, Problem> {
-        let lang = if lang == Lang::Ru { "ru" } else { "en" };
+        let lang = lang.code();
         let join = if path.contains('?') { '&' } else { '?' };
         self.call(visitor, Method::GET, &format!("{path}{join}lang={lang}"), None, None).await
+    }
+}
+
+/// Whoever looks, as the interface knows them.
+fn caller(visitor: &Visitor) -> Caller {
+    let roles = [(true, Role::User), (visitor.auditor, Role::Auditor), (visitor.operator, Role::Operator)];
+    Caller {
+        key: visitor.key_id.clone().unwrap_or_else(|| "page".to_owned()),
+        tenant: visitor.tenant.clone(),
+        roles: roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect(),
     }
 }
 
@@ -154,8 +157,8 @@ impl PageData for Pages {
         {
             body.insert("max_age".to_owned(), json!({"*": "0s"}));
         }
-        let path = if lang == Lang::Ru { "/v1/jobs?lang=ru" } else { "/v1/jobs?lang=en" };
-        let job = self.call(visitor, Method::POST, path, Some(body), check.idempotency_key).await?;
+        let path = format!("/v1/jobs?lang={}", lang.code());
+        let job = self.call(visitor, Method::POST, &path, Some(body), check.idempotency_key).await?;
         let id = job.get("job_id").and_then(Value::as_str);
         id.map(str::to_owned).ok_or_else(|| broken("the new job has no id"))
     }
@@ -167,6 +170,10 @@ impl PageData for Pages {
 
     async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem> {
         self.call(visitor, Method::GET, "/v1/sources", None, None).await
+    }
+
+    async fn outcomes(&self, visitor: &Visitor) -> Result<Value, Problem> {
+        self.call(visitor, Method::GET, "/v1/sources/outcomes", None, None).await
     }
 
     async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem> {
@@ -209,7 +216,7 @@ impl PageData for Pages {
     }
 
     async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem> {
-        let lang = if lang == Lang::Ru { "ru" } else { "en" };
+        let lang = lang.code();
         let mut body = match new.kind.as_str() {
             "emails" => json!({"address": new.target, "lang": lang}),
             _ => json!({"url": new.target}),
@@ -218,6 +225,11 @@ impl PageData for Pages {
             body.insert("digest".to_owned(), json!(digest));
         }
         self.call(visitor, Method::POST, &format!("/v1/{}", path(&new.kind)), Some(body), new.idempotency_key).await
+    }
+
+    async fn mute_channel(&self, visitor: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem> {
+        let about = format!("/v1/{}/{}", path(kind), path(id));
+        self.call(visitor, Method::PATCH, &about, Some(json!({"mute": time})), None).await.map(|_| ())
     }
 
     async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {
@@ -241,6 +253,20 @@ impl PageData for Pages {
 
     async fn heads(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
         self.read(visitor, "/v1/log/heads", lang).await
+    }
+
+    async fn verify(&self, visitor: &Visitor, lang: Lang) -> Result<BoxStream<'static, Vec<u8>>, Problem> {
+        let path = format!("/v1/audit/replay?lang={}", lang.code());
+        let ask = Ask { method: Method::POST, path: &path, body: Some(json!({})), key: None };
+        self.api.stream(caller(visitor), ask).await.map_err(Problem)
+    }
+
+    async fn known(&self, visitor: &Visitor, text: &str) -> Result<Vec<String>, Problem> {
+        let path = format!("/v1/subjects?limit=20&q={}", path(text));
+        let found = self.call(visitor, Method::GET, &path, None, None).await?;
+        let property = |item: &&Value| item.get("level").and_then(Value::as_str) == Some("property");
+        let items = found.get("items").and_then(Value::as_array).into_iter().flatten();
+        Ok(items.filter(property).filter_map(|item| Some(item.get("label")?.as_str()?.to_owned())).collect())
     }
 
     fn demo(&self) -> Option<Vec<Showcase>> {

@@ -8,9 +8,9 @@ use super::query::{At, Query};
 use super::state::{AppState, log_access};
 use crate::core::policy::PolicyDocument;
 use crate::explain::model::{JobView, NotChecked};
-use crate::explain::words::{Both, Lang};
 use crate::explain::{self, FactView};
 use crate::ui;
+use crate::words::{self, Lang};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -19,11 +19,6 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-const NOTICE: (&str, &str) = (
-    "Отчёт охватывает только перечисленные источники и не является юридической консультацией.",
-    "This report covers only the sources listed; it is not legal advice.",
-);
 
 /// A report.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -83,7 +78,7 @@ pub async fn get(
         }
         log_access(&caller, "report", &id, &persons);
         let report = ReportView {
-            notice: Both::new(NOTICE.0, NOTICE.1).get(lang).to_owned(),
+            notice: words::one(lang, "job-notice", &[]),
             at: explain::time::rfc3339(ctx.now),
             snapshot_id: shown.view.snapshots.last().map(|last| last.snapshot_id.clone()),
             facts,
@@ -108,7 +103,6 @@ pub async fn get(
 fn page(report: &ReportView, document: &PolicyDocument, lang: Lang) -> Result<String> {
     let report = serde_json::to_value(report).map_err(Problem::internal)?;
     let profiles = json!({"items": super::sources::profile_views(document)});
-    let lang = if lang == Lang::Ru { ui::Lang::Ru } else { ui::Lang::En };
     ui::report_page(lang, &report, &profiles, &super::page::titles(document)).map_err(Problem::internal)
 }
 

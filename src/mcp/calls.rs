@@ -2,8 +2,8 @@
 
 use super::api::{Api, Who};
 use super::say::{self, list, text};
-use crate::explain::words::Lang;
 use crate::http::Ask;
+use crate::words::{Lang, one};
 use axum::http::Method;
 use futures::StreamExt;
 use rmcp::ErrorData;
@@ -264,10 +264,7 @@ impl Calls<'_> {
         let mut say = vec![say::sentence(text(&report, "notice"), Value::Null)];
         if as_of.is_some() {
             let at = text(&report, "at");
-            let then = match of.lang.unwrap_or_default() {
-                Lang::Ru => format!("Так это было известно на {at}; возраст данных посчитан на тот момент."),
-                Lang::En => format!("This is what was known at {at}; ages are those of then."),
-            };
+            let then = one(of.lang.unwrap_or_default(), "assistant-then", &[("at", at.into())]);
             say.push(say::sentence(then, Value::Null));
         }
         say.extend(say::of_explanation(&explanation, |_| true));

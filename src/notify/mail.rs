@@ -133,7 +133,7 @@ impl Mailer {
             text.push_str(&words::left_out(parcel.row.left_out, lang));
             text.push_str("\n\n");
         }
-        text.push_str(words::footer(lang));
+        text.push_str(&words::footer(lang));
         text.push('\n');
         let to = address.parse().map_err(|_| "the address can't be used".to_owned())?;
         let id = format!("<{}@{}>", super::webhook::message_id(parcel), self.from.email.domain());

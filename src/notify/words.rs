@@ -2,7 +2,7 @@
 //! not called complete, and a source that answers is not called checked.
 
 use crate::core::policy::PolicyDocument;
-use crate::explain::words::{Both, Lang};
+use crate::words::{self, Both, Lang, one};
 use mirano_replay::rows::NotificationRow;
 use mirano_schemas::{JobStatus, NotificationDetail, NotificationType};
 
@@ -10,100 +10,67 @@ use mirano_schemas::{JobStatus, NotificationDetail, NotificationType};
 pub fn line(row: &NotificationRow, address: Option<&str>, policy: &PolicyDocument, lang: Lang) -> String {
     let raised = &row.raised;
     let said = match (raised.what, &raised.detail) {
-        (NotificationType::FirstResult, _) => {
-            pick(lang, "пришёл первый ответ".to_owned(), "the first answer has come".to_owned())
-        }
-        (NotificationType::Final, _) => ended(raised.status, lang),
+        (NotificationType::FirstResult, _) => one(lang, "told-first_result", &[]),
+        (NotificationType::Final, _) => one(lang, ended(raised.status), &[]),
         (_, NotificationDetail::Level { from, to, score }) => {
-            let (from, to) = (level(policy, from, lang), level(policy, to, lang));
-            pick(
-                lang,
-                format!("уровень риска был «{from}», теперь «{to}» (баллов: {score})"),
-                format!("the risk level was “{from}”, now it is “{to}” (score: {score})"),
-            )
+            let [from, to] = [from, to].map(|id| level(policy, id));
+            one(lang, "told-level", &[("from", from.into()), ("to", to.into()), ("score", (*score).into())])
         }
-        (_, NotificationDetail::Facts { source, added, gone, changed, .. }) => {
-            let source = title(policy, source, lang);
-            pick(
-                lang,
-                format!("{source}: появилось {added}, исчезло {gone}, изменилось {changed}"),
-                format!("{source}: {added} new, {gone} gone, {changed} changed"),
-            )
-        }
+        (_, NotificationDetail::Facts { source, added, gone, changed, .. }) => one(
+            lang,
+            "told-facts",
+            &[
+                ("source", title(policy, source).into()),
+                ("added", (*added).into()),
+                ("gone", (*gone).into()),
+                ("changed", (*changed).into()),
+            ],
+        ),
         (_, NotificationDetail::Source { source, failures }) => {
-            let source = title(policy, source, lang);
-            pick(
-                lang,
-                format!("источник «{source}» снова отвечает (неудачных попыток подряд было: {failures})"),
-                format!("the source “{source}” answers again (failed attempts in a row: {failures})"),
-            )
+            let source = title(policy, source);
+            one(lang, "told-recovered", &[("source", source.into()), ("failures", (*failures).into())])
         }
         (_, NotificationDetail::Stale { source, .. }) => {
-            let source = title(policy, source, lang);
-            pick(
-                lang,
-                format!("часть данных устарела: {source}"),
-                format!("a part of the data is past its time to live: {source}"),
-            )
+            one(lang, "told-stale", &[("source", title(policy, source).into())])
         }
         (what, NotificationDetail::Plain) => what.word().to_owned(),
     };
     match address {
-        Some(address) => format!("{address}: {said}"),
+        Some(address) => one(lang, "told-of", &[("address", address.into()), ("said", said.into())]),
         None => capital(&said),
     }
 }
 
-fn ended(status: Option<JobStatus>, lang: Lang) -> String {
-    let (ru, en) = match status {
-        Some(JobStatus::Completed) => (
-            "проверка завершена, все данные в пределах срока годности",
-            "the check has ended; all data are within their time to live",
-        ),
-        Some(JobStatus::Failed) => ("проверка завершена, данных нет", "the check has ended without any data"),
-        _ => (
-            "проверка завершена, но часть данных устарела или не получена",
-            "the check has ended, but a part of the data is stale or missing",
-        ),
-    };
-    pick(lang, ru.to_owned(), en.to_owned())
+fn ended(status: Option<JobStatus>) -> &'static str {
+    match status {
+        Some(JobStatus::Completed) => "told-completed",
+        Some(JobStatus::Failed) => "told-failed",
+        _ => "told-ended",
+    }
 }
 
 /// The subject of a message that tells several.
 pub fn several(count: usize, lang: Lang) -> String {
-    pick(lang, format!("Уведомлений: {count}"), format!("Notifications: {count}"))
+    one(lang, "mail-several", &[("n", count.into())])
 }
 
 /// What is said of those that found no room.
 pub fn left_out(count: u32, lang: Lang) -> String {
-    pick(lang, format!("И ещё: {count}."), format!("And more: {count}."))
+    one(lang, "mail-left_out", &[("n", count.into())])
 }
 
 /// What stands below every message.
-pub fn footer(lang: Lang) -> &'static str {
-    match lang {
-        Lang::Ru => "Уведомления касаются только запрошенных источников; это не юридическая консультация.",
-        Lang::En => "Notifications cover only the sources that were asked; they are not legal advice.",
-    }
+pub fn footer(lang: Lang) -> String {
+    one(lang, "mail-footer", &[])
 }
 
-fn title(policy: &PolicyDocument, source: &str, lang: Lang) -> String {
-    match policy.sources.get(source) {
-        Some(spec) => Both::from(&spec.title).get(lang).to_owned(),
-        None => source.to_owned(),
-    }
+fn title(policy: &PolicyDocument, source: &str) -> Both {
+    policy.sources.get(source).map_or_else(|| Both::new(source, source), |spec| Both::from(&spec.title))
 }
 
-fn level(policy: &PolicyDocument, id: &str, lang: Lang) -> String {
+fn level(policy: &PolicyDocument, id: &str) -> Both {
     let title = policy.risk.levels.iter().find(|level| level.id == id).and_then(|level| level.title.as_ref());
-    title.map_or_else(|| id.to_owned(), |title| Both::from(title).get(lang).to_owned())
-}
-
-fn pick(lang: Lang, ru: String, en: String) -> String {
-    match lang {
-        Lang::Ru => ru,
-        Lang::En => en,
-    }
+    words::level(id, title.map(Both::from))
 }
 
 fn capital(text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::Lang;
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -129,6 +130,9 @@ pub trait PageData: Send + Sync + 'static {
     /// Sources and their health, in the shape of `GET /v1/sources`.
     async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem>;
 
+    /// What came of the latest attempts of each source, in the shape of `GET /v1/sources/outcomes`; for operators.
+    async fn outcomes(&self, visitor: &Visitor) -> Result<Value, Problem>;
+
     /// Tasks that were given up, in the shape of `GET /v1/dead-letters`; for operators.
     async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem>;
 
@@ -156,6 +160,9 @@ pub trait PageData: Send + Sync + 'static {
     /// Adds a channel; as the interface answers, with the secret of a webhook. Durable on return.
     async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem>;
 
+    /// Sends a channel nothing new for so long; `0s` ends that. Durable on return.
+    async fn mute_channel(&self, visitor: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem>;
+
     /// Removes a channel: `webhooks` or `emails`, and its id. Durable on return.
     async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem>;
 
@@ -170,6 +177,12 @@ pub trait PageData: Send + Sync + 'static {
 
     /// The heads of the log, in the shape of `GET /v1/log/heads`.
     async fn heads(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
+
+    /// Replays the log and verifies it on the way: the events of `POST /v1/audit/replay`; for auditors.
+    async fn verify(&self, visitor: &Visitor, lang: Lang) -> Result<BoxStream<'static, Vec<u8>>, Problem>;
+
+    /// Addresses that the visitor asked about, as suggestions: those in which every word of `text` begins a word.
+    async fn known(&self, visitor: &Visitor, text: &str) -> Result<Vec<String>, Problem>;
 
     /// With demo sources: addresses worth a look; the page then says that everything is invented. None without a demo.
     fn demo(&self) -> Option<Vec<Showcase>> {

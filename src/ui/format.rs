@@ -1,46 +1,10 @@
 //! Numbers, durations and dates as the reader's language writes them. Dates are UTC here; the script localises them.
 
 use super::Lang;
-use super::words::{WordError, Words};
+use super::words::{self, WordError};
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-/// Between thousands, and between a number and its unit.
-const NARROW: char = '\u{202f}';
-
-/// A whole number with its thousands apart.
-pub(super) fn integer(lang: Lang, number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let sign = if number < 0 { "\u{2212}" } else { "" };
-    format!("{sign}{}", grouped(lang, &digits))
-}
-
-fn grouped(lang: Lang, digits: &str) -> String {
-    // Four digits stay together in Russian, as its typography wants.
-    if lang == Lang::Ru && digits.len() <= 4 {
-        return digits.to_owned();
-    }
-    let separator = if lang == Lang::Ru { NARROW } else { ',' };
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(separator);
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A decimal of the interface (`"1234567.5"`) for people; what is none is left as it stands.
-pub(super) fn decimal(lang: Lang, text: &str) -> String {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("\u{2212}", rest));
-    let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
-        return text.to_owned();
-    }
-    let point = if lang == Lang::Ru { "," } else { "." };
-    let fraction = if fraction.is_empty() { String::new() } else { format!("{point}{fraction}") };
-    format!("{sign}{}{fraction}", grouped(lang, whole))
-}
+pub(super) use crate::words::{decimal, integer};
 
 /// A sum of roubles.
 pub(super) fn money(lang: Lang, text: &str) -> String {
@@ -50,24 +14,51 @@ pub(super) fn money(lang: Lang, text: &str) -> String {
     }
 }
 
-/// A length of time by its largest whole unit, rounded down: an age is never shown younger than a unit allows.
+/// The largest whole unit of a length of time, rounded down: an age is never shown younger than a unit allows.
+fn unit(seconds: i64) -> (&'static str, i64) {
+    match seconds.max(0) {
+        s if s >= 2 * 86_400 => ("days", s / 86_400),
+        s if (86_400..90_000).contains(&s) => ("days", 1),
+        s if s >= 3_600 => ("hours", s / 3_600),
+        s if s >= 60 => ("minutes", s / 60),
+        s => ("seconds", s),
+    }
+}
+
+/// A length of time: «1 минута», "1 minute".
 pub(super) fn duration(lang: Lang, seconds: i64) -> Result<String, WordError> {
-    let (key, n) = match seconds.max(0) {
-        s if s >= 2 * 86_400 => ("duration.days", s / 86_400),
-        s if s >= 3_600 => ("duration.hours", s / 3_600),
-        s if s >= 60 => ("duration.minutes", s / 60),
-        s => ("duration.seconds", s),
-    };
-    let (key, n) = if key == "duration.hours" && n == 24 { ("duration.days", 1) } else { (key, n) };
-    Words::of(lang).say(key, &[("n", n.to_string())])
+    let (unit, n) = unit(seconds);
+    words::say(lang, &format!("duration-{unit}"), &[("n", n.into())])
+}
+
+/// A length of time that something lasts or lies back: «на 1 минуту», "for 1 minute".
+pub(super) fn within(lang: Lang, seconds: i64) -> Result<String, WordError> {
+    let (unit, n) = unit(seconds);
+    words::say(lang, &format!("within-{unit}"), &[("n", n.into())])
+}
+
+/// A duration as the interface takes it (`"90s"`, `"8h"`, `"1d"`) for people; what is none is left as it stands.
+pub(super) fn span(lang: Lang, text: &str) -> Result<String, WordError> {
+    match text.parse::<crate::core::policy::DurationMs>() {
+        Ok(duration) => within(lang, i64::try_from(duration.0 / 1_000).unwrap_or(i64::MAX)),
+        Err(_) => Ok(text.to_owned()),
+    }
 }
 
 /// How long ago, for example "3 days ago".
 pub(super) fn ago(lang: Lang, seconds: i64) -> Result<String, WordError> {
     if seconds < 60 {
-        return Words::of(lang).plain("duration.moments_ago");
+        return words::plain(lang, "ago-less_than_minute");
     }
-    Words::of(lang).say("duration.ago", &[("age", duration(lang, seconds)?)])
+    words::say(lang, "ago-told", &[("age", within(lang, seconds)?.into())])
+}
+
+/// How old something is now; what is no moment is none.
+pub(super) fn since(lang: Lang, text: &str) -> Result<String, WordError> {
+    match text.parse::<DateTime<Utc>>() {
+        Ok(time) => ago(lang, (Utc::now() - time).num_seconds()),
+        Err(_) => Ok(String::new()),
+    }
 }
 
 /// A day like "24 ноября 2026" or "24 November 2026"; what is no date is left as it stands.
@@ -79,7 +70,7 @@ pub(super) fn day(lang: Lang, text: &str) -> Result<String, WordError> {
 }
 
 fn written(lang: Lang, date: NaiveDate) -> Result<String, WordError> {
-    let month = Words::of(lang).plain(&format!("month.{}", date.month()))?;
+    let month = words::plain(lang, &format!("month-{}", date.month()))?;
     Ok(format!("{}\u{a0}{month} {}", date.day(), date.year()))
 }
 
@@ -95,16 +86,13 @@ pub(super) fn moment(lang: Lang, text: &str) -> Result<String, WordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, decimal, duration, moment, money};
+    use super::{ago, duration, moment, money, span};
     use crate::ui::Lang::{En, Ru};
 
     #[test]
-    fn numbers_are_written_as_each_language_does() {
-        assert_eq!(decimal(Ru, "1234567.5"), "1\u{202f}234\u{202f}567,5");
-        assert_eq!(decimal(En, "-1234567.5"), "\u{2212}1,234,567.5");
-        assert_eq!(decimal(Ru, "2024"), "2024");
-        assert_eq!(decimal(En, "7707-x"), "7707-x");
+    fn sums_have_their_sign() {
         assert_eq!(money(Ru, "12000000"), "12\u{202f}000\u{202f}000\u{a0}₽");
+        assert_eq!(money(En, "-1.5"), "₽\u{2212}1.5");
     }
 
     #[test]
@@ -116,6 +104,10 @@ mod tests {
         assert_eq!(said(90_000), "25 hours");
         assert_eq!(said(172_800), "2 days");
         assert_eq!(ago(Ru, 86_400 * 3).expect("known words"), "3 дня назад");
+        assert_eq!(span(En, "8h").expect("known words"), "8 hours");
+        assert_eq!(span(Ru, "1d").expect("known words"), "1 день");
+        assert_eq!(span(Ru, "скоро").expect("known words"), "скоро");
+        assert_eq!(ago(Ru, 60).expect("known words"), "1 минуту назад");
     }
 
     #[test]

@@ -8,7 +8,12 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Adds the headers that are the same for all answers, and forbids to keep what has no rule of its own.
-pub(super) async fn add(mut response: Response) -> Response {
+pub(super) async fn add(response: Response) -> Response {
+    add_to(response)
+}
+
+/// The same, for an answer that no router gives.
+pub(super) fn add_to(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 5] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

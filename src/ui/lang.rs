@@ -1,35 +1,8 @@
 //! The reader's language: what the address asks for, else what was chosen before, else what the browser prefers.
 
-use serde::{Deserialize, Serialize};
-
-/// A language of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lang {
-    /// Russian.
-    Ru,
-    /// English.
-    En,
-}
+pub use crate::words::Lang;
 
 impl Lang {
-    /// Both, in the order of the switch.
-    pub const ALL: [Self; 2] = [Self::Ru, Self::En];
-
-    /// `ru` or `en`.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Ru => "ru",
-            Self::En => "en",
-        }
-    }
-
-    /// Reads `ru`, `en`, or a tag that begins so, like `en-GB`.
-    pub fn from_tag(tag: &str) -> Option<Self> {
-        let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|lang| lang.code().eq_ignore_ascii_case(primary))
-    }
-
     /// Chooses by `?lang=`, the cookie and `Accept-Language`, in this order. English where none says anything known.
     pub fn choose(query: Option<&str>, cookie: Option<&str>, accept: Option<&str>) -> Self {
         query

@@ -29,4 +29,4 @@ pub use data::{Access, NewChannel, NewCheck, PageData, Problem, Showcase, Visito
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use lang::Lang;
 pub use report::report_page;
-pub use routes::router;
+pub use routes::{nowhere, router};

@@ -1,7 +1,7 @@
 //! Templates to HTML. One environment a language, so that a template only names words.
 
 use super::format;
-use super::words::{WordError, Words};
+use super::words::{self, Arg, WordError};
 use super::{Lang, assets};
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
@@ -14,6 +14,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("templates/base.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("start.html", include_str!("templates/start.html")),
+    ("start_body.html", include_str!("templates/start_body.html")),
+    ("start_updating.html", include_str!("templates/start_updating.html")),
+    ("start_recent.html", include_str!("templates/start_recent.html")),
     ("check.html", include_str!("templates/check.html")),
     ("check_body.html", include_str!("templates/check_body.html")),
     ("moments.html", include_str!("templates/moments.html")),
@@ -58,7 +61,7 @@ fn environment(lang: Lang) -> Environment<'static> {
         }
     }
     environment.add_global("lang", lang.code());
-    environment.add_function("t", move |key: &str, rest: Rest<Value>, kwargs: Kwargs| t(lang, key, &rest, &kwargs));
+    environment.add_function("t", move |id: &str, rest: Rest<Value>, kwargs: Kwargs| t(lang, id, &rest, &kwargs));
     environment.add_function("asset", |name: &str| {
         assets::path(name)
             .map(Value::from_safe_string)
@@ -68,20 +71,22 @@ fn environment(lang: Lang) -> Environment<'static> {
     environment.add_filter("urlquery", |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     });
+    environment.add_filter("since", move |text: &str| format::since(lang, text).map_err(word_error));
     environment.add_filter("moment", move |text: &str| format::moment(lang, text).map_err(word_error));
     environment
 }
 
-/// `t("key")` or `t("key", n=3, name="x")`.
-fn t(lang: Lang, key: &str, rest: &Rest<Value>, kwargs: &Kwargs) -> Result<String, RenderError> {
+/// `t("id")` or `t("id", n=3, name="x")`.
+fn t(lang: Lang, id: &str, rest: &Rest<Value>, kwargs: &Kwargs) -> Result<String, RenderError> {
     if !rest.is_empty() {
         return Err(minijinja::Error::new(ErrorKind::TooManyArguments, "words take named values only"));
     }
     let mut args = Vec::new();
     for name in kwargs.args() {
-        args.push((name, kwargs.get::<Value>(name)?.to_string()));
+        let value = kwargs.get::<Value>(name)?;
+        args.push((name, value.as_i64().map_or_else(|| Arg::from(value.to_string()), Arg::from)));
     }
-    Words::of(lang).say(key, &args).map_err(word_error)
+    words::say(lang, id, &args).map_err(word_error)
 }
 
 fn word_error(error: WordError) -> RenderError {

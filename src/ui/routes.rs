@@ -1,13 +1,15 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
 mod history;
+mod log;
 mod notifications;
 mod operate;
+mod start;
 
 use super::render::{RenderError, render};
 use super::view::{self, Context};
-use super::words::{WordError, Words};
-use super::{Access, Lang, NewCheck, PageData, Problem, Visitor, assets, headers, qr, session};
+use super::words::{self, WordError};
+use super::{Access, Lang, PageData, Problem, Visitor, assets, headers, qr, session};
 use axum::Router;
 use axum::extract::{Form, FromRequestParts, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -17,20 +19,21 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tower_http::compression::CompressionLayer;
 
-/// How many recent checks the start page shows.
-const RECENT: usize = 12;
 /// A check's latest moments that its page offers.
 const MOMENTS: usize = 20;
 
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/fragment`, `/known`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
-        .route("/", get(start))
-        .route("/jobs", post(create))
+        .route("/", get(start::start))
+        .route("/fragment", get(start::fragment))
+        .route("/known", get(start::known))
+        .route("/jobs", post(start::create))
         .route("/jobs/{id}", get(check))
         .route("/jobs/{id}/fragment", get(fragment))
         .route("/jobs/{id}/recheck", post(recheck))
@@ -47,14 +50,29 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/notifications/read", post(notifications::read))
         .route("/channels/{kind}", post(notifications::add))
         .route("/channels/{kind}/{id}", get(notifications::deliveries))
+        .route("/channels/{kind}/{id}/mute", post(notifications::mute))
         .route("/channels/{kind}/{id}/end", post(notifications::end))
         .route("/channels/{kind}/{id}/deliveries/{delivery}/retry", post(notifications::send_again))
-        .route("/log", get(operate::log))
+        .route("/log", get(log::log))
+        .route("/log/verify", post(log::verify))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))
         .route("/assets/{file}", get(assets::serve))
         .layer(map_response(headers::add))
+        .layer(CompressionLayer::new())
         .with_state(data)
+}
+
+/// The page for an address that leads nowhere.
+pub fn nowhere(headers: &HeaderMap, path: &str) -> Response {
+    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let lang = Lang::choose(None, session::cookie(headers, session::LANG), accept);
+    let page = json!({"problem": {"code": "page_not_found"}, "path": path, "demo": false, "signed_in": false});
+    let html = match render(lang, "problem.html", &page) {
+        Ok(html) => (StatusCode::NOT_FOUND, Html(html)).into_response(),
+        Err(error) => Stop::from(error).into_response(),
+    };
+    headers::add_to(html)
 }
 
 /// Language, path and cookies of a request.
@@ -181,109 +199,6 @@ impl Reader {
     }
 }
 
-async fn start(
-    State(data): State<Data>,
-    reader: Reader,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Result<Response, Stop> {
-    let visitor = reader.visitor(&data).await?;
-    let typed = json!({"address": query.get("address").cloned().unwrap_or_default()});
-    start_page(&data, &reader, &visitor, typed, Value::Null).await
-}
-
-/// The start page, with what was typed and what was wrong with it.
-async fn start_page(
-    data: &Data,
-    reader: &Reader,
-    visitor: &Visitor,
-    typed: Value,
-    problem: Value,
-) -> Result<Response, Stop> {
-    let refused = reader.problem();
-    let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
-    let jobs = data.recent(visitor, reader.lang, RECENT).await.map_err(&refused)?;
-    let context = Context { lang: reader.lang, titles: &titles };
-    let recent: Vec<Value> = jobs.iter().map(|job| view::job_line(context, job)).collect::<Result<_, _>>()?;
-    let showcase: Vec<Value> = data
-        .demo()
-        .unwrap_or_default()
-        .iter()
-        .map(
-            |case| json!({"address": case.address, "story": if reader.lang == Lang::Ru { &case.ru } else { &case.en }}),
-        )
-        .collect();
-    let page = json!({
-        "profiles": view::profiles(context, &profiles)?,
-        "recent": recent,
-        "updating": view::updating(context, &jobs)?,
-        "showcase": showcase,
-        "typed": typed,
-        "form_key": format!("page-{:032x}", rand::random::<u128>()),
-        "errors": field_errors(&problem),
-        "problem": problem,
-    });
-    reader.page("start.html", data, Some(visitor), page)
-}
-
-/// A problem's errors by the field of the form: `address`, `profile`, `inputs.<name>`. What names no field is at the form.
-fn field_errors(problem: &Value) -> BTreeMap<String, String> {
-    let mut by_field = BTreeMap::new();
-    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        let at = error.get("at").and_then(Value::as_str).unwrap_or_default();
-        let at = at.trim_start_matches(['$', '/', '.', '#']).replace('/', ".");
-        if let Some(detail) = error.get("detail").and_then(Value::as_str) {
-            by_field.entry(at).or_insert_with(|| detail.to_owned());
-        }
-    }
-    let code = problem.get("code").and_then(Value::as_str).unwrap_or_default();
-    let field = if code.starts_with("address") {
-        "address"
-    } else if code.starts_with("profile") {
-        "profile"
-    } else {
-        ""
-    };
-    if by_field.is_empty() && !field.is_empty() {
-        let detail = ["detail", "title"].into_iter().find_map(|key| problem.get(key)?.as_str()).unwrap_or_default();
-        by_field.insert(field.to_owned(), detail.to_owned());
-    }
-    by_field
-}
-
-async fn create(
-    State(data): State<Data>,
-    reader: Reader,
-    Form(form): Form<BTreeMap<String, String>>,
-) -> Result<Response, Stop> {
-    let visitor = reader.visitor(&data).await?;
-    reader.same_site()?;
-    let of = |name: &str| form.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
-    let profile = of("profile");
-    // Profiles may share the name of an input, so each input carries its profile's name.
-    let prefix = format!("inputs.{profile}.");
-    let inputs = form
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?.to_owned(), value.trim().to_owned())))
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
-    let check = NewCheck {
-        address: of("address"),
-        profile,
-        inputs,
-        ask_anew: form.contains_key("anew"),
-        idempotency_key: Some(of("form_key")).filter(|key| !key.is_empty()),
-    };
-    match data.create(&visitor, check, reader.lang).await {
-        Ok(id) => Ok(see_other(&id)),
-        Err(problem) if problem.status() < 500 => {
-            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            let page = start_page(&data, &reader, &visitor, json!(form), problem.0).await?;
-            Ok((status, page).into_response())
-        }
-        Err(problem) => Err(reader.problem()(problem)),
-    }
-}
-
 impl Reader {
     fn same_site(&self) -> Result<(), Stop> {
         if session::same_site(&self.headers) {
@@ -337,7 +252,7 @@ async fn report(State(data): State<Data>, reader: Reader, Path(id): Path<String>
     // What is printed leads back to the page that the printed root is compared with.
     let snapshot = check.get("snapshot_id").and_then(Value::as_str);
     let there = session::origin(&reader.headers).zip(snapshot);
-    let label = Words::of(reader.lang).plain("report.qr")?;
+    let label = words::plain(reader.lang, "report-qr")?;
     let code = there.and_then(|(origin, id)| qr::svg(&format!("{origin}/snapshots/{id}"), &label));
     reader.page("report.html", &data, Some(&visitor), json!({"check": check, "code": code}))
 }

@@ -21,7 +21,7 @@ fn text(value: &Json) -> &str {
 
 /// A request as a receiver got it.
 #[derive(Debug, Clone)]
-struct Got {
+pub struct Got {
     id: String,
     timestamp: i64,
     signature: String,
@@ -40,15 +40,15 @@ impl Got {
 }
 
 /// A receiver that answers as the test says.
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     got: Mutex<Vec<Got>>,
     status: AtomicU16,
     came: Notify,
 }
 
 impl Receiver {
-    async fn start() -> Arc<Self> {
+    pub async fn start() -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook?token=very-secret", listener.local_addr().expect("bound"));
         let receiver = Arc::new(Self { url, got: Mutex::default(), status: AtomicU16::new(204), came: Notify::new() });
@@ -57,12 +57,12 @@ impl Receiver {
         receiver
     }
 
-    fn answer(&self, status: u16) {
+    pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
     }
 
     /// Waits until so many requests have come.
-    async fn until(&self, count: usize) -> Vec<Got> {
+    pub async fn until(&self, count: usize) -> Vec<Got> {
         let came = async {
             loop {
                 let waits = self.came.notified();
@@ -88,7 +88,7 @@ async fn take(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: S
 }
 
 /// A world in which webhooks may lead to loopback, are tried twice more, and are delivered.
-async fn delivering() -> World {
+pub async fn delivering() -> World {
     let world = World::bare(1).await;
     let mut document: Json = serde_json::from_str(POLICY).expect("json");
     document["notify"] = json!({"allow_private": true, "retry": ["0s", "0s"]});
@@ -111,7 +111,7 @@ async fn webhook(world: &World, receiver: &Receiver, extra: Json) -> Json {
 }
 
 /// Reads the deliveries of a webhook until they are as the test waits for; each look follows a commit.
-async fn deliveries(world: &World, id: &str, wanted: impl Fn(&[Json]) -> bool) -> Vec<Json> {
+pub async fn deliveries(world: &World, id: &str, wanted: impl Fn(&[Json]) -> bool) -> Vec<Json> {
     let mut folded = world.engine.subscribe();
     loop {
         let page = world.read(&format!("/v1/webhooks/{id}/deliveries")).await;

@@ -19,6 +19,8 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     session: Option<String>,
     last_id: u64,
+    /// Pages that have loaded so far.
+    loads: u64,
 }
 
 /// How a page is looked at.
@@ -55,7 +57,7 @@ impl Browser {
             .expect("the browser starts");
         let to = process.stdin.take().expect("a pipe to the browser");
         let from = BufReader::new(process.stdout.take().expect("a pipe from the browser"));
-        let mut browser = Self { _process: process, _profile: profile, to, from, session: None, last_id: 0 };
+        let mut browser = Self { _process: process, _profile: profile, to, from, session: None, last_id: 0, loads: 0 };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"})).await;
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let session = browser.call("Target.attachToTarget", attach).await;
@@ -72,8 +74,45 @@ impl Browser {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", features).await;
+        let before = self.loads;
         self.call("Page.navigate", json!({"url": url})).await;
-        self.until("document.readyState === 'complete'").await;
+        self.loaded(before).await;
+    }
+
+    /// Loads the page once more, and waits until it has loaded.
+    pub async fn reload(&mut self) {
+        let before = self.loads;
+        self.call("Page.reload", json!({})).await;
+        self.loaded(before).await;
+    }
+
+    /// Evaluates what leads to another page, and waits until that has loaded.
+    pub async fn leads(&mut self, expression: &str) {
+        let before = self.loads;
+        self.evaluate(expression).await;
+        self.loaded(before).await;
+    }
+
+    async fn loaded(&mut self, before: u64) {
+        let loads = async {
+            while self.loads == before {
+                self.message().await;
+            }
+        };
+        let loaded = tokio::time::timeout(PATIENCE, loads).await;
+        assert!(loaded.is_ok(), "no page loaded in {PATIENCE:?}");
+    }
+
+    /// From now on every file is fetched as by somebody who comes for the first time.
+    pub async fn forget_cache(&mut self) {
+        self.call("Network.enable", json!({})).await;
+        self.call("Network.setCacheDisabled", json!({"cacheDisabled": true})).await;
+    }
+
+    /// The page as the browser prints it into a file.
+    pub async fn pdf(&mut self) -> Vec<u8> {
+        let mut printed = self.call("Page.printToPDF", json!({"printBackground": true})).await;
+        base64(printed["data"].take().as_str().expect("a file"))
     }
 
     /// Waits until an expression becomes true on the page.
@@ -92,9 +131,9 @@ impl Browser {
         answer["result"]["value"].take()
     }
 
-    /// Writes a picture of what the window shows, as PNG.
+    /// Writes a picture of what the window shows, as WebP.
     pub async fn picture(&mut self, file: &Path) {
-        let mut shot = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
+        let mut shot = self.call("Page.captureScreenshot", json!({"format": "webp", "quality": 70})).await;
         let data = shot["data"].take();
         std::fs::write(file, base64(data.as_str().expect("a picture"))).expect("a picture is written");
     }
@@ -117,14 +156,21 @@ impl Browser {
 
     async fn answer(&mut self) -> Value {
         loop {
-            let mut bytes = Vec::new();
-            self.from.read_until(0, &mut bytes).await.expect("the browser speaks");
-            assert!(bytes.pop().is_some(), "the browser ended");
-            let message: Value = serde_json::from_slice(&bytes).expect("the browser speaks JSON");
+            let message = self.message().await;
             if message["id"] == self.last_id {
                 return message;
             }
         }
+    }
+
+    /// The next thing that the browser says.
+    async fn message(&mut self) -> Value {
+        let mut bytes = Vec::new();
+        self.from.read_until(0, &mut bytes).await.expect("the browser speaks");
+        assert!(bytes.pop().is_some(), "the browser ended");
+        let message: Value = serde_json::from_slice(&bytes).expect("the browser speaks JSON");
+        self.loads += u64::from(message["method"] == "Page.loadEventFired");
+        message
     }
 }
 

@@ -289,6 +289,18 @@ pub fn sources() -> Value {
         source("listings", "resting", 1, "blocked", json!("http_429: asked to wait <b>")), new], "next_cursor": null})
 }
 
+/// What came of the latest attempts of two sources.
+pub fn outcomes() -> Value {
+    let one = |n: usize| {
+        let failed = n % 7 == 3 || n > 33;
+        json!({"at": format!("2026-11-24T10:{n:02}:00Z"), "outcome": if failed { "unavailable" } else { "found" },
+            "cause": if failed { json!("timeout: no answer within 20s") } else { Value::Null }})
+    };
+    let good = json!({"at": "2026-11-24T10:30:00Z", "outcome": "nothing_found", "cause": null});
+    json!({"items": [{"source": "courts", "outcomes": (0..40).map(one).collect::<Vec<_>>()},
+        {"source": "cadastre", "outcomes": [good]}], "next_cursor": null})
+}
+
 /// Commits from a position on.
 pub fn log(from: &str, limit: usize) -> Value {
     let first: usize = from.split_once(':').expect("a position").1.parse().expect("a number");

@@ -3,6 +3,7 @@
 use super::fixtures;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use mirano::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 use serde_json::{Value, json};
@@ -60,6 +61,27 @@ impl PageData for Fixtures {
         Ok(fixtures::sources())
     }
 
+    async fn outcomes(&self, _: &Visitor) -> Result<Value, Problem> {
+        Ok(fixtures::outcomes())
+    }
+
+    async fn verify(&self, _: &Visitor, _: Lang) -> Result<BoxStream<'static, Vec<u8>>, Problem> {
+        let event = |name: &str, data: Value| format!("event: {name}\ndata: {data}\n\n").into_bytes();
+        let told = [
+            event("progress", json!({"commits": 60, "of": 120, "bytes": 1, "events": 1, "facts": 20, "findings": 0})),
+            event(
+                "done",
+                json!({"commits": 120, "of": 120, "facts": 46, "findings": 0, "ok": true, "digest": "4be0a1d0"}),
+            ),
+        ];
+        Ok(futures::stream::iter(told).boxed())
+    }
+
+    async fn known(&self, _: &Visitor, text: &str) -> Result<Vec<String>, Problem> {
+        let all = ["г Москва, ул Тверская, д 7, кв 12", "г Небывалинск, ул Вымышленная, д 7"];
+        Ok(all.into_iter().filter(|one| one.to_lowercase().contains(&text.to_lowercase())).map(str::to_owned).collect())
+    }
+
     async fn dead_letters(&self, _: &Visitor) -> Result<Value, Problem> {
         Ok(
             json!({"items": [{"task_id": "t1", "source": "courts", "subject": "company:7707083893", "outcome": "unavailable",
@@ -111,6 +133,11 @@ impl PageData for Fixtures {
             _ if new.kind == "webhooks" => Ok(json!({"webhook_id": "w2", "secret": "whsec_c2VjcmV0"})),
             _ => Ok(json!({"email_id": "e2"})),
         }
+    }
+
+    async fn mute_channel(&self, _: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("mute {kind} {id} {time}"));
+        Ok(())
     }
 
     async fn end_channel(&self, _: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {

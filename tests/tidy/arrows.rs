@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
 //! ```text
-//! schemas <- replay <- core <- { sequencer, views, vault } <- engine <- { work <- checkpoint, sources, explain <- history } <- { node, audit, notify } <- { http, ui, mcp, cli } <- main
+//! schemas <- replay <- core <- { sequencer, views, vault, words } <- engine <- { work <- checkpoint, sources, explain <- history } <- { node, audit, notify } <- { http, ui, mcp, cli } <- main
 //! ```
 //!
 //! A new module of `src` gets its line in [`MODULES`]. A new arrow that points down is a line there as well; one that
@@ -16,22 +16,24 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sequencer", &["core"]),
     ("views", &["core"]),
     ("vault", &["core"]), // keys and sealing: beside the log, below the engine
+    ("words", &["core"]), // what is said in every language
     ("engine", &["core", "vault", "sequencer", "views"]),
     ("sources", &["core"]),
     ("work", &["core", "vault", "views", "engine", "sources"]),
-    ("explain", &["core", "views", "engine"]),
-    ("history", &["core", "sequencer", "views", "engine", "explain"]),
+    ("explain", &["core", "words", "views", "engine"]),
+    ("history", &["core", "words", "sequencer", "views", "engine", "explain"]),
     ("checkpoint", &["core", "sequencer", "views", "engine", "work"]), // the log and its rows, kept outside of it
     ("node", &["core", "vault", "sequencer", "views", "engine", "sources", "work", "checkpoint"]), // puts one process together
     ("audit", &["core", "vault", "sequencer", "views", "engine", "work"]), // reads a log and what is beside it
-    ("notify", &["core", "vault", "sources", "views", "engine", "work", "explain"]), // delivers what the log says
-    ("sim", &["core", "engine"]),                                          // tests only
-    ("demo", &[]),                                                         // a stranger, reached over HTTP only
-    ("ui", &["core", "views", "engine", "explain"]),
+    ("notify", &["core", "words", "vault", "sources", "views", "engine", "work", "explain"]), // delivers what the log says
+    ("sim", &["core", "engine"]),                                                             // tests only
+    ("demo", &[]), // a stranger, reached over HTTP only
+    ("ui", &["core", "words", "views", "engine", "explain"]),
     (
         "http",
         &[
             "core",
+            "words",
             "vault",
             "sequencer",
             "views",
@@ -47,11 +49,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "ui",
         ],
     ),
-    ("mcp", &["core", "views", "engine", "explain", "http"]),
+    ("mcp", &["core", "words", "views", "engine", "explain", "http"]),
     (
         "cli",
         &[
             "core",
+            "words",
             "vault",
             "sequencer",
             "views",

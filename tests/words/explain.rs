@@ -85,6 +85,33 @@ fn about<'a>(told: &'a Explanation, row: &'a RowView) -> impl Iterator<Item = &'
     })
 }
 
+/// What is true of a row, told from what it was made of and the policy's times alone.
+struct Truth {
+    shown: bool,
+    /// Shown, and observed before the job asked.
+    reused: bool,
+    /// Shown past its TTL.
+    stale: bool,
+    nothing_found: bool,
+}
+
+fn truth(made: &Made, row: &Row) -> Truth {
+    let spec = &made.policy.document.sources[&row.source];
+    let answer = row.answer.as_ref().filter(|_| row.not_applicable.is_none());
+    let answer = answer.filter(|answer| answer.age_ms < spec.ttl.0 + spec.serve_stale.0);
+    Truth {
+        shown: answer.is_some(),
+        reused: answer.is_some_and(|answer| matches!(answer.origin, Origin::Reused | Origin::ServedStale)),
+        stale: answer.is_some_and(|answer| answer.age_ms >= spec.ttl.0),
+        nothing_found: answer.is_some_and(|answer| answer.outcome == Outcome::NothingFound),
+    }
+}
+
+/// Asked for this very check, by a request of its own.
+fn fetched(row: &Row) -> bool {
+    row.answer.as_ref().is_some_and(|answer| answer.origin == Origin::Fetched)
+}
+
 fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<(), TestCaseError> {
     let notes = view.sources.iter().map(|row| row.note.get(lang).to_owned());
     let texts = told.sentences.iter().map(|sentence| sentence.text.clone()).chain(view.honesty.clone()).chain(notes);
@@ -107,6 +134,22 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
             );
         }
     }
+    // What is said of several rows rests on the receipts of those rows.
+    let ids = |wanted: &dyn Fn(&Row) -> bool| -> Vec<String> {
+        let rows = made.given.iter().zip(&view.sources).filter(|(given, _)| wanted(given));
+        rows.filter_map(|(_, row)| row.receipt_id.clone()).collect()
+    };
+    let earlier = ids(&|given| truth(made, given).reused);
+    let past_ttl = ids(&|given| truth(made, given).stale);
+    for sentence in told.sentences.iter().filter(|sentence| sentence.code == "honesty") {
+        let text = &sentence.text;
+        if text.contains("не значит проверено заново") || text.contains("Reused does not mean") {
+            prop_assert_eq!(&sentence.receipts, &earlier, "{}", text);
+        }
+        if text.contains("частично устарели") || text.contains("partly stale") {
+            prop_assert_eq!(&sentence.receipts, &past_ttl, "{}", text);
+        }
+    }
     let past = |row: &&RowView| row.freshness == FreshnessWord::Stale && row.receipt_id.is_some();
     let moving = view.sources.iter().filter(past).filter(|row| row.updating).count();
     for text in view.honesty.iter().filter(|text| text.contains("частично устарели") || text.contains("partly stale"))
@@ -114,24 +157,27 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
         let still = text.contains("не обновляются") || text.contains("not being updated");
         prop_assert_eq!(still, moving == 0, "{}", text);
     }
-    for row in &view.sources {
-        let reused = matches!(row.origin, OriginWord::Reused | OriginWord::ServedStale);
-        let shown = row.receipt_id.is_some();
-        let of_answer =
-            about(told, row).find(|sentence| sentence.text.contains(made.title(&row.source, lang)) && shown);
+    for (given, row) in made.given.iter().zip(&view.sources) {
+        let Truth { shown, reused, stale, nothing_found } = truth(made, given);
+        // What programs are told is judged by what was made, and not by the words.
+        prop_assert_eq!(row.receipt_id.is_some(), shown, "{:?}", given);
+        prop_assert_eq!(matches!(row.origin, OriginWord::Reused | OriginWord::ServedStale), reused, "{:?}", given);
+        prop_assert_eq!(row.freshness == FreshnessWord::Stale, stale, "{:?}", given);
+        prop_assert!(!(stale && row.state == RowState::Fresh), "{:?}", given);
+        let of_answer = about(told, row).find(|sentence| {
+            sentence.code != "source.stale" && sentence.text.contains(made.title(&row.source, lang)) && shown
+        });
         if shown {
-            let text = &of_answer.expect("an answer that is shown is told").text;
+            let sentence = of_answer.expect("an answer that is shown is told");
+            let text = &sentence.text;
+            prop_assert_eq!(&sentence.receipts, &Vec::from_iter(row.receipt_id.clone()), "{}", text);
             prop_assert_eq!(says_earlier(text), reused, "{}", text);
-            prop_assert!(!reused || !says_asked_for_this(text), "{}", text);
-            prop_assert_eq!(says_nothing_found(text), row.outcome == Some(OutcomeWord::NothingFound), "{}", text);
+            prop_assert_eq!(says_asked_for_this(text), !reused && fetched(given), "{}", text);
+            prop_assert_eq!(says_nothing_found(text), nothing_found, "{}", text);
         }
         let note = row.note.get(lang);
-        prop_assert!(!(reused && says_asked_for_this(note)), "{}", note);
-        prop_assert!(
-            !says_nothing_found(note) || (shown && row.outcome == Some(OutcomeWord::NothingFound)),
-            "{}",
-            note
-        );
+        prop_assert!(!((reused || stale) && says_asked_for_this(note)), "{}", note);
+        prop_assert!(!says_nothing_found(note) || (shown && nothing_found), "{}", note);
         let codes: Vec<&str> = about(told, row).map(|sentence| sentence.code.as_str()).collect();
         if row.state == RowState::Stale {
             prop_assert!(codes.contains(&"source.stale"), "a stale answer is told as such: {codes:?}");

@@ -66,6 +66,8 @@ pub struct Made {
     pub rows: MemoryStore,
     pub job: JobRow,
     pub policy: &'static Policy,
+    /// What it was made of.
+    pub given: Vec<Row>,
     vault: MemoryVault,
 }
 
@@ -167,7 +169,7 @@ pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
         position: Position { partition: 0, seq: 9 },
         updated_at: Timestamp(NOW - 1_000),
     };
-    Made { rows: store, job, policy, vault: MemoryVault::seeded(1) }
+    Made { rows: store, job, policy, given: rows.to_vec(), vault: MemoryVault::seeded(1) }
 }
 
 fn task(

@@ -1,8 +1,10 @@
 //! The review of drafts, measured on labelled sentences: a half that the rules were made with, and one that they were not.
 
+use crate::jobs::{Row, made};
 use crate::scenarios::scenario;
 use mirano::explain::words::Lang;
 use mirano::explain::{Review, review};
+use mirano_schemas::Origin;
 use std::collections::BTreeMap;
 
 /// One sentence with its label.
@@ -123,6 +125,23 @@ fn a_claim_has_its_place_its_receipts_and_what_to_say() {
     let english = &reviewed("partial", "There are no court cases.").claims[0];
     assert_eq!((english.code.as_str(), english.receipts.len()), ("absence.no_answer", 0));
     assert!(english.say_instead.contains("queued"), "{}", english.say_instead);
+}
+
+/// A number of seconds is an age, which has grown while the draft was written; without a number it claims "now".
+#[test]
+fn seconds_are_an_age() {
+    let made = made(&[Row::answered("courts", Origin::Reused, 12, 20_000)], None);
+    let reviewed = |text: &str| review(&made.context(Lang::En), &made.job, &made.view(Lang::En), text);
+    for honest in ["The courts were asked 14 seconds ago.", "Суды спрошены 14 секунд назад."] {
+        assert!(reviewed(honest).ok, "{honest}: {:?}", reviewed(honest).claims);
+    }
+    for (lie, code) in [
+        ("The courts were asked seconds ago.", "time.reused"),
+        ("The courts were asked a few seconds ago.", "time.reused"),
+        ("Суды спрошены 40 секунд назад.", "time.age"),
+    ] {
+        assert_eq!(reviewed(lie).claims.first().map(|claim| claim.code.as_str()), Some(code), "{lie}");
+    }
 }
 
 /// What an explanation says may be said: its own sentences pass, in every scenario.

@@ -4,8 +4,8 @@ use super::claim::{Found, Instead};
 use crate::core::policy::Policy;
 use crate::explain::Context;
 use crate::explain::model::*;
-use crate::explain::words::{Both, Lang};
 use crate::explain::{sentences, unchecked};
+use crate::words::{Lang, one};
 use mirano_replay::rows::JobRow;
 use std::collections::BTreeSet;
 
@@ -82,13 +82,12 @@ impl<'a> Ground<'a> {
             Instead::Risk => join(by_code(&|sentence| sentence.topic == "risk")),
             Instead::WhyFast => told.why_fast.text.clone(),
             Instead::NotAsked => {
-                let nobody = Both::new("Об этом ни один источник не спрашивали.", "No source was asked about this.");
                 let words = found.rows.iter().filter_map(|row| self.view.sources.get(*row));
                 let notes: Vec<&str> = words.map(|row| row.note.get(lang)).filter(|note| !note.is_empty()).collect();
                 if notes.is_empty() {
-                    nobody.get(lang).to_owned()
+                    one(lang, "review-not_asked", &[])
                 } else {
-                    format!("{} ({})", nobody.get(lang), notes.join("; "))
+                    one(lang, "review-not_asked_because", &[("notes", notes.join("; ").into())])
                 }
             }
             Instead::Rows => {

@@ -144,7 +144,9 @@ impl Stretch {
             Some(n) => {
                 let (down, up) = (age_s / self.unit_s, age_s.div_ceil(self.unit_s));
                 // "a minute ago" of a few seconds is vague, and not younger than the truth.
-                (down..=up.max(1)).contains(&n) || (n == 1 && self.unit_s <= 60 && age_s <= 60)
+                let rounded = (down..=up.max(1)).contains(&n) || (n == 1 && self.unit_s <= 60 && age_s <= 60);
+                // Seconds pass while a draft is written.
+                rounded || (self.unit_s == 1 && (n..=n.saturating_add(60)).contains(&age_s))
             }
             // "a few minutes", «несколько дней»: less than the next unit.
             None => age_s < self.unit_s * if self.unit_s < 86_400 { 30 } else { 7 },

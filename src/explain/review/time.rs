@@ -15,9 +15,10 @@ pattern!(
     r"|\b(?:пере|до)?провер(?:ен\p{L}*|ил\p{L}*|ено)\b|\bзапро(?:шен\p{L}*|сил\p{L}*)\b|\bопро(?:шен\p{L}*|сил\p{L}*)\b|\bспро(?:шен\p{L}*|сил\p{L}*)\b|\bполуч(?:ен\p{L}*|ил\p{L}*)\b|\bсобра(?:н\p{L}*|л\p{L}*)\b|\bобнов(?:лен\p{L}{1,2}|лён|ил\p{L}*)\b|\bподтверд\p{L}*|\bподтвержд\p{L}*|\bсвер(?:ен|ил|ял)\p{L}*|\bвыгру(?:жен|зил)\p{L}*|\bзагру(?:жен|зил)\p{L}*|\bуточн(?:ен|ил)\p{L}*|\bизуч(?:ен|ил)\p{L}*|\bпросмотр(?:ен|ел)\p{L}*"
 );
 pattern!(UNDER_WAY, r"\bbeing\b|\b(?:is|are) (?:still )?(?:asking|checking|updating)\b");
+// "Seconds ago" without their number; "14 seconds ago" is an age like any other.
 pattern!(
     JUST,
-    r"\b(?:just|just now|right now|(?:a )?moments? ago|seconds ago|freshly|newly|this (?:very )?(?:minute|second|moment)|at this (?:very )?moment|live|in real[- ]time)\b|^now\b|\bnow\b",
+    r"\b(?:just|just now|right now|(?:a )?moments? ago|\p{L}+ seconds ago|freshly|newly|this (?:very )?(?:minute|second|moment)|at this (?:very )?moment|live|in real[- ]time)\b|^(?:now|seconds ago)\b|\bnow\b",
     r"|\b(?:только что|сейчас|прямо сейчас|в эту минуту|в реальном времени|онлайн|секунду назад|сию минуту)\b"
 );
 pattern!(

@@ -28,14 +28,89 @@
     }
   }
 
+  // Addresses that were asked about before, while one is typed. The list of the first ones came with the page.
+  function suggest(input) {
+    if (!input?.list) return;
+    let wanted;
+    let asked = "";
+    input.addEventListener("input", () => {
+      clearTimeout(wanted);
+      wanted = setTimeout(async () => {
+        const text = input.value.trim();
+        if (text === asked || text.length < 2) return;
+        asked = text;
+        const answer = await fetch(`/known?q=${encodeURIComponent(text)}`).catch(() => undefined);
+        if (!answer?.ok || text !== asked) return;
+        const option = (value) => Object.assign(document.createElement("option"), { value });
+        input.list.replaceChildren(...(await answer.json()).map(option));
+      }, 150);
+    });
+  }
+
+  // The log is replayed on the server; its progress comes as events in the answer to the form.
+  function verify(part) {
+    const form = part?.querySelector("form");
+    if (!form) return;
+    const [button, bar, said, list] = ["button", "progress", "[role=status]", "ul"].map((one) => part.querySelector(one));
+    const number = new Intl.NumberFormat(lang);
+    const fill = (words, data) => words.replace(/\{(\w+)\}/g, (_, name) => number.format(data[name] ?? 0));
+    const take = (name, data) => {
+      if (name === "progress") [bar.max, bar.value, said.textContent] = [data.of || 1, data.commits, fill(part.dataset.progress, data)];
+      if (name === "finding") {
+        const line = document.createElement("li");
+        const words = document.createElement("p");
+        words.textContent = [data.kind, data.position ?? data.place ?? "", data.detail].join(" ");
+        line.append(words);
+        list.append(line);
+        list.hidden = false;
+      }
+      if (name === "done") {
+        bar.value = bar.max;
+        said.className = `outcome ${data.ok ? "ok" : "bad"}`;
+        said.textContent = fill(data.ok ? part.dataset.ok : part.dataset.bad, data);
+      }
+      return name === "done";
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      bar.hidden = false;
+      bar.value = 0;
+      list.replaceChildren();
+      list.hidden = true;
+      said.className = "outcome";
+      let ended = false;
+      try {
+        const answer = await fetch(form.action, { method: "POST", headers: { Accept: "text/event-stream", "Accept-Language": lang } });
+        if (!answer.ok) throw new Error(answer.statusText);
+        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let rest = "", read = await reader.read(); !read.done; read = await reader.read()) {
+          const blocks = (rest + read.value).split("\n\n");
+          rest = blocks.pop();
+          for (const block of blocks) {
+            const field = (name) => block.split("\n").find((line) => line.startsWith(name))?.slice(name.length).trim();
+            const data = field("data:");
+            if (data && take(field("event:"), JSON.parse(data))) ended = true;
+          }
+        }
+      } catch {
+        // Told below: what has no end has no outcome.
+      }
+      if (!ended) [said.className, said.textContent] = ["outcome bad", part.dataset.broken];
+      bar.hidden = true;
+      button.disabled = false;
+    });
+  }
+
   const live = document.getElementById("live");
   const shown = new Map(); // section's id -> its HTML as the server sent it
   if (live) for (const part of live.querySelectorAll("[data-live]")) shown.set(part.id, part.outerHTML);
   localise(document);
   setInterval(() => localise(document), 30000);
+  suggest(document.querySelector("[data-suggest]"));
+  verify(document.getElementById("verify"));
   if (!live) return;
 
-  const page = `/jobs/${encodeURIComponent(live.dataset.job)}`;
   const facts = new Set([...live.querySelectorAll("[data-fact]")].map((fact) => fact.id));
   const fresh = new Map(); // fact's id -> until when it is marked new
   let seen = document.getElementById("state")?.dataset.said;
@@ -112,7 +187,7 @@
     if (running) return void (again = true);
     running = true;
     try {
-      const answer = await fetch(`${page}/fragment`, { headers: { "Accept-Language": lang }, cache: "no-store" });
+      const answer = await fetch(live.dataset.part, { headers: { "Accept-Language": lang }, cache: "no-store" });
       if (answer.status === 401) return void location.reload();
       if (answer.ok) update(await answer.text());
     } catch {
@@ -126,16 +201,18 @@
     }
   }
 
-  const events = new EventSource(`/v1/jobs/${encodeURIComponent(live.dataset.job)}/events?lang=${lang}`);
-  for (const kind of ["job", "source", "facts", "risk", "snapshot", "done"]) events.addEventListener(kind, refresh);
+  const events = new EventSource(live.dataset.events);
+  for (const kind of live.dataset.kinds.split(" ")) events.addEventListener(kind, refresh);
   let lost;
+  const link = document.getElementById("link");
+  const tell = (words) => link && (link.textContent = words);
   events.onopen = () => {
     clearTimeout(lost);
-    document.getElementById("link").textContent = "";
+    tell("");
   };
   events.onerror = () => {
     clearTimeout(lost);
-    lost = setTimeout(() => (document.getElementById("link").textContent = live.dataset.offline), 3000);
+    lost = setTimeout(() => tell(live.dataset.offline), 3000);
   };
   // What only time changes (a TTL that ends) sends no event.
   setInterval(() => document.visibilityState === "visible" && refresh(), 60000);

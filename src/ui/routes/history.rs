@@ -1,6 +1,7 @@
 //! A check as it was known at a moment, and two moments side by side.
 
 use super::{Data, Reader, Stop};
+use crate::ui::Visitor;
 use crate::ui::view::{self, Context};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -56,6 +57,30 @@ pub(super) async fn snapshot(
 /// Moments on the page of a check's way.
 const MOMENTS: usize = 200;
 
+/// Moments of which it is told what came and went.
+const COUNTED: usize = 20;
+
+/// What came, went and changed with each of the latest moments: the counts of a difference, by position. A difference that
+/// can't be told (its moment is no longer kept) is left out; the moment itself says so when it is opened.
+async fn moved(data: &Data, reader: &Reader, visitor: &Visitor, id: &str, changes: &Value) -> BTreeMap<String, Value> {
+    let positions: Vec<&str> = changes
+        .get("items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|moment| moment.get("position")?.as_str())
+        .take(COUNTED + 1)
+        .collect();
+    let mut counts = BTreeMap::new();
+    for (after, before) in positions.iter().zip(positions.iter().skip(1)) {
+        let side = |at: &str| format!("job:{id}@{at}");
+        if let Ok(mut diff) = data.diff(visitor, &side(before), &side(after), None, reader.lang).await {
+            counts.insert((*after).to_owned(), diff.get_mut("counts").map(Value::take).unwrap_or_default());
+        }
+    }
+    counts
+}
+
 /// `/jobs/{id}/timeline`: how a check went, and how its risk moved.
 pub(super) async fn timeline(
     State(data): State<Data>,
@@ -66,6 +91,7 @@ pub(super) async fn timeline(
     let refused = reader.problem();
     let changes = data.changes(&visitor, &id, MOMENTS, reader.lang).await.map_err(&refused)?;
     let titles = data.titles().await.map_err(&refused)?;
-    let line = view::timeline(Context { lang: reader.lang, titles: &titles }, &changes)?;
+    let moved = moved(&data, &reader, &visitor, &id, &changes).await;
+    let line = view::timeline(Context { lang: reader.lang, titles: &titles }, &changes, &moved)?;
     reader.page("timeline.html", &data, Some(&visitor), json!({"check": check, "line": line}))
 }

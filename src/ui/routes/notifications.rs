@@ -73,6 +73,21 @@ pub(super) async fn add(
     }
 }
 
+/// The button that has a channel told nothing for a while, or again.
+pub(super) async fn mute(
+    State(data): State<Data>,
+    reader: Reader,
+    Path((kind, id)): Path<(String, String)>,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> Result<Response, Stop> {
+    let visitor = reader.visitor(&data).await?;
+    reader.same_site()?;
+    known(&reader, &kind)?;
+    let time = form.get("for").map_or("8h", String::as_str);
+    data.mute_channel(&visitor, &kind, &id, time).await.map_err(reader.problem())?;
+    Ok(Redirect::to("/notifications").into_response())
+}
+
 /// The button that removes a channel.
 pub(super) async fn end(
     State(data): State<Data>,

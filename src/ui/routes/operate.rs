@@ -1,26 +1,24 @@
-//! Sources, watches and the log.
+//! Sources and watches.
 
 use super::{Data, Reader, Stop};
 use crate::ui::view::{self, Context};
 use axum::Form;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// Commits on a page.
-const COMMITS: usize = 50;
 
 pub(super) async fn sources(State(data): State<Data>, reader: Reader) -> Result<Response, Stop> {
     let visitor = reader.visitor(&data).await?;
     let refused = reader.problem();
     let (sources, titles) = (data.sources(&visitor).await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
     let context = Context { lang: reader.lang, titles: &titles };
-    let rows = view::sources(context, &sources)?;
-    let dead = match visitor.operator {
-        true => Some(view::dead_letters(context, &data.dead_letters(&visitor).await.map_err(&refused)?)?),
-        false => None,
-    };
+    let (mut outcomes, mut dead) = (Value::Null, None);
+    if visitor.operator {
+        outcomes = data.outcomes(&visitor).await.map_err(&refused)?;
+        dead = Some(view::dead_letters(context, &data.dead_letters(&visitor).await.map_err(&refused)?)?);
+    }
+    let rows = view::sources(context, &sources, &outcomes)?;
     reader.page("sources.html", &data, Some(&visitor), json!({ "rows": rows, "dead": dead }))
 }
 
@@ -78,38 +76,4 @@ pub(super) async fn end_watch(
     reader.same_site()?;
     data.end_watch(&visitor, &id, reader.lang).await.map_err(reader.problem())?;
     Ok(Redirect::to("/watches").into_response())
-}
-
-/// The log, latest commits first; for auditors.
-pub(super) async fn log(
-    State(data): State<Data>,
-    reader: Reader,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Result<Response, Stop> {
-    let visitor = reader.visitor(&data).await?;
-    let refused = reader.problem();
-    let titles = data.titles().await.map_err(&refused)?;
-    let context = Context { lang: reader.lang, titles: &titles };
-    let heads = data.heads(&visitor, reader.lang).await.map_err(&refused)?;
-    let heads = heads.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    let number = |name: &str| query.get(name).and_then(|text| text.parse::<u64>().ok());
-    let partition = number("partition").unwrap_or(0);
-    let covers = |head: &Value| Some((head.get("partition")?.as_u64()?, head.get("commits")?.as_u64()?));
-    let commits = heads.iter().filter_map(covers).find(|(of, _)| *of == partition).map_or(0, |(_, commits)| commits);
-    // `before` is the oldest commit of the page that was looked at.
-    let end = number("before").map_or(commits, |before| before.min(commits));
-    let from = end.saturating_sub(COMMITS as u64);
-    let limit = usize::try_from(end - from).unwrap_or(COMMITS);
-    let mut rows = Vec::new();
-    if limit > 0 {
-        let place = format!("{partition}:{from}");
-        rows = view::commits(context, &data.log(&visitor, &place, limit, reader.lang).await.map_err(&refused)?)?;
-        rows.reverse();
-    }
-    let partitions: Vec<u64> = heads.iter().filter_map(covers).map(|(of, _)| of).collect();
-    let page = json!({
-        "rows": rows, "heads": heads, "partition": partition, "partitions": partitions,
-        "older": (from > 0).then_some(from), "newest": end == commits,
-    });
-    reader.page("log.html", &data, Some(&visitor), page)
 }

@@ -1,7 +1,7 @@
 //! A whole check: its address, where it stands in words, its rows, risk and snapshots.
 
 use super::{Context, both, flag, list, number, risk, some_text, source, text};
-use crate::ui::words::WordError;
+use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -53,14 +53,14 @@ fn address(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
     let warnings: Vec<String> = list(address, "warnings")
         .iter()
         .map(|warning| match warning.as_str() {
-            Some(code) => context.known_or("warning", code),
-            None => Ok(both(warning, context.lang)),
+            Some(code) => context.code("warning", code),
+            None => both(warning, context.lang),
         })
-        .collect::<Result<_, _>>()?;
+        .collect();
     Ok(json!({
         "shown": canonical,
-        "typed": if input.trim() == canonical || input.is_empty() { Value::Null } else { json!(context.say("check.typed", &[("input", input.to_owned())])?) },
-        "confidence": context.known_or("confidence", confidence)?,
+        "typed": if input.trim() == canonical || input.is_empty() { Value::Null } else { json!(context.say("check-typed", &[("input", input.into())])?) },
+        "confidence": context.code("confidence", confidence),
         "sure": matches!(confidence, "exact" | "high"),
         "weak": matches!(confidence, "low" | "unknown"),
         "warnings": warnings,
@@ -72,14 +72,14 @@ pub(super) fn status(context: Context<'_>, job: &Value) -> Result<String, WordEr
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let (reused, total) = (number(progress, "reused"), number(progress, "total"));
     context.plain(match text(job, "status") {
-        "CREATED" => "status.created",
-        "IN_PROGRESS" => "status.in_progress",
-        "PARTIAL" if flag(job, "final") => "status.partial_final",
-        "PARTIAL" => "status.partial_updating",
-        "COMPLETED" if reused > 0 && reused >= total => "status.completed_all_reused",
-        "COMPLETED" if reused > 0 => "status.completed_reused",
-        "COMPLETED" => "status.completed",
-        "FAILED" => "status.failed",
+        "CREATED" => "status-created",
+        "IN_PROGRESS" => "status-in_progress",
+        "PARTIAL" if flag(job, "final") => "status-partial_final",
+        "PARTIAL" => "status-partial_updating",
+        "COMPLETED" if reused > 0 && reused >= total => "status-completed_all_reused",
+        "COMPLETED" if reused > 0 => "status-completed_reused",
+        "COMPLETED" => "status-completed",
+        "FAILED" => "status-failed",
         other => return Ok(other.to_owned()),
     })
 }
@@ -97,7 +97,7 @@ pub(super) fn status_tone(job: &Value) -> &'static str {
 fn progress(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let mut also = Vec::new();
-    for (key, name) in [("progress.updating", "updating"), ("progress.stale", "stale"), ("progress.failed", "failed")] {
+    for (key, name) in [("progress-updating", "updating"), ("progress-stale", "stale"), ("progress-failed", "failed")] {
         if number(progress, name) > 0 {
             also.push(context.counted(key, number(progress, name))?);
         }
@@ -105,15 +105,15 @@ fn progress(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
     let parts: Vec<Value> = list(job, "sources")
         .iter()
         .filter(|row| text(row, "state") != "not_applicable")
-        .map(|row| Ok(json!({"tone": source::tone(row), "title": format!("{}: {}", context.title("sources", text(row, "source")), context.known_or("state", text(row, "state"))?)})))
+        .map(|row| Ok(json!({"tone": source::tone(row), "title": format!("{}: {}", context.title("sources", text(row, "source")), context.code("state", text(row, "state")))})))
         .collect::<Result<_, WordError>>()?;
     Ok(json!({"said": said(context, progress)?, "also": also, "parts": parts}))
 }
 
 /// «Есть ответ: 4 из 6, из них 3 из предыдущих проверок».
 pub(super) fn said(context: Context<'_>, progress: &Value) -> Result<String, WordError> {
-    let part = |name| (name, number(progress, name).to_string());
-    let key = if number(progress, "reused") > 0 { "progress.answered_reused" } else { "progress.answered" };
+    let part = |name| (name, Arg::from(number(progress, name)));
+    let key = if number(progress, "reused") > 0 { "progress-answered_reused" } else { "progress-answered" };
     context.say(key, &[part("answered"), part("total"), part("reused")])
 }
 
@@ -132,8 +132,8 @@ fn root_of(report: &Value) -> Option<&str> {
 
 fn snapshot_line(context: Context<'_>, snapshot: &Value) -> Result<Value, WordError> {
     let (status, tone) = match text(snapshot, "status") {
-        "COMPLETED" => (context.plain("snapshot.completed")?, "ok"),
-        "PARTIAL" => (context.plain("snapshot.partial")?, "stale"),
+        "COMPLETED" => (context.plain("snapshot-completed")?, "ok"),
+        "PARTIAL" => (context.plain("snapshot-partial")?, "stale"),
         other => (other.to_owned(), "none"),
     };
     Ok(json!({

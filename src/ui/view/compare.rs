@@ -1,7 +1,7 @@
 //! Two moments side by side: what changed first, then what came and went, and how the risk moved.
 
 use super::{Context, both, fact, list, number, risk, some_text, text};
-use crate::ui::words::WordError;
+use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 
 /// What the page of a comparison shows. `diff` is as of `GET /v1/diff`.
@@ -11,7 +11,7 @@ pub(in crate::ui) fn compare(context: Context<'_>, diff: &Value) -> Result<Value
     let counts = part("counts");
     let mut said = Vec::new();
     for name in ["changed", "added", "gone", "unchanged"] {
-        said.push(context.counted(&format!("compare.{name}"), number(counts, name))?);
+        said.push(context.counted(&format!("compare-{name}"), number(counts, name))?);
     }
     let items: Vec<Value> = list(diff, "items").iter().map(|one| item(context, one)).collect::<Result<_, _>>()?;
     let skipped: Vec<String> =
@@ -34,10 +34,10 @@ fn side(context: Context<'_>, side: &Value) -> Result<Value, WordError> {
     let job = some_text(side, "job_id");
     Ok(json!({
         "ref": text(side, "ref"),
-        "kind": context.known_or("side", kind)?,
+        "kind": context.code("side", kind),
         "at": some_text(side, "at"),
         "job": job,
-        "facts": side.get("facts").and_then(Value::as_i64).map(|n| context.counted("risk.facts", n)).transpose()?,
+        "facts": side.get("facts").and_then(Value::as_i64).map(|n| context.counted("risk-facts", n)).transpose()?,
         "subject": some_text(side, "subject").filter(|_| job.is_none()),
     }))
 }
@@ -52,7 +52,7 @@ fn item(context: Context<'_>, item: &Value) -> Result<Value, WordError> {
             let value = moved.get(side).filter(|value| !value.is_null());
             value.map(|value| fact::attribute(context, name, value)).transpose()
         };
-        attrs.push(json!({"label": context.known_or("attr", name)?, "from": value("from")?, "to": value("to")?}));
+        attrs.push(json!({"label": context.code("attr", name), "from": value("from")?, "to": value("to")?}));
     }
     // What came or went is told whole.
     let whole = match fact.filter(|_| op != "changed") {
@@ -60,10 +60,10 @@ fn item(context: Context<'_>, item: &Value) -> Result<Value, WordError> {
         None => None,
     };
     Ok(json!({
-        "op": context.known_or("op", op)?,
+        "op": context.code("op", op),
         "sign": match op { "added" => "+", "gone" => "−", _ => "~" },
         "tone": match op { "added" => "ok", "gone" => "bad", _ => "stale" },
-        "kind": if erased { context.plain("compare.erased")? } else { context.known_or("kind", text(item, "kind"))? },
+        "kind": if erased { context.plain("compare-erased")? } else { context.code("kind", text(item, "kind")) },
         "name": fact.and_then(fact::name),
         "source": fact.map(|fact| context.title("sources", text(fact, "source"))),
         "attrs": attrs,
@@ -74,8 +74,8 @@ fn item(context: Context<'_>, item: &Value) -> Result<Value, WordError> {
 
 fn skipped(context: Context<'_>, one: &Value) -> Result<String, WordError> {
     let source = context.title("sources", text(one, "source"));
-    let reason = context.known_or("lacks", text(one, "reason"))?;
-    let side = context.known_or("lacking", text(one, "side"))?;
+    let reason = context.code("lacks", text(one, "reason"));
+    let side = context.code("lacking", text(one, "side"));
     Ok(format!("{source}: {reason} ({side})"))
 }
 
@@ -83,7 +83,7 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
     if !moved.is_object() {
         return Ok(Value::Null);
     }
-    let none = context.plain("compare.no_risk")?;
+    let none = context.plain("compare-no_risk")?;
     let score = |name: &str| moved.get(name).and_then(Value::as_i64).map_or(none.clone(), |score| score.to_string());
     let level = |name: &str| some_text(moved, name).map(|id| risk::level(context, id)).transpose();
     let mut because = Vec::new();
@@ -94,12 +94,12 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
         because.push(json!({
             "title": title.unwrap_or_else(|| context.title("rules", text(one, "rule"))),
             "points": format!("{}{}", if points < 0 { "\u{2212}" } else { "+" }, points.unsigned_abs()),
-            "by": context.known_or("by", text(one, "by"))?,
-            "facts": if facts > 0 { Some(context.counted("risk.facts", facts)?) } else { None },
+            "by": context.code("by", text(one, "by")),
+            "facts": if facts > 0 { Some(context.counted("risk-facts", facts)?) } else { None },
         }));
     }
     Ok(json!({
-        "said": context.say("compare.score", &[("from", score("from")), ("to", score("to"))])?,
+        "said": context.say("compare-score", &[("from", score("from").into()), ("to", score("to").into())])?,
         "from_level": level("from_level")?,
         "to_level": level("to_level")?,
         "because": because,
@@ -110,13 +110,13 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
 pub(in crate::ui) fn moments(context: Context<'_>, job: &str, changes: &Value) -> Result<Vec<Value>, WordError> {
     let mut out = Vec::new();
     for change in list(changes, "items") {
-        let part = |name| (name, number(change, name).to_string());
+        let part = |name| (name, Arg::from(number(change, name)));
         let snapshot = some_text(change, "snapshot_id");
         let position = text(change, "position");
         out.push(json!({
             "position": position,
             "at": some_text(change, "at"),
-            "said": context.say("moment.answered", &[part("answered"), part("total")])?,
+            "said": context.say("moment-answered", &[part("answered"), part("total")])?,
             "sealed": snapshot.is_some(),
             "tone": super::check::status_tone(change),
             "ref": snapshot.map_or_else(|| format!("job:{job}@{position}"), str::to_owned),

@@ -39,7 +39,7 @@ pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordErro
         let shown = attribute(context, key, value)?;
         if Some(shown.as_str()) != name.as_deref() && !shown.is_empty() && key != "id" {
             let place = FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len());
-            attrs.push((if key == LAST { usize::MAX } else { place }, context.known_or("attr", key)?, shown));
+            attrs.push((if key == LAST { usize::MAX } else { place }, context.code("attr", key), shown));
         }
     }
     attrs.sort_by_key(|(place, _, _)| *place);
@@ -47,7 +47,7 @@ pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordErro
         attrs.into_iter().map(|(_, label, value)| json!({"label": label, "value": value})).collect();
     Ok(json!({
         "id": text(fact, "fact_id"),
-        "kind": context.known_or("kind", text(fact, "kind"))?,
+        "kind": context.code("kind", text(fact, "kind")),
         "name": name,
         "attrs": attrs,
         "possible": text(fact, "match") == "name",
@@ -67,8 +67,8 @@ pub(super) fn name(fact: &Value) -> Option<String> {
 /// A value by the type that its attribute has in the words of people. What is not understood is shown as it is.
 pub(super) fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
     Ok(match value {
-        Value::Bool(true) => context.plain("fact.yes")?,
-        Value::Bool(false) => context.plain("fact.no")?,
+        Value::Bool(true) => context.plain("fact-yes")?,
+        Value::Bool(false) => context.plain("fact-no")?,
         Value::String(text) if SUMS.contains(&key) => format::money(context.lang, text),
         Value::String(text) if MEASURES.contains(&key) => format::decimal(context.lang, text),
         Value::String(text) if is_date(text) => format::day(context.lang, text)?,

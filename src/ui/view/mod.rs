@@ -4,6 +4,7 @@
 mod check;
 mod compare;
 mod fact;
+mod log;
 mod notifications;
 mod operate;
 mod risk;
@@ -13,13 +14,14 @@ mod timeline;
 
 pub(super) use check::check;
 pub(super) use compare::{compare, moments};
+pub(super) use log::{commits, verified};
 pub(super) use notifications::{channels, deliveries, notifications};
-pub(super) use operate::{commits, dead_letters, sources, watches};
+pub(super) use operate::{dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};
 pub(super) use timeline::timeline;
 
 use super::Lang;
-use super::words::{WordError, Words};
+use super::words::{self, Arg, WordError};
 use serde_json::Value;
 
 /// What every view needs beside its own JSON.
@@ -32,22 +34,21 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn plain(&self, key: &str) -> Result<String, WordError> {
-        Words::of(self.lang).plain(key)
+    fn plain(&self, id: &str) -> Result<String, WordError> {
+        words::plain(self.lang, id)
     }
 
-    fn say(&self, key: &str, args: &[(&str, String)]) -> Result<String, WordError> {
-        Words::of(self.lang).say(key, args)
+    fn say(&self, id: &str, args: &[(&str, Arg)]) -> Result<String, WordError> {
+        words::say(self.lang, id, args)
     }
 
-    fn counted(&self, key: &str, n: i64) -> Result<String, WordError> {
-        self.say(key, &[("n", n.to_string())])
+    fn counted(&self, id: &str, n: i64) -> Result<String, WordError> {
+        self.say(id, &[("n", n.into())])
     }
 
-    /// A word where the catalogue has one, else the code itself: an unknown code is shown, never swallowed.
-    fn known_or(&self, key: &str, code: &str) -> Result<String, WordError> {
-        let full = format!("{key}.{code}");
-        if Words::of(self.lang).has(&full) { self.plain(&full) } else { Ok(code.to_owned()) }
+    /// The word for a code: an unknown one is shown, never swallowed.
+    fn code(&self, section: &str, code: &str) -> String {
+        crate::words::code(self.lang, section, code)
     }
 
     /// The title of a source, rule or level by the policy, else its id.

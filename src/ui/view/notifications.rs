@@ -1,6 +1,7 @@
 //! What was told, the channels by which it was, and how that went.
 
 use super::{Context, flag, list, number, some_text, text};
+use crate::ui::format;
 use crate::ui::words::WordError;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ pub(in crate::ui) fn notifications(context: Context<'_>, told: &Value) -> Result
         let data = one.get("data").cloned().unwrap_or_default();
         Ok(json!({
             "id": text(one, "notification_id"),
-            "kind": context.known_or("notice", &text(one, "type").replace('.', "_"))?,
+            "kind": context.code("notice", text(one, "type")),
             "said": text(one, "text"),
             "at": some_text(one, "timestamp"),
             "read": flag(one, "read"),
@@ -26,14 +27,14 @@ pub(in crate::ui) fn channels(context: Context<'_>, channels: &Value) -> Result<
     for (kind, id, target) in [("webhooks", "webhook_id", "url"), ("emails", "email_id", "address")] {
         for one in channels.get(kind).map(|page| list(page, "items")).unwrap_or_default() {
             let events = list(one, "events").iter().filter_map(Value::as_str);
-            let events = events.map(|word| context.known_or("notice", &word.replace('.', "_")));
+            let events = events.map(|word| context.code("notice", word));
             rows.push(json!({
                 "kind": kind,
-                "kind_said": context.known_or("channel", kind)?,
+                "kind_said": context.code("channel", kind),
                 "id": text(one, id),
                 "target": text(one, target),
-                "events": events.collect::<Result<Vec<_>, _>>()?,
-                "digest": some_text(one, "digest"),
+                "events": events.collect::<Vec<_>>(),
+                "digest": some_text(one, "digest").map(|digest| format::span(context.lang, digest)).transpose()?,
                 "muted_until": some_text(one, "muted_until"),
             }));
         }
@@ -48,12 +49,12 @@ pub(in crate::ui) fn deliveries(context: Context<'_>, sent: &Value) -> Result<Ve
         let last = list(one, "attempts").last();
         Ok(json!({
             "id": text(one, "delivery_id"),
-            "state": context.known_or("delivery", state)?,
+            "state": context.code("delivery", state),
             "tone": match state { "delivered" => "ok", "dead" => "bad", _ => "stale" },
             "made_at": some_text(one, "created_at"),
             "next_at": some_text(one, "next_at"),
-            "tells": context.counted("notifications.tells", list(one, "notifications").len() as i64)?,
-            "attempts": last.map(|last| context.counted("date.attempts", number(last, "n"))).transpose()?,
+            "tells": context.counted("notifications-tells", list(one, "notifications").len() as i64)?,
+            "attempts": last.map(|last| context.counted("date-attempts", number(last, "n"))).transpose()?,
             "cause": last.and_then(|last| some_text(last, "cause")),
             "again": matches!(state, "delivered" | "dead" | "waiting"),
         }))

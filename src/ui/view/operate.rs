@@ -1,13 +1,23 @@
-//! What runs the checks: sources with their health, watches, and the log.
+//! What runs the checks: sources with their health, and watches.
 
 use super::{Context, list, number, some_text, text};
 use crate::ui::format;
 use crate::ui::words::WordError;
 use serde_json::{Value, json};
 
-/// Sources as rows: those that need a look first. `sources` is as of `GET /v1/sources`.
-pub(in crate::ui) fn sources(context: Context<'_>, sources: &Value) -> Result<Vec<Value>, WordError> {
-    let mut rows = list(sources, "items").iter().map(|one| source(context, one)).collect::<Result<Vec<_>, _>>()?;
+/// Sources as rows: those that need a look first. `sources` is as of `GET /v1/sources`, `outcomes` as of
+/// `GET /v1/sources/outcomes`, or null for who may not see them.
+pub(in crate::ui) fn sources(context: Context<'_>, sources: &Value, outcomes: &Value) -> Result<Vec<Value>, WordError> {
+    let of = |id: &str| list(outcomes, "items").iter().find(|one| text(one, "source") == id);
+    let row = |one: &Value| -> Result<Value, WordError> {
+        let mut row = source(context, one)?;
+        let latest = of(text(one, "source")).map(|of| latest(context, list(of, "outcomes"))).transpose()?;
+        if let Some(row) = row.as_object_mut() {
+            row.insert("latest".to_owned(), json!(latest));
+        }
+        Ok(row)
+    };
+    let mut rows = list(sources, "items").iter().map(row).collect::<Result<Vec<_>, _>>()?;
     let urgency =
         |row: &Value| ["down", "failing", "resting", "unknown", "ok"].iter().position(|it| row["health"] == *it);
     rows.sort_by_key(urgency);
@@ -28,28 +38,28 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
             "rest": rest,
             "breaker": breaker(context, proxy)?,
             "in_use": format::integer(context.lang, number(proxy, "in_use")),
-            "failures": (failures > 0).then(|| context.counted("sources.failures", failures)).transpose()?,
+            "failures": (failures > 0).then(|| context.counted("sources-failures", failures)).transpose()?,
         }));
     }
     Ok(json!({
         "id": text(source, "source"),
         "title": context.title("sources", text(source, "source")),
         "health": health,
-        "health_said": context.known_or("health", health)?,
+        "health_said": context.code("health", health),
         "tone": match health { "ok" => "ok", "down" | "failing" => "bad", "resting" => "stale", _ => "" },
         "rest": rest,
         "breaker": breaker(context, source)?,
         "slowed": source.get("slowed").filter(|slowed| slowed.is_object()).map(|slowed| {
-            context.say("sources.slowed", &[("percent", format::integer(context.lang, number(slowed, "percent")))])
+            context.say("sources-slowed", &[("percent", number(slowed, "percent").into())])
         }).transpose()?,
         "queue": format::integer(context.lang, number(source, "queue")),
-        "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources.delayed", n)).transpose()?,
+        "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources-delayed", n)).transpose()?,
         "running": format::integer(context.lang, number(source, "running")),
         "concurrency": format::integer(context.lang, number(source, "concurrency")),
         "rate": text(source, "rate"),
         "permits": format::integer(context.lang, number(source, "permits_left")),
-        "ttl": format::duration(context.lang, number(source, "ttl_s"))?,
-        "failures": Some(number(source, "failures")).filter(|n| *n > 0).map(|n| context.counted("sources.failures", n)).transpose()?,
+        "ttl": format::within(context.lang, number(source, "ttl_s"))?,
+        "failures": Some(number(source, "failures")).filter(|n| *n > 0).map(|n| context.counted("sources-failures", n)).transpose()?,
         "last": last.map(|last| outcome(context, text(last, "outcome"))).transpose()?,
         "last_at": last.and_then(|last| some_text(last, "at")),
         "cause": last.and_then(|last| some_text(last, "cause")),
@@ -63,14 +73,34 @@ fn breaker(context: Context<'_>, of: &Value) -> Result<Value, WordError> {
     let breaker = of.get("breaker").filter(|breaker| breaker.is_object());
     let Some(breaker) = breaker.filter(|breaker| text(breaker, "state") != "closed") else { return Ok(Value::Null) };
     Ok(json!({
-        "said": context.known_or("breaker", text(breaker, "state"))?,
+        "said": context.code("breaker", text(breaker, "state")),
         "until": some_text(breaker, "until").filter(|_| text(breaker, "state") == "open"),
     }))
 }
 
+/// The latest attempts as a picture, one part for each, oldest first, and the picture in words.
+fn latest(context: Context<'_>, outcomes: &[Value]) -> Result<Value, WordError> {
+    let answered = |one: &&Value| matches!(text(one, "outcome"), "found" | "nothing_found");
+    let parts = outcomes.iter().enumerate().map(|(x, one)| {
+        let cause = some_text(one, "cause").map(|cause| format!(": {cause}")).unwrap_or_default();
+        let title = format!(
+            "{} · {}{cause}",
+            format::moment(context.lang, text(one, "at"))?,
+            outcome(context, text(one, "outcome"))?
+        );
+        Ok(json!({"x": x * 4, "tone": if answered(&one) { "ok" } else { "bad" }, "title": title}))
+    });
+    let parts = parts.collect::<Result<Vec<_>, WordError>>()?;
+    let said = context.say(
+        "sources-latest",
+        &[("n", outcomes.len().into()), ("answered", outcomes.iter().filter(answered).count().into())],
+    )?;
+    Ok(json!({"wide": outcomes.len() * 4, "parts": parts, "said": said}))
+}
+
 /// What came of an attempt, without a number of records.
 fn outcome(context: Context<'_>, outcome: &str) -> Result<String, WordError> {
-    if outcome == "found" { context.plain("sources.found") } else { context.known_or("result", outcome) }
+    if outcome == "found" { context.plain("sources-found") } else { Ok(context.code("result", outcome)) }
 }
 
 /// Tasks that were given up, as rows. `letters` is as of `GET /v1/dead-letters`.
@@ -82,7 +112,7 @@ pub(in crate::ui) fn dead_letters(context: Context<'_>, letters: &Value) -> Resu
             "subject": text(letter, "subject"),
             "outcome": outcome(context, text(letter, "outcome"))?,
             "cause": some_text(letter, "cause"),
-            "attempts": context.counted("date.attempts", number(letter, "attempts"))?,
+            "attempts": context.counted("date-attempts", number(letter, "attempts"))?,
             "failed_at": some_text(letter, "failed_at"),
         }))
     };
@@ -98,9 +128,9 @@ pub(in crate::ui) fn watches(context: Context<'_>, watches: &Value, jobs: &Value
             "id": text(watch, "watch_id"),
             "job": id,
             "shown": job,
-            "every": text(watch, "every"),
+            "every": format::span(context.lang, text(watch, "every"))?,
             "hours": some_text(watch, "hours"),
-            "reason": context.known_or("watch_reason", text(watch, "reason"))?,
+            "reason": context.code("watch_reason", text(watch, "reason")),
             "next_at": some_text(watch, "next_at"),
             "last_at": some_text(watch, "last_at"),
         }))
@@ -108,37 +138,12 @@ pub(in crate::ui) fn watches(context: Context<'_>, watches: &Value, jobs: &Value
     list(watches, "items").iter().map(row).collect()
 }
 
-/// Commits as rows. `log` is as of `GET /v1/log`.
-pub(in crate::ui) fn commits(context: Context<'_>, log: &Value) -> Result<Vec<Value>, WordError> {
-    let row = |commit: &Value| {
-        let mut events: Vec<(String, i64)> = Vec::new();
-        for event in list(commit, "events") {
-            let name = text(event, "type").to_owned();
-            match events.last_mut() {
-                Some((last, times)) if *last == name => *times += 1,
-                _ => events.push((name, 1)),
-            }
-        }
-        let shown =
-            |(name, times): &(String, i64)| if *times > 1 { format!("{name} × {times}") } else { name.clone() };
-        Ok(json!({
-            "position": text(commit, "position"),
-            "at": some_text(commit, "recorded_at"),
-            "hash": text(commit, "hash"),
-            "cause": some_text(commit, "cause"),
-            "bytes": format::integer(context.lang, number(commit, "bytes")),
-            "events": events.iter().map(shown).collect::<Vec<_>>(),
-        }))
-    };
-    list(log, "items").iter().map(row).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{commits, sources, watches};
+    use super::{sources, watches};
     use crate::ui::Lang;
     use crate::ui::view::Context;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn what_needs_a_look_stands_first() {
@@ -148,16 +153,28 @@ mod tests {
             json!({"source": id, "health": health, "failures": failures, "ttl_s": 86_400, "queue": 1_234, "proxies": [],
                 "last_outcome": {"outcome": "unavailable", "at": "2026-01-01T00:00:00Z", "cause": "timeout: 20s"}})
         };
-        let rows = sources(context, &json!({"items": [one("a", "ok", 0), one("b", "down", 7)]})).expect("words");
+        let outcomes = json!({"items": [{"source": "b", "outcomes": [
+            {"at": "2026-01-01T00:00:00Z", "outcome": "found", "cause": null},
+            {"at": "2026-01-01T00:01:00Z", "outcome": "blocked", "cause": "http_429"}]}]});
+        let rows =
+            sources(context, &json!({"items": [one("a", "ok", 0), one("b", "down", 7)]}), &outcomes).expect("words");
         assert_eq!(
             (&rows[0]["title"], &rows[0]["tone"], &rows[0]["failures"]),
             (&json!("B"), &json!("bad"), &json!("7 failures in a row"))
         );
+        assert_eq!(rows[0]["latest"]["said"], "2 latest attempts, 1 answered");
+        assert_eq!(rows[0]["latest"]["parts"][1]["tone"], "bad");
+        assert!(
+            rows[0]["latest"]["parts"][1]["title"]
+                .as_str()
+                .is_some_and(|title| title.ends_with("restricted access: http_429"))
+        );
+        assert_eq!(rows[1]["latest"], json!(null));
         assert_eq!(rows[0]["breaker"], json!(null), "what is not told is not shown");
         let mut open = one("a", "down", 12);
         open["breaker"] = json!({"state": "open", "since": "x", "until": "2026-01-01T00:01:00Z", "times": 2});
         open["slowed"] = json!({"percent": 25, "full_at": "2026-01-01T00:10:00Z"});
-        let shown = sources(context, &json!({"items": [open]})).expect("words");
+        let shown = sources(context, &json!({"items": [open]}), &Value::Null).expect("words");
         assert_eq!(
             (&shown[0]["breaker"]["said"], &shown[0]["breaker"]["until"], &shown[0]["slowed"]),
             (&json!("left alone, asked again"), &json!("2026-01-01T00:01:00Z"), &json!("asked at 25% of its rate"))
@@ -169,12 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn watches_and_commits_are_told_in_words() {
+    fn watches_are_told_in_words() {
         let context = Context { lang: Lang::En, titles: &json!({}) };
         let list = json!({"items": [{"watch_id": "w", "job_id": "j", "every": "1d", "reason": "paid", "next_at": "2026-01-02T00:00:00Z"}]});
         let rows = watches(context, &list, &json!({})).expect("words");
         assert_eq!((&rows[0]["reason"], &rows[0]["shown"]), (&json!("paid for"), &json!(null)));
-        let log = json!({"items": [{"position": "0:1", "bytes": 9, "events": [{"type": "A"}, {"type": "A"}, {"type": "B"}]}]});
-        assert_eq!(commits(context, &log).expect("words")[0]["events"], json!(["A × 2", "B"]));
     }
 }

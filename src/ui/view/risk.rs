@@ -1,7 +1,7 @@
 //! The risk: a score that says whether it can still grow, what adds what, as a picture and as words.
 
 use super::{Context, fact, flag, list, number, text};
-use crate::ui::words::WordError;
+use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ pub(super) fn risk(context: Context<'_>, risk: &Value, facts: &BTreeMap<&str, &V
     let basis = risk.get("basis").filter(|basis| basis.is_object());
     let basis = match basis {
         Some(basis) => {
-            let part = |name| (name, number(basis, name).to_string());
-            Some(context.say("risk.basis", &[part("fresh"), part("stale"), part("missing")])?)
+            let part = |name| (name, Arg::from(number(basis, name)));
+            Some(context.say("risk-basis", &[part("fresh"), part("stale"), part("missing")])?)
         }
         None => None,
     };
@@ -34,7 +34,7 @@ pub(super) fn risk(context: Context<'_>, risk: &Value, facts: &BTreeMap<&str, &V
     Ok(json!({
         "score": score,
         "at_least": at_least,
-        "said": context.say(if at_least { "risk.score_at_least" } else { "risk.score" }, &[("score", score.to_string())])?,
+        "said": context.say(if at_least { "risk-score_at_least" } else { "risk-score" }, &[("score", score.into())])?,
         "level": level(context, text(risk, "level"))?,
         "tone": level_tone(text(risk, "level")),
         "picture": picture(context, risk)?,
@@ -51,7 +51,7 @@ pub(super) fn risk(context: Context<'_>, risk: &Value, facts: &BTreeMap<&str, &V
 /// The word of a level: the page's own, else the policy's.
 pub(super) fn level(context: Context<'_>, id: &str) -> Result<String, WordError> {
     match id {
-        "low" | "medium" | "high" | "critical" | "incomplete" => context.plain(&format!("level.{id}")),
+        "low" | "medium" | "high" | "critical" | "incomplete" => context.plain(&format!("level-{id}")),
         _ => Ok(context.title("levels", id)),
     }
 }
@@ -79,12 +79,12 @@ fn factor_line(context: Context<'_>, factor: &Value, facts: &BTreeMap<&str, &Val
     Ok(json!({
         "title": context.title("rules", text(factor, "rule")),
         "points": number(factor, "points"),
-        "points_said": context.counted("risk.points", number(factor, "points"))?,
+        "points_said": context.counted("risk-points", number(factor, "points"))?,
         "tone": severity_tone(factor),
         "stop": flag(factor, "stop"),
         "named": named,
-        "rest": if rest > 0 { Some(context.counted("risk.facts", rest)?) } else { None },
-        "possible": if possible > 0 { Some(context.counted("risk.possible", possible)?) } else { None },
+        "rest": if rest > 0 { Some(context.counted("risk-facts", rest)?) } else { None },
+        "possible": if possible > 0 { Some(context.counted("risk-possible", possible)?) } else { None },
     }))
 }
 
@@ -109,13 +109,16 @@ fn severity_tone(factor: &Value) -> &'static str {
 fn picture(context: Context<'_>, risk: &Value) -> Result<String, WordError> {
     let mut parts = Vec::new();
     for factor in list(risk, "factors").iter().filter(|factor| number(factor, "points") > 0) {
-        let points = number(factor, "points").to_string();
-        parts.push(
-            context.say("risk.adds", &[("rule", context.title("rules", text(factor, "rule"))), ("points", points)])?,
-        );
+        parts.push(adds(context, factor)?);
     }
-    let factors = if parts.is_empty() { context.plain("risk.picture_none")? } else { parts.join("; ") };
-    context.say("risk.picture", &[("score", number(risk, "score").to_string()), ("factors", factors)])
+    let factors = if parts.is_empty() { context.plain("risk-picture_none")? } else { parts.join("; ") };
+    context.say("risk-picture", &[("score", number(risk, "score").into()), ("factors", factors.into())])
+}
+
+/// «Ответчик в суде: +10».
+fn adds(context: Context<'_>, factor: &Value) -> Result<String, WordError> {
+    let rule = context.title("rules", text(factor, "rule"));
+    context.say("risk-adds", &[("rule", rule.into()), ("points", number(factor, "points").into())])
 }
 
 /// Parts of the bar from 0 to 100, in the order of the factors; what goes beyond 100 has no place on it.
@@ -125,9 +128,7 @@ fn segments(context: Context<'_>, risk: &Value) -> Result<Vec<Value>, WordError>
     for factor in list(risk, "factors") {
         let width = number(factor, "points").clamp(0, 100 - at);
         if width > 0 {
-            let points = number(factor, "points").to_string();
-            let title = context
-                .say("risk.adds", &[("rule", context.title("rules", text(factor, "rule"))), ("points", points)])?;
+            let title = adds(context, factor)?;
             segments.push(json!({"x": at, "width": width, "tone": severity_tone(factor), "title": title}));
             at += width;
         }
@@ -139,7 +140,7 @@ fn unevaluated_line(context: Context<'_>, rule: &Value) -> Result<Value, WordErr
     if let Some(id) = rule.as_str() {
         return Ok(json!({"title": context.title("rules", id), "why": null}));
     }
-    let reason = context.known_or("unevaluated", text(rule, "reason"))?;
+    let reason = context.code("unevaluated", text(rule, "reason"));
     let why = match text(rule, "reason") {
         "error" | "" => reason,
         _ => format!("{}: {reason}", context.title("sources", text(rule, "detail"))),

@@ -13,7 +13,7 @@ pub(super) fn row(context: Context<'_>, row: &Value, facts: &[Value], rows: &[Va
     let shown = shows_data(row);
     let facts: Vec<Value> = facts.iter().map(|value| fact::line(context, value)).collect::<Result<_, _>>()?;
     let (open, more) = facts.split_at(facts.len().min(OPEN_FACTS));
-    let more_words = if more.is_empty() { Value::Null } else { count(context, "fact.more", more.len())? };
+    let more_words = if more.is_empty() { Value::Null } else { count(context, "fact-more", more.len())? };
     Ok(json!({
         "id": text(row, "need_id"),
         "title": context.title("sources", text(row, "source")),
@@ -29,7 +29,7 @@ pub(super) fn row(context: Context<'_>, row: &Value, facts: &[Value], rows: &[Va
         "bar": if shown { bar(context, row)? } else { Value::Null },
         "dates": if shown { dates(context, row)? } else { Value::Null },
         "attempts": match number(row, "attempts") {
-            n if n > 1 => json!(context.counted("date.attempts", n)?),
+            n if n > 1 => json!(context.counted("date-attempts", n)?),
             _ => Value::Null,
         },
         "open": open,
@@ -67,7 +67,7 @@ fn about(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
         let value = value.as_str().unwrap_or_default();
         match name.as_str() {
             "address" | "building" | "canonical" | "flat" | "cadastral" => {}
-            "inn" | "ogrn" => parts.push(format!("{}\u{a0}{value}", context.known_or("attr", name)?)),
+            "inn" | "ogrn" => parts.push(format!("{}\u{a0}{value}", context.code("attr", name))),
             _ if value.is_empty() => {}
             _ => parts.push(format::day(context.lang, value)?),
         }
@@ -78,8 +78,10 @@ fn about(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
 /// The state in a word or two. "Fresh" is said with the time that it means.
 fn state(context: Context<'_>, row: &Value) -> Result<String, WordError> {
     match text(row, "state") {
-        "fresh" => context.say("state_long.fresh", &[("ttl", format::duration(context.lang, number(row, "ttl_s"))?)]),
-        state => context.known_or("state", state),
+        "fresh" => {
+            context.say("state_long-fresh", &[("ttl", format::duration(context.lang, number(row, "ttl_s"))?.into())])
+        }
+        state => Ok(context.code("state", state)),
     }
 }
 
@@ -88,22 +90,22 @@ fn state_long(context: Context<'_>, row: &Value) -> Result<Vec<String>, WordErro
     let mut said = Vec::new();
     if text(row, "freshness") == "stale" {
         let ttl = format::duration(context.lang, number(row, "ttl_s"))?;
-        said.push(context.say("state_long.stale", &[("ttl", ttl)])?);
+        said.push(context.say("state_long-stale", &[("ttl", ttl.into())])?);
     }
     if flag(row, "updating") && flag(row, "joined") {
-        said.push(context.plain("state_long.joined")?);
+        said.push(context.plain("state_long-joined")?);
     }
     let note = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
     match text(row, "state") {
         "fresh" => {
             if let origin @ ("fetched" | "coalesced") = text(row, "origin") {
-                said.push(context.plain(&format!("origin.{origin}"))?);
+                said.push(context.plain(&format!("origin-{origin}"))?);
             }
         }
         "stale" | "failed" => {}
         _ if !note.is_empty() => said.push(note),
-        word @ ("waiting_for_subject" | "not_applicable") => said.push(context.plain(&format!("state_long.{word}"))?),
-        _ if shows_data(row) && flag(row, "updating") => said.push(context.plain("state_long.shown_meanwhile")?),
+        word @ ("waiting_for_subject" | "not_applicable") => said.push(context.plain(&format!("state_long-{word}"))?),
+        _ if shows_data(row) && flag(row, "updating") => said.push(context.plain("state_long-shown_meanwhile")?),
         _ => {}
     }
     Ok(said)
@@ -113,12 +115,12 @@ fn state_long(context: Context<'_>, row: &Value) -> Result<Vec<String>, WordErro
 fn result(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     let words = match text(row, "outcome") {
         "found" if shows_data(row) => {
-            let found = context.counted("result.found", number(row, "facts"))?;
+            let found = context.counted("result-found", number(row, "facts"))?;
             let part = row.get("complete").and_then(Value::as_bool) == Some(false);
-            if part { format!("{found}; {}", context.plain("result.incomplete")?) } else { found }
+            if part { format!("{found}; {}", context.plain("result-incomplete")?) } else { found }
         }
         "found" | "" => return Ok(Value::Null),
-        outcome => context.known_or("result", outcome)?,
+        outcome => context.code("result", outcome),
     };
     Ok(json!(words))
 }
@@ -129,8 +131,8 @@ fn badge(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
         return Ok(Value::Null);
     }
     Ok(match text(row, "origin") {
-        "reused" => json!({"kind": "reused", "text": context.plain("origin.reused")?}),
-        "served_stale" => json!({"kind": "stale", "text": context.plain("origin.served_stale")?}),
+        "reused" => json!({"kind": "reused", "text": context.plain("origin-reused")?}),
+        "served_stale" => json!({"kind": "stale", "text": context.plain("origin-served_stale")?}),
         _ => Value::Null,
     })
 }
@@ -140,18 +142,18 @@ fn waits(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     let Some(blocked) = row.get("blocked_on").filter(|blocked| blocked.is_object()) else { return Ok(Value::Null) };
     let reason = match text(blocked, "reason") {
         "backoff" | "rate" if some_text(blocked, "cause").is_some() => {
-            context.known_or("wait_because", text(blocked, "cause"))?
+            context.code("wait_because", text(blocked, "cause"))
         }
-        known @ ("rate" | "concurrency" | "proxy" | "backoff" | "queue") => context.plain(&format!("wait.{known}"))?,
-        other => format!("{}: {other}", context.plain("wait.other")?),
+        known @ ("rate" | "concurrency" | "proxy" | "backoff" | "queue") => context.plain(&format!("wait-{known}"))?,
+        other => format!("{}: {other}", context.plain("wait-other")?),
     };
     let mut parts = vec![reason];
     if number(blocked, "ahead") > 0 {
-        parts.push(context.counted("wait.ahead", number(blocked, "ahead"))?);
+        parts.push(context.counted("wait-ahead", number(blocked, "ahead"))?);
     }
     parts.push(match blocked.get("eta_s").and_then(Value::as_i64) {
-        Some(eta) => context.say("wait.eta", &[("time", format::duration(context.lang, eta.max(1))?)])?,
-        None => context.plain("wait.eta_unknown")?,
+        Some(eta) => context.say("wait-eta", &[("time", format::duration(context.lang, eta.max(1))?.into())])?,
+        None => context.plain("wait-eta_unknown")?,
     });
     Ok(json!(parts.join("; ")))
 }
@@ -169,10 +171,10 @@ fn failure(context: Context<'_>, row: &Value, rows: &[Value]) -> Result<Value, W
         Some(need) => {
             let parent = rows.iter().find(|row| text(row, "need_id") == need);
             let source = parent.map_or_else(|| need.to_owned(), |row| context.title("sources", text(row, "source")));
-            context.say("date.depends_on", &[("source", source)])?
+            context.say("date-depends_on", &[("source", source.into())])?
         }
         None => match some_text(from, "outcome") {
-            Some(outcome) => context.known_or("result", outcome)?,
+            Some(outcome) => context.code("result", outcome),
             None => String::new(),
         },
     };
@@ -196,8 +198,8 @@ fn bar(context: Context<'_>, row: &Value) -> Result<Value, WordError> {
     }
     let left = (100 - age.saturating_mul(100) / ttl).clamp(0, 100);
     let label = context.say(
-        "date.age_of",
-        &[("age", format::duration(context.lang, age)?), ("ttl", format::duration(context.lang, ttl)?)],
+        "date-age_of",
+        &[("age", format::duration(context.lang, age)?.into()), ("ttl", format::duration(context.lang, ttl)?.into())],
     )?;
     Ok(json!({"left": left, "label": label, "tone": if left == 0 { "stale" } else { tone_of_left(left) }}))
 }

@@ -33,7 +33,7 @@ pub(in crate::ui) fn profiles(context: Context<'_>, profiles: &Value) -> Result<
             let asks = if sources.is_empty() {
                 None
             } else {
-                Some(context.say("start.asks", &[("sources", sources.join(", "))])?)
+                Some(context.say("start-asks", &[("sources", sources.join(", ").into())])?)
             };
             let id = profile_id(profile);
             Ok(json!({"id": id, "title": if title.is_empty() { id } else { &title }, "inputs": inputs, "asks": asks}))

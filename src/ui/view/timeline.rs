@@ -4,13 +4,19 @@ use super::check::status_tone;
 use super::{Context, list, number, risk, some_text, text};
 use crate::ui::words::WordError;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The picture's width and height, in its own units; room for the scale is left of it.
 const WIDE: f64 = 640.0;
 const HIGH: f64 = 100.0;
 
 /// What the page of a check's moments shows. `changes` is as of `GET /v1/jobs/{id}/changes`, latest first.
-pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<Value, WordError> {
+/// `moved` has, by position, the counts of what differs from the moment before.
+pub(in crate::ui) fn timeline(
+    context: Context<'_>,
+    changes: &Value,
+    moved: &BTreeMap<String, Value>,
+) -> Result<Value, WordError> {
     let moments: Vec<&Value> = list(changes, "items").iter().rev().collect();
     let at =
         |moment: &Value| chrono::DateTime::parse_from_rfc3339(text(moment, "at")).map_or(0, |at| at.timestamp_millis());
@@ -20,7 +26,7 @@ pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<V
     let mut path = String::new();
     let mut points = Vec::new();
     let mut rows = Vec::new();
-    for moment in &moments {
+    for (index, moment) in moments.iter().enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
         let x = ((at(moment) - first) as f64 / long as f64 * WIDE).round();
         let found = scored(moment);
@@ -34,17 +40,19 @@ pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<V
             points.push(json!({"x": x, "y": y, "tone": tone, "sealed": some_text(moment, "snapshot_id").is_some()}));
         }
         let at_least = found.as_ref().is_some_and(|risk| text(risk, "score_is") == "at_least");
-        let key = if at_least { "risk.score_at_least" } else { "risk.score" };
+        let key = if at_least { "risk-score_at_least" } else { "risk-score" };
         rows.push(json!({
             "position": text(moment, "position"),
             "at": some_text(moment, "at"),
             "tone": status_tone(moment),
-            "said": context.say("moment.answered", &[
-                ("answered", number(moment, "answered").to_string()), ("total", number(moment, "total").to_string())])?,
-            "risk": score.map(|score| context.say(key, &[("score", score.to_string())])).transpose()?,
+            "said": context.say("moment-answered", &[
+                ("answered", number(moment, "answered").into()), ("total", number(moment, "total").into())])?,
+            "risk": score.map(|score| context.say(key, &[("score", score.into())])).transpose()?,
             "level": level.map(|level| risk::level(context, level)).transpose()?,
             "level_tone": tone,
             "snapshot": some_text(moment, "snapshot_id"),
+            "before": index.checked_sub(1).and_then(|before| some_text(moments.get(before)?, "position")),
+            "moved": moved.get(text(moment, "position")).map(|counts| told(context, counts)).transpose()?,
         }));
     }
     rows.reverse();
@@ -52,8 +60,8 @@ pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<V
         moments.iter().filter_map(|moment| scored(moment)).map(|risk| number(&risk, "score")).collect();
     let said = match (scores.first(), scores.last(), scores.iter().max()) {
         (Some(first), Some(last), Some(most)) => Some(context.say(
-            "timeline.picture",
-            &[("first", first.to_string()), ("last", last.to_string()), ("most", most.to_string())],
+            "timeline-picture",
+            &[("first", (*first).into()), ("last", (*last).into()), ("most", (*most).into())],
         )?),
         _ => None,
     };
@@ -62,12 +70,24 @@ pub(in crate::ui) fn timeline(context: Context<'_>, changes: &Value) -> Result<V
         "more": some_text(changes, "next_cursor").is_some()}))
 }
 
+/// What came, went and changed, without what did not; none where nothing did.
+fn told(context: Context<'_>, counts: &Value) -> Result<Option<String>, WordError> {
+    let mut parts = Vec::new();
+    for name in ["added", "gone", "changed"] {
+        if number(counts, name) > 0 {
+            parts.push(context.counted(&format!("compare-{name}"), number(counts, name))?);
+        }
+    }
+    Ok((!parts.is_empty()).then(|| parts.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::timeline;
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_risk_is_drawn_as_it_moved() {
@@ -78,11 +98,14 @@ mod tests {
         let changes = json!({"items": [moment("2026-01-01T00:00:10Z", Some(5)), moment("2026-01-01T00:00:05Z", Some(60)),
             moment("2026-01-01T00:00:00Z", None)]});
         let context = Context { lang: Lang::En, titles: &Value::Null };
-        let shown = timeline(context, &changes).expect("words");
+        let moved = BTreeMap::from([("0:1".to_owned(), json!({"added": 2, "gone": 0, "changed": 1, "unchanged": 4}))]);
+        let shown = timeline(context, &changes, &moved).expect("words");
         assert_eq!(shown["path"], "M320 40 H640 V95");
         assert_eq!((&shown["rows"][0]["risk"], &shown["rows"][2]["risk"]), (&json!("5 of 100"), &Value::Null));
+        assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed");
+        assert_eq!((&shown["rows"][0]["before"], &shown["rows"][2]["before"]), (&json!("0:1"), &Value::Null));
         assert_eq!(shown["said"], "The risk went from 60 to 5; at most it was 60.");
-        let none = timeline(context, &json!({"items": []})).expect("words");
+        let none = timeline(context, &json!({"items": []}), &moved).expect("words");
         assert_eq!((&none["rows"], &none["said"]), (&json!([]), &Value::Null));
     }
 }

@@ -1,0 +1,217 @@
+//! A check in a terminal: one line a source, what has to be said first, the risk and what adds to it.
+
+use crate::cli::table::Table;
+use crate::cli::{list, text};
+use crate::words::{Arg, Lang, ago, code, level, one};
+use console::Style;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How a check is shown.
+pub(super) struct Look {
+    pub(super) lang: Lang,
+    /// Names of sources by id, `{ru, en}`.
+    pub(super) titles: BTreeMap<String, Value>,
+}
+
+impl Look {
+    pub(super) fn say(&self, id: &str, args: &[(&str, Arg)]) -> String {
+        one(self.lang, id, args)
+    }
+
+    /// The name of a row's source.
+    pub(super) fn title<'a>(&'a self, source: &'a str) -> &'a str {
+        let title = self.titles.get(source).and_then(|title| title.get(self.lang.code())).and_then(Value::as_str);
+        title.filter(|title| !title.is_empty()).unwrap_or(source)
+    }
+
+    /// The state of a row, in its colour.
+    pub(super) fn state(&self, row: &Value) -> String {
+        let state = text(row, "state");
+        let word = code(self.lang, "state", state);
+        let style = match state {
+            "fresh" => Style::new().green(),
+            "failed" => Style::new().red(),
+            "stale" => Style::new().yellow(),
+            "not_applicable" => Style::new().dim(),
+            _ => Style::new().cyan(),
+        };
+        style.apply_to(word).to_string()
+    }
+
+    /// What a row says beside its state: where the data come from, or what it waits for.
+    pub(super) fn note<'a>(&self, row: &'a Value) -> &'a str {
+        row.get("note").map(|note| text(note, self.lang.code())).unwrap_or_default()
+    }
+
+    /// How many records a row shows; empty where it has no answer.
+    fn answer(&self, row: &Value) -> String {
+        match row.get("facts").and_then(Value::as_u64) {
+            Some(n) if !text(row, "receipt_id").is_empty() => self.say("cli-record_count", &[("n", n.into())]),
+            _ => String::new(),
+        }
+    }
+
+    /// About whom, where a source is asked about several.
+    fn about(&self, row: &Value, job: &Value) -> String {
+        let same = list(job, "sources").filter(|other| text(other, "source") == text(row, "source")).count();
+        let name = text(row, "subject").split_once(':').map_or("", |(_, name)| name);
+        if same > 1 && !name.is_empty() {
+            format!("{} {name}", self.title(text(row, "source")))
+        } else {
+            self.title(text(row, "source")).to_owned()
+        }
+    }
+
+    /// The whole check. `report` is as of `GET /v1/jobs/{id}/report`.
+    pub(super) fn check(&self, job: &Value, report: &Value) -> String {
+        let (bold, dim) = (Style::new().bold(), Style::new().dim());
+        let mut out: Vec<String> = Vec::new();
+        let address = job.get("address").unwrap_or(&Value::Null);
+        out.push(bold.apply_to(text(address, "canonical")).to_string());
+        out.push(format!("{}  {}", status(text(job, "status")), dim.apply_to(text(job, "job_id"))));
+        for sentence in list(job, "honesty").filter_map(Value::as_str) {
+            out.push(format!("  {sentence}"));
+        }
+        out.push(String::new());
+        let mut table = Table::default();
+        let head = ["source", "state", "answer", "age", "note"].map(|name| self.say(&format!("cli-col_{name}"), &[]));
+        table.row(head.map(|word| dim.apply_to(word).to_string()));
+        for row in list(job, "sources") {
+            let age = row.get("age_s").and_then(Value::as_u64).filter(|_| !text(row, "receipt_id").is_empty());
+            let age = age.map(|age| ago(age).get(self.lang).to_owned()).unwrap_or_default();
+            let note = dim.apply_to(self.note(row)).to_string();
+            table.row([self.about(row, job), self.state(row), self.answer(row), age, note]);
+            let cause = row.get("last_failure").map(|failure| text(failure, "cause")).unwrap_or_default();
+            if !cause.is_empty() {
+                table.row(["", "", "", "", cause].map(|cell| dim.apply_to(cell).to_string()));
+            }
+        }
+        out.extend(table.lines("  "));
+        out.extend(self.risk(job.get("risk").unwrap_or(&Value::Null)));
+        let missing: Vec<String> = list(report, "not_checked").map(|one| self.missing(one)).collect();
+        if !missing.is_empty() {
+            out.push(String::new());
+            out.push(bold.apply_to(self.say("cli-not_checked", &[])).to_string());
+            out.extend(missing);
+        }
+        out.push(String::new());
+        if let Some(snapshot) = list(job, "snapshots").last() {
+            let id = text(snapshot, "snapshot_id");
+            out.push(dim.apply_to(self.say("cli-snapshot", &[("id", id.into())])).to_string());
+        }
+        out.push(dim.apply_to(self.say("cli-more", &[("id", text(job, "job_id").into())])).to_string());
+        out.push(String::new());
+        out.join("\n")
+    }
+
+    fn risk(&self, risk: &Value) -> Vec<String> {
+        let Some(score) = risk.get("score").and_then(Value::as_u64) else { return Vec::new() };
+        let id = if text(risk, "score_is") == "at_least" { "told_risk-at_least" } else { "told_risk-exact" };
+        let said = self.say(id, &[("score", score.into()), ("level", level(text(risk, "level"), None).into())]);
+        let mut out = vec![String::new(), Style::new().bold().apply_to(said).to_string()];
+        let mut table = Table::default();
+        for factor in list(risk, "factors") {
+            let points = factor.get("points").and_then(Value::as_i64).unwrap_or(0);
+            let title = factor.get("title").map(|title| text(title, self.lang.code())).unwrap_or_default();
+            let title = if title.is_empty() { text(factor, "rule") } else { title };
+            let facts = self.say("cli-fact_count", &[("n", list(factor, "facts").count().into())]);
+            table.row([format!("{points:+}"), title.to_owned(), Style::new().dim().apply_to(facts).to_string()]);
+        }
+        out.extend(table.lines("  "));
+        out
+    }
+
+    fn missing(&self, one: &Value) -> String {
+        let why = one.get("text").map(|words| text(words, self.lang.code())).unwrap_or_default();
+        format!("  {}: {why}", self.title(text(one, "source")))
+    }
+}
+
+/// A status, as the interface calls it, in its colour.
+fn status(status: &str) -> String {
+    let style = match status {
+        "COMPLETED" => Style::new().green(),
+        "FAILED" => Style::new().red(),
+        "PARTIAL" => Style::new().yellow(),
+        _ => Style::new().cyan(),
+    };
+    style.apply_to(status).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use serde_json::json;
+
+    fn job() -> Value {
+        json!({"job_id": "j1", "status": "PARTIAL", "address": {"canonical": "г Москва, ул Тверская, д 7"},
+            "honesty": ["No answer: Reviews. That does not mean that there is nothing."],
+            "sources": [
+                {"source": "courts", "state": "fresh", "facts": 12, "receipt_id": "r1", "age_s": 86400, "subject": "company:7707083893",
+                 "note": {"ru": "данные использованы из предыдущей проверки", "en": "data reused from an earlier check"}},
+                {"source": "courts", "state": "running", "facts": 0, "receipt_id": null, "age_s": null, "subject": "company:7736050003",
+                 "note": {"ru": "источник опрашивается", "en": "the source is being asked"}},
+                {"source": "reviews", "state": "failed", "facts": 0, "receipt_id": null, "subject": "property:a",
+                 "note": {"ru": "источник не ответил", "en": "the source gave no answer"},
+                 "last_failure": {"cause": "timeout: no answer within 20s"}}],
+            "risk": {"score": 20, "score_is": "at_least", "level": "incomplete",
+                "factors": [{"rule": "court.defendant", "title": {"ru": "Ответчик в суде", "en": "Defendant in court"}, "points": 20, "facts": ["a", "b"]}]},
+            "snapshots": [{"snapshot_id": "s1"}]})
+    }
+
+    fn shown(lang: Lang) -> String {
+        console::set_colors_enabled(false);
+        let titles = [("courts", "Суды", "Court cases"), ("reviews", "Отзывы", "Reviews")];
+        let titles = titles.into_iter().map(|(id, ru, en)| (id.to_owned(), json!({"ru": ru, "en": en}))).collect();
+        let report = json!({"not_checked": [{"source": "reviews", "text": {"ru": "источник не ответил", "en": "the source gave no answer"}}]});
+        Look { lang, titles }.check(&job(), &report)
+    }
+
+    #[test]
+    fn a_check_is_a_table_in_the_readers_language() {
+        expect![[r#"
+            г Москва, ул Тверская, д 7
+            PARTIAL  j1
+              No answer: Reviews. That does not mean that there is nothing.
+
+              Source                  State            Answer      Asked      From where
+              Court cases 7707083893  within its time  12 records  1 day ago  data reused from an earlier check
+              Court cases 7736050003  being asked                             the source is being asked
+              Reviews                 no answer                               the source gave no answer
+                                                                              timeout: no answer within 20s
+
+            Risk: at least 20 of 100, level "not enough data".
+              +20  Defendant in court  2 facts
+
+            Not checked
+              Reviews: the source gave no answer
+
+            Snapshot s1
+            Why so: mirano explain j1
+        "#]]
+        .assert_eq(&shown(Lang::En));
+        expect![[r#"
+            г Москва, ул Тверская, д 7
+            PARTIAL  j1
+              No answer: Reviews. That does not mean that there is nothing.
+
+              Источник         Состояние         Ответ       Спрошен       Откуда
+              Суды 7707083893  в пределах срока  12 записей  1 день назад  данные использованы из предыдущей проверки
+              Суды 7736050003  запрашивается                               источник опрашивается
+              Отзывы           нет ответа                                  источник не ответил
+                                                                           timeout: no answer within 20s
+
+            Риск: не меньше 20 из 100, уровень «данных недостаточно».
+              +20  Ответчик в суде  2 факта
+
+            Не проверено
+              Отзывы: источник не ответил
+
+            Снимок s1
+            Почему так: mirano explain j1
+        "#]]
+        .assert_eq(&shown(Lang::Ru));
+    }
+}

@@ -1,0 +1,107 @@
+# What is said of a check: what comes first, what each source said, why it was fast and why it is still going on.
+# A source "answered", and never "was checked"; what no answer holds is not claimed.
+
+## honesty: before anything else
+
+honesty-address = We understood the address as "{ $address }"; that is not certain, and the risk is incomplete.
+honesty-done_reused = Done; a part of the data was not asked for again.
+honesty-stale_untouched = The data is partly stale: { $stale } of { $total } are past their TTL; that data is not being updated now.
+honesty-stale_updating = The data is partly stale: { $stale } of { $total } are past their TTL; that data is being updated now.
+honesty-stale_some = The data is partly stale: { $stale } of { $total } are past their TTL; { $asked } of these are being updated now.
+honesty-open = Still being processed: { $sources }.
+honesty-silent = No answer: { $sources }. That does not mean that there is nothing.
+honesty-cut = Not all that the source has is shown: { $sources }.
+honesty-reused = { $n ->
+    [one] { $n } answer comes from earlier checks.
+   *[other] { $n } answers come from earlier checks.
+} Reused does not mean asked again.
+
+## job, row: the check and its rows
+
+job-notice = This report covers only the sources listed; it is not legal advice.
+job-answered = Answered: { $answered } of { $total }, { $reused } of them from earlier checks.
+row-told = { $source }: { $answer }; { $from }. The source was asked { $age }, { $own }; its TTL is { $ttl }, until { $until }.
+row-own = as of { $date }, says the source
+row-own_none = the source names no date of its own
+row-note = { $source }: { $note }.
+row-note_eta = { $source }: { $note }. In about { $eta }.
+
+## from: where what is shown comes from
+
+from-reused = data reused from an earlier check
+from-narrowed = data selected from an earlier answer to a larger question
+from-served_stale = data of an earlier check, past its TTL when taken
+from-coalesced = joined a request that was under way
+from-fetched = the source was asked for this check
+
+## answer: what the source answered
+
+answer-nothing_found = the source answered: no records found
+answer-found = the source answered: { $n ->
+    [one] { $n } record
+   *[other] { $n } records
+}
+
+## note: the state of a row
+
+note-running = the source is being asked
+note-retrying = an attempt failed, another follows
+note-queued = queued for the source
+note-waiting = waits for another source to name whom to ask about
+note-too_old = the data is too old to be shown
+note-no_answer = the source gave no answer
+note-stale = the data is past its TTL and is not being updated now
+note-meanwhile = { $note }; meanwhile data observed { $age } is shown
+note-answered = { $answer }; { $from }
+
+## unasked: what the check does not cover
+
+unasked-withdrawn = not asked any more: the source that named whom to ask about no longer does
+unasked-input = not asked: { $name } was not given
+unasked-over_max = { $n } more were not asked about: over the profile's limit
+unasked-nobody = there is nobody to ask about: none was named
+unasked-failed = { $note }: { $cause }
+unasked-profile = the profile does not ask "{ $source }"
+
+## told_risk: the risk
+
+told_risk-exact = Risk: { $score } of 100, level "{ $level }".
+told_risk-at_least = Risk: at least { $score } of 100, level "{ $level }".
+
+## why_fast: "Why did the result come fast?"
+
+why_fast-nobody = There was nobody to ask: no source applies to this check.
+why_fast-no_answer = It was not fast: there is no answer yet.
+why_fast-all_reused = It was fast because every answer shown comes from earlier checks; no source was asked again.
+why_fast-part_reused = A part came fast: { $reused } of { $total } come from earlier checks; the rest was or is being asked.
+why_fast-joined = Nothing comes from earlier checks, but requests that were under way were not repeated: { $joined } of { $total } came by them.
+why_fast-asked = It was not fast: nothing comes from earlier checks, the sources are or were asked for this one.
+
+## why_updating: "Why is it still being updated?"
+
+why_updating-nothing = Nothing is being updated now.
+why_updating-open = It is being updated: { $n ->
+    [one] { $n } source
+   *[other] { $n } sources
+} yet to answer. { $each }.
+why_updating-one = { $source }: { $why }
+
+## held: what holds a request up
+
+held-rate = the permitted rate of requests is used up
+held-concurrency = the source is busy with other requests of ours
+held-proxy = no proxy is free
+held-backoff = a pause before the next attempt
+held-queue = queued for the source
+held-breaker_open = the source does not answer, so it is left alone and tried again once in a while
+held-slowed_down = the source said it was asked too fast, and is asked more slowly
+held-asked_to_wait = the source asked to be left alone
+held-quiet_hours = these are hours in which the source is left alone
+held-daily_quota = the day’s quota of requests to the source is used up
+held-eta = { $why }, about { $eta }
+held-eta_unknown = { $why }, how long is not known
+
+## review: what to say instead of what is wrong
+
+review-not_asked = No source was asked about this.
+review-not_asked_because = No source was asked about this. ({ $notes })

@@ -1,0 +1,69 @@
+# Слова команд в терминале.
+
+## cli: общее
+
+cli-fact_count = { $n ->
+    [one] { $n } факт
+    [few] { $n } факта
+   *[many] { $n } фактов
+}
+cli-record_count = { $n ->
+    [one] { $n } запись
+    [few] { $n } записи
+   *[many] { $n } записей
+}
+cli-not_checked = Не проверено
+cli-snapshot = Снимок { $id }
+cli-more = Почему так: mirano explain { $id }
+cli-watching = Следим за проверкой; Ctrl-C — закончить.
+cli-facts_moved = { $source }: появилось { $added }, исчезло { $gone }, изменилось { $changed }
+cli-sealed = зафиксирован снимок { $id }
+cli-col_source = Источник
+cli-col_state = Состояние
+cli-col_answer = Ответ
+cli-col_age = Спрошен
+cli-col_note = Откуда
+
+## explain: `mirano explain`
+
+explain-checked = Что есть
+explain-reused = Из предыдущих проверок
+explain-freshness = Что надо знать
+explain-updating = Обновляется
+explain-missing = Ответа нет
+explain-risk = Риск
+explain-why_fast = Почему результат пришёл быстро?
+explain-why_updating = Почему обновление ещё идёт?
+explain-receipts = Квитанции
+explain-receipt = спрошен { $at }, срок годности { $ttl }
+
+## diff: `mirano diff`
+
+diff-from = было
+diff-to = стало
+diff-counts = изменилось { $changed }, появилось { $added }, исчезло { $gone }, без изменений { $same }
+diff-connector = (изменилось чтение источника)
+diff-erased = (удалено)
+diff-not_compared = не сравнивалось:
+diff-risk = риск
+
+## notifications: `mirano notifications`, `mirano webhooks`, `mirano emails`
+
+told-none = Ничего нового.
+told-all_none = Уведомлений нет.
+told-unread = Не прочитано: { $n }
+told-marked = Отмечено прочитанным.
+told-next = Дальше: --cursor { $cursor }
+told-muted = { $id }: без уведомлений до { $until }
+told-unmuted = { $id }: уведомления снова приходят
+channel-none = Никому не сообщаем. Добавить: mirano { $command } add
+channel-added = { $id } добавлен: { $target }
+channel-secret = Секрет: { $secret } (больше не показывается)
+channel-ended = { $id } убран
+channel-events = о чём: { $events }
+channel-by_check = только о проверках, где он назван
+channel-digest = сводкой за { $digest }
+channel-muted = без уведомлений до { $until }
+delivery-none = Ничего не отправляли.
+delivery-none_dead = Всё доставлено, или ещё будут попытки.
+delivery-again = { $id }: отправляем снова
