@@ -356,7 +356,7 @@ pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -
     }
     source.failures = 0;
     source.last_answer = Some(at.recorded_at);
-    let outcome = store.row::<ObservationRow>(event.observation.as_bytes())?.map(|row| row.recorded.outcome);
+    let outcome = store.shared::<ObservationRow>(event.observation.as_bytes())?.map(|row| row.recorded.outcome);
     if let Some(outcome) = outcome {
         source.last_outcome = Some((outcome, at.recorded_at, String::new()));
     }

@@ -53,24 +53,24 @@ pub(super) fn from_known(decision: &mut Decision<'_>, job: JobId, need: &Need) -
     let now = decision.ctx.now();
     let (ttl, serve_stale) = ttl_ms(decision, &need.source);
     let limit = max_age_ms(&row.created.max_age_ms, &need.source).min(ttl);
-    let known = decision.rows.row::<QueryRow>(query.as_bytes())?.and_then(|row| row.last);
+    let known = decision.rows.shared::<QueryRow>(query.as_bytes())?;
     let mut reason = WantReason::Missing;
-    if let Some(known) = known {
+    if let Some(known) = known.as_ref().and_then(|row| row.last.as_ref()) {
         let within = Freshness::of(known.observed_at, limit, 0, now) == Freshness::Fresh;
         let freshness = Freshness::of(known.observed_at, ttl, serve_stale, now);
         reason = if freshness == Freshness::Fresh { WantReason::MaxAge } else { WantReason::Stale };
         if freshness.shown() {
             let fresh = freshness == Freshness::Fresh;
             let (origin, word) = match fresh {
-                true if is_part(decision, &need.source, &known)? => (Origin::Reused, NARROWED),
+                true if is_part(decision, &need.source, known)? => (Origin::Reused, NARROWED),
                 true => (Origin::Reused, "fresh"),
                 false => (Origin::ServedStale, "stale"),
             };
             let origin = if bugs::on(Bug::ReusedToldAsFetched) { Origin::Fetched } else { origin };
             // Each kind by its own TTL, the shortest of which is that of the whole; and all of them by what the caller accepts.
             let accepted = max_age_ms(&row.created.max_age_ms, &need.source).max(1);
-            let parts = parts(decision, &need.source, &known, accepted);
-            let receipt = receipt(decision, &row, need, &known, origin, word, parts);
+            let parts = parts(decision, &need.source, known, accepted);
+            let receipt = receipt(decision, &row, need, known, origin, word, parts);
             decision.emit(FactsReused { job, receipt })?;
             discover::from_need(decision, job, need.need_id)?;
         }
@@ -153,13 +153,14 @@ fn receipt(
 /// `in_between`: it had come before the job's want arrived at the source.
 pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_between: bool) -> Result<(), DecideError> {
     let Some(row) = decision.job(job)? else { return Ok(()) };
-    let Some(known) = decision.rows.row::<QueryRow>(query.as_bytes())?.and_then(|row| row.last) else { return Ok(()) };
+    let known = decision.rows.shared::<QueryRow>(query.as_bytes())?;
+    let Some(known) = known.as_ref().and_then(|row| row.last.as_ref()) else { return Ok(()) };
     let waiting: Vec<Need> = pending_on(&row, query).map(|row| row.need.clone()).collect();
     let mut touched = Vec::new();
     for need in waiting {
         let first = &known.first;
         let (origin, reason) = if in_between {
-            let part = is_part(decision, &need.source, &known)?;
+            let part = is_part(decision, &need.source, known)?;
             (Origin::Reused, if part { NARROWED } else { "answered_in_between" })
         } else if first.job == job || first.tenant != row.created.tenant {
             // Another tenant's fetch is told as fetched, so that nothing is learnt of it (I9).
@@ -171,7 +172,7 @@ pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_bet
             Origin::Reused => ReuseParts { reused: known.facts, ..ReuseParts::default() },
             _ => ReuseParts { missing: known.facts, ..ReuseParts::default() },
         };
-        let receipt = receipt(decision, &row, &need, &known, origin, reason, parts);
+        let receipt = receipt(decision, &row, &need, known, origin, reason, parts);
         decision.emit(NeedAnswered { job, receipt })?;
         discover::from_need(decision, job, need.need_id)?;
         touched.push(need.need_id);

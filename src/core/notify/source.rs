@@ -6,6 +6,7 @@ use mirano_replay::rows::{ChannelRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Failed attempts in a row after which a source is called down.
 pub const DOWN_AFTER: u32 = 5;
@@ -18,7 +19,7 @@ pub(in crate::core) fn back(
     source: &str,
     observation: ObservationId,
 ) -> Result<(), DecideError> {
-    let before: Option<SourceRow> = decision.ctx.state.row(source.as_bytes())?;
+    let before: Option<Arc<SourceRow>> = decision.ctx.state.shared(source.as_bytes())?;
     let failures = before.map_or(0, |row| row.failures);
     if failures < DOWN_AFTER {
         return Ok(());

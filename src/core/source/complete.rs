@@ -30,9 +30,9 @@ pub fn complete(decision: &mut Decision<'_>, command: &Complete) -> Result<Reply
     if !holds(&source, command.lease, command.task) && !bugs::on(Bug::LateAnswerAccepted) {
         return repeat(&task, command.lease);
     }
-    let query: QueryRow = decision
+    let query: Arc<QueryRow> = decision
         .rows
-        .row(task.scheduled.query.as_bytes())?
+        .shared(task.scheduled.query.as_bytes())?
         .ok_or_else(|| DecideError::Encode(format!("query of task {} is not there", command.task)))?;
     if let Some(cause) = suspicion::of(decision, &query, command) {
         let failed = FailAttempt {
@@ -219,7 +219,7 @@ fn record(
         connector: decision.ctx.policy.connectors.get(&command.source).copied().unwrap_or(0),
     };
     observed(decision, command, about, base, change, chunks, rest)?;
-    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
+    let made = Attempt::of(&*source_row(decision, &command.source)?, command.lease);
     decision.emit(TaskCompleted {
         task: command.task,
         source: command.source.clone(),

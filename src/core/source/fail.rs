@@ -105,7 +105,7 @@ pub(super) fn attempt_failed(
         };
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
-    let made = Attempt::of(&source_row(decision, &command.source)?, command.lease);
+    let made = Attempt::of(&*source_row(decision, &command.source)?, command.lease);
     note(decision, task, command, used, retry_at, rest_until)?;
     if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
         let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked);

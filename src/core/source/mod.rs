@@ -27,12 +27,13 @@ use super::policy::SourceSpec;
 use mirano_replay::rows::{LeaseRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{LeaseToken, TaskId};
+use std::sync::Arc;
 
 /// What remains between the end of a request and the loss of its lease, for parsing and telling.
 pub const LEASE_GRACE_MS: u64 = 10_000;
 
-fn source_row(decision: &Decision<'_>, source: &str) -> Result<SourceRow, DecideError> {
-    Ok(decision.rows.row(source.as_bytes())?.unwrap_or_default())
+fn source_row(decision: &Decision<'_>, source: &str) -> Result<Arc<SourceRow>, DecideError> {
+    Ok(decision.rows.shared(source.as_bytes())?.unwrap_or_default())
 }
 
 fn spec<'a>(decision: &Decision<'a>, source: &str) -> Result<&'a SourceSpec, Rejection> {

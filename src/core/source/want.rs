@@ -7,6 +7,7 @@ use crate::core::decision::{DecideError, Decision};
 use mirano_replay::rows::{NeedTaskRow, QueryRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
+use std::sync::Arc;
 
 /// Decides one `TaskWanted`. A repeat changes nothing.
 pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), DecideError> {
@@ -19,7 +20,7 @@ pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), Deci
             cause: "the source is not in the policy any more".to_owned(),
         });
     };
-    let known: Option<QueryRow> = decision.rows.row(wanted.query.as_bytes())?;
+    let known: Option<Arc<QueryRow>> = decision.rows.shared(wanted.query.as_bytes())?;
     let in_flight = known.as_ref().and_then(|known| known.in_flight);
     if let Some(task) = in_flight.filter(|_| !bugs::on(Bug::FlightNotJoined)) {
         let mine: Option<NeedTaskRow> = decision.rows.row(&key::need_task(wanted.job, wanted.need_id))?;
@@ -41,7 +42,7 @@ pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), Deci
         }
     }
     if !spec.nests.is_empty()
-        && let Some(observation) = narrow(decision, spec, wanted, known.as_ref())?
+        && let Some(observation) = narrow(decision, spec, wanted, known.as_deref())?
     {
         let (source, query) = (wanted.source.clone(), wanted.query);
         return decision.emit(WantSatisfied { source, query, requester, observation });
