@@ -193,12 +193,23 @@ pub fn check_unused(folder: &Path, beside: &[&str]) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Takes the exclusive lock on the data folder, held until the file is dropped.
-pub fn lock(folder: &Path) -> Result<File, OpenError> {
+/// The exclusive lock on a data folder. Dropped, it is let go at once, even where the open file lives on for a moment: in a
+/// child process that has not begun its own program yet, or while somebody looks at the process's open files.
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If it fails, closing the file lets it go.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the exclusive lock on the data folder, held until it is dropped.
+pub fn lock(folder: &Path) -> Result<Lock, OpenError> {
     let path = folder.join(LOCK_FILE);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
     }

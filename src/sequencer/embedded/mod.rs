@@ -27,7 +27,7 @@ mod walk;
 mod writer;
 
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use folder::{FORMAT_FILE, LOG_FOLDER, OpenError};
+pub use folder::{FORMAT_FILE, LOG_FOLDER, Lock, OpenError};
 pub use open::CutTail;
 pub use partition::Verified;
 pub use walk::{AuditedFolder, Damage, Walked};
@@ -38,7 +38,6 @@ use metrics::{counter, gauge};
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
 use partition::Partition;
 use queue::{Queue, Waiting};
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,7 +68,7 @@ impl Default for Options {
 }
 
 /// Holds a data folder for this process alone, as an open log does, while something else is done to it; until dropped.
-pub fn hold(folder: &Path) -> Result<File, OpenError> {
+pub fn hold(folder: &Path) -> Result<Lock, OpenError> {
     folder::lock(folder)
 }
 
@@ -81,7 +80,7 @@ pub struct EmbeddedLog {
     writers: Vec<JoinHandle<()>>,
     max_pending_bytes: usize,
     /// `None`: opened for reading only.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl EmbeddedLog {
@@ -170,7 +169,7 @@ impl EmbeddedLog {
     }
 
     fn open_all(
-        writing: Option<(Arc<dyn Disk>, Options, File)>,
+        writing: Option<(Arc<dyn Disk>, Options, Lock)>,
         folder: &Path,
         format: Format,
     ) -> Result<Self, OpenError> {
