@@ -156,8 +156,14 @@ pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_bet
     let known = decision.rows.shared::<QueryRow>(query.as_bytes())?;
     let Some(known) = known.as_ref().and_then(|row| row.last.as_ref()) else { return Ok(()) };
     let waiting: Vec<Need> = pending_on(&row, query).map(|row| row.need.clone()).collect();
+    drop(row);
     let mut touched = Vec::new();
     for need in waiting {
+        let Some(row) = decision.job(job)? else { break };
+        // By the answer to another of them, nobody may be named any more whom this one asks about.
+        if !pending_on(&row, query).any(|row| row.need.need_id == need.need_id) {
+            continue;
+        }
         let first = &known.first;
         let (origin, reason) = if in_between {
             let part = is_part(decision, &need.source, known)?;

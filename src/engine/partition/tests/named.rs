@@ -1,6 +1,7 @@
 //! Whom facts name, and name no more.
 
 use super::*;
+use mirano_replay::rows::NeedRow;
 
 fn developer_of(source: &str, inn: &str) -> Fact {
     fact(source, "cadastre.developer", "property:bb", ("inn", inn), &[])
@@ -159,4 +160,27 @@ fn nobody_is_named_when_all_who_might_have_ended() {
     let row = world.job(job);
     assert_eq!(row.needs[2].not_applicable, Some(NotApplicable::NoneFound));
     assert_eq!((row.status, row.is_final), (JobStatus::Completed, true));
+}
+
+#[test]
+fn a_need_that_an_answer_withdraws_is_not_answered_by_it() {
+    let mut world = World::new();
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("json");
+    let needs = policy["profiles"]["standard"]["needs"].as_array_mut().expect("needs");
+    // About whom the cadastre names, the cadastre is asked, by the very query that named them.
+    let mut child = needs[0].clone();
+    child["for_each"] = "cadastre.developer".into();
+    needs.push(child);
+    let adopt = AdoptPolicy { document: policy.to_string(), origin: PolicyOrigin::Api, expected: Some(0) };
+    world.run(Command::AdoptPolicy(adopt)).expect("adopted");
+    let job = complete(&mut world, 1);
+    assert_eq!(recheck(&mut world, job, 11, "cadastre").len(), 2, "parent and child");
+    let task = world.lease("cadastre").expect("asked once for both");
+    world.answer(&task, Vec::new()).expect("names nobody");
+    let row = world.job(job);
+    let [parent, child] = [0, 2].map(|entry| row.needs.iter().find(|need| need.need.entry == entry).expect("asked"));
+    let seen = |need: &NeedRow| need.receipt.as_ref().expect("answered").observation;
+    assert!(child.withdrawn && child.pending.is_none());
+    assert_ne!(seen(child), seen(parent), "it keeps what it was answered before");
+    assert!(row.is_final);
 }
