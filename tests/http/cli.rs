@@ -72,19 +72,20 @@ async fn a_watched_check_tells_each_event_until_its_reader_has_enough() {
     let mut child =
         command(&world, &["check", ADDRESS, "--watch", "--json"]).stdout(Stdio::piped()).spawn().expect("runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut event = async || {
+        let line = lines.next_line().await.expect("readable").expect("another event");
+        let event: Json = serde_json::from_str(&line).expect("an event");
+        event["event"].as_str().expect("a name").to_owned()
+    };
+    assert_eq!(event().await, "job", "it listens, before anything is answered");
     let listen = async {
         let mut seen = Vec::new();
-        while let Some(line) = lines.next_line().await.expect("readable") {
-            let event: Json = serde_json::from_str(&line).expect("an event");
-            seen.push(event["event"].as_str().expect("a name").to_owned());
-            if event["event"] == "done" {
-                break;
-            }
+        while seen.last().is_none_or(|last| last != "done") {
+            seen.push(event().await);
         }
         seen
     };
     let (seen, ()) = tokio::join!(listen, answer_all(&world));
-    assert_eq!(seen.first().map(String::as_str), Some("job"), "{seen:?}");
     for name in ["source", "facts", "risk", "snapshot"] {
         assert!(seen.iter().any(|one| one == name), "{name} in {seen:?}");
     }

@@ -203,7 +203,7 @@ async fn sources_and_profiles_are_told() {
     assert_eq!(ids, ["bankrupts", "cadastre", "courts"]);
     assert_eq!(
         (&after["items"][2]["health"], &after["items"][2]["permits_left"]),
-        (&json!("ok"), &json!(5)),
+        (&json!("ok"), &json!(10)),
         "about, to who is no operator"
     );
     let profiles = world.read("/v1/profiles").await;
