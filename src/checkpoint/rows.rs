@@ -8,6 +8,7 @@
 //! |     … | key                            |
 //! |     … | row                            |
 
+use crate::views::Lying;
 use mirano_replay::store::Table;
 
 /// Adds a row to a part; `false` when it is too long for one.
@@ -22,7 +23,7 @@ pub fn push(part: &mut Vec<u8>, table: Table, key: &[u8], row: &[u8]) -> bool {
 }
 
 /// The rows of a part; none when its bytes are not rows.
-pub fn parse(part: &[u8]) -> Option<Vec<(Table, &[u8], &[u8])>> {
+pub fn parse(part: &[u8]) -> Option<Vec<Lying<'_>>> {
     let mut rows = Vec::new();
     let mut rest = part;
     while let Some((tag, after)) = rest.split_first() {

@@ -274,7 +274,7 @@ fn walk(
     let mut heads: Vec<Head> = (0..partitions).map(|partition| Head::genesis(log, partition)).collect();
     let (mut digest, mut rows, mut part) = (Digest::default(), 0, Vec::new());
     let mut trouble = None;
-    views.at_once(&mut |table, row_key, row| {
+    views.at_once(|table, row_key, row| {
         if table == Table::Anchor {
             let head = heads.iter_mut().find(|head| key::anchor(head.partition) == row_key);
             match (head, decode_row::<AnchorRow>(table, row)) {

@@ -6,4 +6,4 @@
 pub mod digests;
 mod rocks;
 
-pub use rocks::{FORM, Views};
+pub use rocks::{FORM, Lying, Views};

@@ -16,6 +16,9 @@ const FLUSH_COMMITS: u64 = 20_000;
 /// The form of the rows: raise it when a table is added or a row changes its meaning.
 pub const FORM: u32 = 5;
 
+/// A row as it lies: its table, its key, its bytes.
+pub type Lying<'a> = (Table, &'a [u8], &'a [u8]);
+
 /// The views of a node.
 pub struct Views {
     db: DB,
@@ -163,7 +166,7 @@ impl Views {
     }
 
     /// All rows as they stand at this moment, in order of table and key, whatever is written meanwhile; `false` ends.
-    pub fn at_once(&self, visit: &mut dyn FnMut(Table, &[u8], &[u8]) -> bool) -> Result<(), StoreError> {
+    pub fn at_once(&self, mut visit: impl FnMut(Table, &[u8], &[u8]) -> bool) -> Result<(), StoreError> {
         let frozen = self.db.snapshot();
         for item in frozen.iterator(IteratorMode::Start) {
             let (place, row) = item.map_err(storage)?;
@@ -180,7 +183,7 @@ impl Views {
     }
 
     /// Puts rows as they are into views that are being made: what they say of themselves is checked by whoever brings them.
-    pub fn load(&self, rows: &[(Table, &[u8], &[u8])]) -> Result<(), StoreError> {
+    pub fn load(&self, rows: &[Lying<'_>]) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for (table, key, row) in rows {
             batch.put(place(*table, key), row);

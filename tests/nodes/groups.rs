@@ -71,10 +71,10 @@ pub async fn deleted_while_idle(cluster: &mut Cluster) {
 
 /// Whether the tool shows a place for some partition of the log.
 fn has_offsets(described: &str) -> bool {
-    let places = described.lines().filter_map(|line| {
+    let mut places = described.lines().filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let at = words.iter().position(|word| *word == "mirano")?;
         words.get(at + 2).map(|word| word.parse::<u64>().is_ok())
     });
-    places.fold(false, |any, here| any || here)
+    places.any(|here| here)
 }

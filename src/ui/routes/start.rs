@@ -31,14 +31,14 @@ pub(super) async fn fragment(State(data): State<Data>, reader: Reader) -> Result
     let refused = reader.problem();
     let titles = data.titles().await.map_err(&refused)?;
     let jobs = data.recent(&visitor, reader.lang, RECENT).await.map_err(&refused)?;
-    let page = going_on(Context { lang: reader.lang, titles: &titles }, &jobs)?;
+    let context = Context { lang: reader.lang, titles: &titles };
+    let page = json!({"recent": recent(context, &jobs)?, "updating": view::updating(context, &jobs)?});
     reader.page("start_body.html", &data, Some(&visitor), page)
 }
 
 /// Recent checks, and what of them is being asked now.
-fn going_on(context: Context<'_>, jobs: &[Value]) -> Result<Value, Stop> {
-    let recent: Vec<Value> = jobs.iter().map(|job| view::job_line(context, job)).collect::<Result<_, _>>()?;
-    Ok(json!({"recent": recent, "updating": view::updating(context, jobs)?}))
+fn recent(context: Context<'_>, jobs: &[Value]) -> Result<Vec<Value>, Stop> {
+    Ok(jobs.iter().map(|job| view::job_line(context, job)).collect::<Result<_, _>>()?)
 }
 
 /// `/known?q=`: addresses to suggest while one is typed, as JSON for the script.
@@ -68,7 +68,8 @@ async fn start_page(
     let (profiles, titles) = (data.profiles().await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
     let jobs = data.recent(visitor, reader.lang, RECENT).await.map_err(&refused)?;
     let context = Context { lang: reader.lang, titles: &titles };
-    let mut going_on = going_on(context, &jobs)?;
+    let recent = recent(context, &jobs)?;
+    let updating = view::updating(context, &jobs)?;
     let known = data.known(visitor, "").await.map_err(&refused)?;
     let showcase: Vec<Value> = data
         .demo()
@@ -80,8 +81,8 @@ async fn start_page(
         .collect();
     let page = json!({
         "profiles": view::profiles(context, &profiles)?,
-        "recent": going_on["recent"].take(),
-        "updating": going_on["updating"].take(),
+        "recent": recent,
+        "updating": updating,
         "known": known,
         "showcase": showcase,
         "typed": typed,
