@@ -42,7 +42,7 @@ impl Program {
             }
             panic!("ended without saying {sign:?}");
         };
-        let line = tokio::time::timeout(Duration::from_secs(60), said).await.expect("says so in a minute");
+        let line = tokio::time::timeout(Duration::from_secs(180), said).await.expect("says so in three minutes");
         let address = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_default();
         address.trim_end_matches('/').to_owned()
     }

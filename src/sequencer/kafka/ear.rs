@@ -74,6 +74,10 @@ impl ClientContext for Ear {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
+        // Everything was read: readers are told by the poll.
+        if code == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::warn!(target: "mirano::kafka", ?code, reason, "the connection to Kafka has a problem");
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match code {
