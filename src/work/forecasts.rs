@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-/// So many forecasts are kept at once; of further tasks none is noted.
-const MOST: usize = 100_000;
+/// So many forecasts are kept at once; of further tasks none is made: each counts up to a thousand tasks
+/// ahead, and some hundreds say as well how far off they are.
+const MOST: usize = 256;
 /// A wait shorter than this is none: nobody is told a time for it.
 const LEAST_MS: u64 = 1_000;
 
