@@ -45,6 +45,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         date: args.date,
     };
     let mut running = demo::start(options).await?;
+    let mut signals = super::stop::StopSignals::install()?;
     println!(
         "demo sources: {}  (what they are, what they were asked, the clock and faults to order)",
         running.base_url()
@@ -63,7 +64,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     tokio::select! {
         () = running.ended() => {}
-        _ = super::serve::stop_signal() => {}
+        () = signals.stop() => {}
     }
     running.stop().await;
     Ok(())

@@ -36,6 +36,7 @@ mod replay;
 mod seal;
 mod serve;
 mod sources;
+mod stop;
 mod table;
 mod verify;
 mod verify_proof;

@@ -1,5 +1,6 @@
 //! `mirano serve`
 
+use super::stop::StopSignals;
 use super::{DataFolder, Misused, checkpoint, kafka};
 use crate::core::policy::{DurationMs, NotifySpec};
 use crate::core::risk::DEFAULT_RISK_TOML;
@@ -140,6 +141,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if let Some(key) = node.peers() {
         router = router.merge(http::nodes(node.engine.clone(), key.clone()));
     }
+    // Before it says that it is ready: whoever reads that may ask it to stop at once.
+    let signals = StopSignals::install()?;
     println!("Mirano is ready.  Page: http://{address}/   API: http://{address}/docs");
     if let Some(demo) = &demo {
         println!("Demo sources: {}/   (invented companies, persons and addresses)", demo.base_url());
@@ -150,7 +153,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let seals = args
         .seal_every
         .map(|every| tokio::spawn(schedule::seal_every(node.engine.clone(), Duration::from_millis(every.0))));
-    http::serve(listener, router, state, stop_or_die()).await?;
+    http::serve(listener, router, state, signals.stop_or_die()).await?;
     if let Some(workers) = workers {
         workers.stop().await;
     }
@@ -265,33 +268,6 @@ async fn upkeep(metrics: PrometheusHandle) {
     loop {
         due.tick().await;
         metrics.run_upkeep();
-    }
-}
-
-/// Returns when the process is asked to stop; asked once more, the process ends at once. The log bears that.
-async fn stop_or_die() {
-    stop_signal().await;
-    tokio::spawn(async {
-        stop_signal().await;
-        eprintln!("mirano: stopped at once; what was under way is taken up at the next start");
-        std::process::exit(1);
-    });
-}
-
-/// Returns when the process is asked to stop.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }
 
