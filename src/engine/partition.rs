@@ -31,8 +31,10 @@ use std::sync::Arc;
 /// A cursor that moved so far without a reaction rides along on the next commit, whatever that is.
 const CURSOR_LAG: u64 = 256;
 
-/// Written rows that are kept in memory, about 1 KB each.
-const ROWS_AT_HAND: usize = 16_384;
+/// Written rows that the partitions of a node keep in memory together, and each of them at least: about half a kilobyte each. A check is
+/// asked for, leased and answered within so many rows, so that none of them is read back and decoded.
+const ROWS_AT_HAND: usize = 65_536;
+const LEAST_AT_HAND: usize = 8_192;
 
 /// What the caller keeps of a command until it is answered.
 pub type Ticket = u64;
@@ -97,7 +99,7 @@ impl Partition {
             head,
             recorded_at: anchor.map_or(Timestamp::default(), |anchor| anchor.recorded_at),
             in_flight: VecDeque::new(),
-            overlay: BTreeMap::new(),
+            overlay: Pending::default(),
             written: VecDeque::new(),
             at_hand: 0,
             cursors: BTreeMap::new(),
@@ -314,9 +316,7 @@ impl Partition {
             apply::head(&mut rest, position, envelope.hash(), &head).map_err(DecideError::Apply)?;
             changes.extend(rest.into_changes()?);
         }
-        for (table, key, row) in changes.iter() {
-            self.overlay.entry(table).or_default().insert(key.clone(), (position.seq, row.cloned()));
-        }
+        self.overlay.lay(position.seq, &changes);
         self.head = Head { partition: self.id, next_seq: position.seq + 1, hash: envelope.hash() };
         self.recorded_at = recorded_at;
         if changes.touch(Table::PolicyInForce) {
@@ -348,16 +348,12 @@ impl Partition {
     pub fn written(&mut self, changes: Changes, seq: u64) {
         self.at_hand += changes.len();
         self.written.push_back((seq, changes));
-        while self.at_hand > ROWS_AT_HAND
+        let most = (ROWS_AT_HAND / self.partitions.max(1) as usize).max(LEAST_AT_HAND);
+        while self.at_hand > most
             && let Some((seq, changes)) = self.written.pop_front()
         {
             self.at_hand -= changes.len();
-            for (table, key, _) in changes.iter() {
-                let Some(rows) = self.overlay.get_mut(&table) else { continue };
-                if rows.get(key).is_some_and(|(last, _)| *last <= seq) {
-                    rows.remove(key);
-                }
-            }
+            self.overlay.forget(seq, &changes);
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Views {
     /// Made once: every read of a row takes them.
     reading: ReadOptions,
     since_flush: AtomicU64,
+    /// Tables that may have rows, by number: nothing is looked for in the others.
+    used: AtomicU64,
     /// Behind the database: it goes after it is closed.
     #[expect(dead_code, reason = "kept for what happens when it is dropped")]
     aside: Option<TempDir>,
@@ -35,6 +37,11 @@ pub struct Views {
 
 fn storage(error: rocksdb::Error) -> StoreError {
     StoreError::Storage(error.to_string())
+}
+
+/// The bit of a table. Tables that share one are looked into when either has rows.
+fn bit(table: Table) -> u64 {
+    1u64.wrapping_shl(u32::from(table as u8))
 }
 
 fn place(table: Table, key: &[u8]) -> Vec<u8> {
@@ -67,7 +74,13 @@ impl Views {
         let db = DB::open(&options, path).map_err(storage)?;
         let at_close = Some(AtClose::of(path));
         let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
-        let views = Self { db, path, reading: ReadOptions::default(), since_flush, aside: None, at_close };
+        let used = AtomicU64::new(u64::MAX);
+        let views = Self { db, path, reading: ReadOptions::default(), since_flush, used, aside: None, at_close };
+        let mut used = 0;
+        for table in Table::ALL {
+            used |= if views.keys(*table, &[], &[], 1)?.is_empty() { 0 } else { bit(*table) };
+        }
+        views.used.store(used | bit(Table::Form), Ordering::Relaxed);
         let fresh = views.keys(Table::Anchor, &[], &[], 1)?.is_empty();
         if fresh {
             let mut options = WriteOptions::default();
@@ -103,13 +116,19 @@ impl Views {
         let db = DB::open_as_secondary(&options, path, aside.path()).map_err(storage)?;
         let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
         let aside = Some(aside);
-        Ok(Self { db, path, reading: ReadOptions::default(), since_flush, aside, at_close: None })
+        // Another process writes.
+        let used = AtomicU64::new(u64::MAX);
+        Ok(Self { db, path, reading: ReadOptions::default(), since_flush, used, aside, at_close: None })
     }
 
     /// Deletes the views; a rebuild follows.
     pub fn destroy(path: &Path) -> Result<(), StoreError> {
         digests::forget(path);
         DB::destroy(&Options::default(), path).map_err(storage)
+    }
+
+    fn has_rows(&self, table: Table) -> bool {
+        self.used.load(Ordering::Acquire) & bit(table) != 0
     }
 
     /// Where they are.
@@ -121,7 +140,9 @@ impl Views {
     pub fn write(&self, changes: &Changes, commits: usize) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         let mut place = Vec::with_capacity(64);
+        let mut used = 0;
         for (table, key, row) in changes.iter() {
+            used |= bit(table);
             place.clear();
             place.push(table as u8);
             place.extend_from_slice(key);
@@ -132,6 +153,7 @@ impl Views {
         }
         let mut options = WriteOptions::default();
         options.disable_wal(true);
+        self.used.fetch_or(used, Ordering::Release);
         // The batch is in order of key.
         options.set_memtable_insert_hint_per_batch(true);
         self.db.write_opt(batch, &options).map_err(storage)?;
@@ -186,6 +208,7 @@ impl Views {
     pub fn load(&self, rows: &[Lying<'_>]) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for (table, key, row) in rows {
+            self.used.fetch_or(bit(*table), Ordering::Release);
             batch.put(place(*table, key), row);
         }
         let mut options = WriteOptions::default();
@@ -211,17 +234,25 @@ impl Views {
 
 impl Read for Views {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.has_rows(table) {
+            return Ok(None);
+        }
         self.db.get_opt(place(table, key), &self.reading).map_err(storage)
     }
 
     fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        if let Some(row) = self.db.get_pinned_opt(place(table, key), &self.reading).map_err(storage)? {
+        if self.has_rows(table)
+            && let Some(row) = self.db.get_pinned_opt(place(table, key), &self.reading).map_err(storage)?
+        {
             take(&row);
         }
         Ok(())
     }
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        if !self.has_rows(table) {
+            return Ok(());
+        }
         let start = place(table, if from > prefix { from } else { prefix });
         let prefix = place(table, prefix);
         let mut options = ReadOptions::default();
