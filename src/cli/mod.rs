@@ -20,6 +20,8 @@ macro_rules! print {
 mod channels;
 mod check;
 mod checkpoint;
+#[cfg(test)]
+mod containers;
 mod dead_letters;
 mod demo;
 mod diff;
