@@ -19,12 +19,16 @@ use mirano_schemas::codec::CommitBody;
 use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// How long a caller is kept waiting for a log that does not answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a start that waits for the log says so.
+const STILL: Duration = Duration::from_secs(10);
 
 /// What the engine stands on.
 pub struct Options {
@@ -71,6 +75,9 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.commands.clear();
+        // One that waits for another, which may have ended already, is not to wait for ever.
+        self.shared.ending.store(true, Ordering::Release);
+        self.shared.folds.send_modify(|folds| *folds += 1);
         for thread in self.threads.drain(..) {
             // One that panicked has said so.
             let _ = thread.join();
@@ -88,6 +95,8 @@ pub(super) struct Shared {
     pub(super) events: broadcast::Sender<Folded>,
     /// Partitions that decide no more, and why.
     pub(super) stopped: Mutex<BTreeMap<u32, String>>,
+    /// The last handle is gone: the partitions are to end.
+    pub(super) ending: AtomicBool,
     /// None: nobody else has this log.
     pub(super) shares: Option<Shares>,
 }
@@ -121,11 +130,16 @@ impl Shared {
             if let Some(reason) = stopped {
                 return Err(EngineError::Stopped { partition, reason });
             }
-            if folds.changed().await.is_err() {
+            if self.is_ending() || folds.changed().await.is_err() {
                 return Err(EngineError::Stopped { partition, reason: "the engine has ended".to_owned() });
             }
         }
         Ok(())
+    }
+
+    /// Whether the partitions are to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 }
 
@@ -152,8 +166,15 @@ impl Engine {
             && let Some((partition, seq)) = rests.pop_first()
         {
             // The log is not behind for long: what a commit rests on was there before it.
-            if options.log.watch(partition).wait_for(|head| head.next_seq > seq).await.is_err() {
-                return Err(EngineError::LogUnavailable("it was closed".to_owned()));
+            let mut log = options.log.watch(partition);
+            loop {
+                match tokio::time::timeout(STILL, log.wait_for(|head| head.next_seq > seq)).await {
+                    Ok(Ok(_)) => break,
+                    Ok(Err(_)) => return Err(EngineError::LogUnavailable("it was closed".to_owned())),
+                    Err(_) => {
+                        tracing::warn!(partition, seq, "another partition rests on a commit that was not read yet")
+                    }
+                }
             }
             if catch_up::shown(&*options.log, &options.views, partition)?.next_seq <= seq {
                 rests = Self::catch_up(&options, partition, rests).await?;
@@ -174,6 +195,7 @@ impl Engine {
             folds: watch::Sender::new(0),
             events: broadcast::Sender::new(4_096),
             stopped: Mutex::default(),
+            ending: AtomicBool::new(false),
             shares: sharing.map(|sharing| Shares::new(sharing, partitions)),
         });
         let mut inner = Inner { shared, commands, threads: Vec::new(), policy: Mutex::new(Arc::new(policy)) };

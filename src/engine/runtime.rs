@@ -96,6 +96,8 @@ impl Loop {
     async fn run(mut self) {
         let reason = match self.serve().await {
             Ok(()) => return,
+            // What it waited for comes no more, and nobody is left to be told.
+            Err(_) if self.shared.is_ending() => return,
             Err(error) => error.to_string(),
         };
         tracing::error!(partition = self.partition, %reason, "the partition stopped deciding");

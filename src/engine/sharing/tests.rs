@@ -360,6 +360,7 @@ async fn a_commit_is_shown_only_with_what_it_rests_on() {
         head: watch::Sender::new(world.log.head(of_source)),
     });
     let b = world.node_on("b", Arc::<Late>::clone(&late)).await;
+    let c = world.node_on("c", Arc::<Late>::clone(&late)).await;
     let complete = Complete {
         source: task.source.clone(),
         task: task.task,
@@ -386,6 +387,11 @@ async fn a_commit_is_shown_only_with_what_it_rests_on() {
         !b.engine.wait_for(at, Duration::from_millis(300)).await,
         "and no further: the observation is not read yet"
     );
+    // A node that is stopped while it waits for that ends all the same.
+    assert!(c.engine.wait_for(before, Duration::from_secs(20)).await, "it waits at the same place");
+    drop(world.network.nodes.lock().expect("whole").remove("to c"));
+    let ended = tokio::time::timeout(Duration::from_secs(20), tokio::task::spawn_blocking(move || drop(c))).await;
+    ended.expect("it ends").expect("without a panic");
     late.head.send_replace(world.log.head(of_source));
     assert!(b.engine.wait_for(at, Duration::from_secs(20)).await, "both are there");
     world.end();
