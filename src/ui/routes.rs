@@ -8,8 +8,8 @@ mod start;
 
 use super::render::{RenderError, render};
 use super::view::{self, Context};
-use super::words::{self, WordError};
-use super::{Access, Lang, PageData, Problem, Visitor, assets, headers, qr, session};
+use super::words::WordError;
+use super::{Access, Lang, PageData, Problem, Visitor, assets, headers, session};
 use axum::Router;
 use axum::extract::{Form, FromRequestParts, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -249,12 +249,8 @@ async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<Strin
 
 async fn report(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
     let (visitor, check) = view_of(&data, &reader, &id).await?;
-    // What is printed leads back to the page that the printed root is compared with.
-    let snapshot = check.get("snapshot_id").and_then(Value::as_str);
-    let there = session::origin(&reader.headers).zip(snapshot);
-    let label = words::plain(reader.lang, "report-qr")?;
-    let code = there.and_then(|(origin, id)| qr::svg(&format!("{origin}/snapshots/{id}"), &label));
-    reader.page("report.html", &data, Some(&visitor), json!({"check": check, "code": code}))
+    let verify = super::report::verify(reader.lang, &check, session::origin(&reader.headers).as_deref())?;
+    reader.page("report.html", &data, Some(&visitor), json!({"check": check, "verify": verify}))
 }
 
 async fn recheck(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {

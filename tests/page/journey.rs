@@ -141,8 +141,10 @@ async fn a_person_checks_watches_compares_and_verifies() {
     let root = "document.querySelector('.report .head .meta:last-child .mono').textContent";
     let printed = browser.evaluate(root).await;
     assert!(browser.pdf().await.starts_with(b"%PDF-"), "it can be kept as PDF");
-    let link = browser.evaluate("document.querySelector('.verify a').getAttribute('href')").await;
-    look(&mut browser, "/snapshots/…", &at(link.as_str().expect("a path")), &mut pages).await;
+    let link = browser.evaluate("document.querySelector('.verify a').textContent").await;
+    let link = link.as_str().expect("an address");
+    assert!(link.starts_with(&format!("{}/snapshots/", world.url)), "what is printed can be typed in: {link}");
+    look(&mut browser, "/snapshots/…", link, &mut pages).await;
     let sealed = browser.evaluate("[...document.querySelectorAll('.pairs dd')].map((one) => one.textContent)").await;
     assert!(sealed.as_array().expect("a list").contains(&printed), "{printed} in {sealed}");
 
