@@ -90,13 +90,10 @@ async fn any_moment_can_be_opened_and_is_marked_as_past() {
     let fixtures = Fixtures::new(None);
     let (_, now) = get(&fixtures, "/jobs/job-done?lang=en").await;
     assert!(now.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && now.contains("Moments of this check"), "{now}");
-    assert!(
-        now.contains("<option value=\"s2\"") && now.contains("<option value=\"job:job-done@0:4\" selected"),
-        "{now}"
-    );
+    assert!(now.contains("<option value=\"s2\" ") && now.contains("data-said=\"0 of 7 answered\" selected"), "{now}");
     assert!(now.contains("id=\"live\"") && !now.contains("As it was known"));
     let (_, was) = get(&fixtures, "/jobs/job-done?as_of=2026-11-24T10%3A11%3A00Z&lang=en").await;
-    assert!(was.contains("As it was known on") && was.contains("10:11\u{a0}UTC</b>"), "{was}");
+    assert!(was.contains("As it was known on") && was.contains("10:11:00\u{a0}UTC</time></b>"), "{was}");
     // It is not followed, not asked again, and no age in it runs on.
     assert!(!was.contains("id=\"live\"") && !was.contains("data-rel") && !was.contains("id=\"recheck\""));
     assert!(was.contains("href=\"/jobs/job-done/report?as_of=2026%2D11%2D24"), "the report stays in that moment");
@@ -220,8 +217,13 @@ async fn the_way_of_a_check_is_a_picture_with_its_words() {
     let fixtures = Fixtures::new(None);
     let (_, html) = get(&fixtures, "/jobs/job-done/timeline?lang=en").await;
     assert!(html.contains("aria-label=\"The risk went from 20 to 40; at most it was 40.\""), "{html}");
-    assert!(html.contains("d=\"M366 80 H640 V60\"") && html.contains("at least 40 of 100"), "{html}");
+    assert!(html.contains("d=\"M427 80 H640 V60\"") && html.contains("at least 40 of 100"), "{html}");
     assert!(html.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && html.contains("href=\"/snapshots/s2\""));
+    assert!(html.contains("1 came, 1 gone, 1 changed, answered: Cadastre (2 facts)"), "{html}");
+    assert!(
+        html.contains("10:11:40\u{a0}UTC · 4 of 7 answered · snapshot</option>"),
+        "two are chosen here as well: {html}"
+    );
     let (_, check) = get(&fixtures, "/jobs/job-done?lang=en").await;
     assert!(check.contains("href=\"/jobs/job-done/timeline\""), "the check leads there");
 }
@@ -241,6 +243,13 @@ async fn a_comparison_shows_changes_first_and_says_what_it_left_out() {
     );
     assert!(html.contains("Студия &lt;b&gt;24") && !html.contains("<b>24"), "what a source says is never HTML");
     assert!(html.contains("href=\"/compare?from=s1&amp;to=s2&amp;cursor=abc\""), "{html}");
+    // Another two moments of the same check are chosen by their times, with those that are compared chosen.
+    let chosen = "<option value=\"s2\" data-at=\"2026-11-24T10:11:40Z\" data-precision=\"second\" data-said=\"4 of 7 answered · snapshot\" selected>";
+    assert!(html.contains(chosen), "{html}");
+    assert!(
+        html.contains("data-said=\"0 of 7 answered\" selected>"),
+        "s1 is none of these moments: the first is chosen: {html}"
+    );
     let (_, last) = get(&fixtures, "/compare?from=s1&to=s2&cursor=abc&lang=ru").await;
     assert!(!last.contains("cursor=") || !last.contains(">Дальше<"), "{last}");
     let (response, wrong) = get(&fixtures, "/compare?from=nonsense&to=s2&lang=en").await;

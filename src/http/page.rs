@@ -110,6 +110,10 @@ impl PageData for Pages {
         there(self.read(visitor, &format!("/v1/jobs/{}/report?as_of={}", path(id), path(as_of)), lang).await)
     }
 
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/jobs/{}?as_of={}", path(id), path(as_of)), lang).await)
+    }
+
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
         there(self.read(visitor, &format!("/v1/snapshots/{}", path(id)), lang).await)
     }

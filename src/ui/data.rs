@@ -95,6 +95,9 @@ pub trait PageData: Send + Sync + 'static {
     /// The report as it was known at a moment: a time or a position.
     async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
+    /// A job as it was known at a moment, in the shape of `GET /v1/jobs/{id}`.
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
+
     /// A sealed snapshot in the shape of `GET /v1/snapshots/{id}`.
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 

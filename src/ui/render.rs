@@ -72,7 +72,9 @@ fn environment(lang: Lang) -> Environment<'static> {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     });
     environment.add_filter("since", move |text: &str| format::since(lang, text).map_err(word_error));
-    environment.add_filter("moment", move |text: &str| format::moment(lang, text).map_err(word_error));
+    environment.add_filter("moment", move |text: &str, precision: Option<&str>| {
+        format::moment(lang, text, precision.unwrap_or_default()).map_err(word_error)
+    });
     environment
 }
 

@@ -237,13 +237,13 @@ pub fn failed() -> Value {
     job("job-failed", "FAILED", true, [2, 0, 0, 0, 0, 2], sources, Value::Null)
 }
 
-/// Three moments of a job, one of them sealed.
+/// Three moments of a job, one of them sealed, two of them in one minute.
 pub fn changes() -> Value {
     let change = |position: &str, at: &str, answered: u64, snapshot: Value| {
         json!({"position": position, "at": at, "status": "PARTIAL", "final": true, "answered": answered, "total": 7, "snapshot_id": snapshot,
         "risk": if answered == 0 { Value::Null } else { json!({"score": answered * 10, "score_is": "at_least", "level": "medium"}) }})
     };
-    json!({"items": [change("0:12", "2026-11-24T10:12:00Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
+    json!({"items": [change("0:12", "2026-11-24T10:11:40Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
         change("0:4", "2026-11-24T10:09:40Z", 0, Value::Null)], "next_cursor": null})
 }
 
@@ -267,7 +267,8 @@ pub fn diff(from: &str, to: &str, first: bool) -> Value {
             {"op": "added", "kind": "listing.offer", "identity": {"id": "2"}, "attrs": {}, "cause": "connector", "from": null, "to": offer("1"), "erased": false},
             {"op": "gone", "kind": null, "identity": {}, "attrs": {}, "cause": "world", "from": null, "to": null, "erased": true}],
         "next_cursor": if first { json!("abc") } else { Value::Null },
-        "not_compared": [{"source": "courts", "subject": "company:9900000013", "side": "to", "reason": "failed"}], "receipts": [],
+        "not_compared": [{"source": "courts", "subject": "company:9900000013", "side": "to", "reason": "failed"},
+            {"source": "cadastre", "subject": "property:q2", "side": "from", "reason": "missing"}], "receipts": [],
         "risk": {"from": 20, "to": 30, "from_level": "low", "to_level": "medium",
             "because": [{"rule": "cadastre.pledge", "title": null, "points": 10, "by": "changed", "facts": ["l1"]}]}})
 }

@@ -185,6 +185,10 @@ impl PageData for Fixtures {
         Ok(job)
     }
 
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        self.report_at(visitor, id, as_of, lang).await
+    }
+
     async fn snapshot(&self, _: &Visitor, id: &str, _: Lang) -> Result<Option<Value>, Problem> {
         Ok((id == "s2").then(|| {
             json!({"snapshot_id": "s2", "job_id": "job-done", "facts_root": "9f2ce1d0a7b3441e8c55", "facts": 46,

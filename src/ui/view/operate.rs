@@ -85,7 +85,7 @@ fn latest(context: Context<'_>, outcomes: &[Value]) -> Result<Value, WordError> 
         let cause = some_text(one, "cause").map(|cause| format!(": {cause}")).unwrap_or_default();
         let title = format!(
             "{} · {}{cause}",
-            format::moment(context.lang, text(one, "at"))?,
+            format::moment(context.lang, text(one, "at"), "")?,
             outcome(context, text(one, "outcome"))?
         );
         Ok(json!({"x": x * 4, "tone": if answered(&one) { "ok" } else { "bad" }, "title": title}))

@@ -373,9 +373,11 @@ moment-now = To the check as it stands now
 ## compare
 
 compare-title = Two moments compared
-compare-before = before
-compare-after = after
+compare-before = Before
+compare-after = After
 compare-submit = Compare
+compare-other = Which two moments to compare
+compare-typed = Name the sides yourself: a snapshot, a check, a subject
 compare-open = Open this moment
 compare-items = What is different
 compare-none = Nothing is different in what was compared.
@@ -582,6 +584,9 @@ dead-none = Nothing was given up, or somebody has seen to it.
 
 timeline-title = How the check went
 timeline-picture = The risk went from { $first } to { $last }; at most it was { $most }.
+timeline-picture_same = The risk was { $last } all along.
+timeline-picture_back = The risk is { $last } again; in between it went from { $least } to { $most }.
+timeline-answered = answered: { $sources }
 timeline-hint = A large dot is a sealed snapshot. Any moment opens as it was known then.
 timeline-col_at = Moment
 timeline-more = Only the latest moments are shown.

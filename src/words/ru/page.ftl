@@ -389,9 +389,11 @@ moment-now = К проверке, как она есть сейчас
 ## compare
 
 compare-title = Сравнение двух моментов
-compare-before = было
-compare-after = стало
+compare-before = Было
+compare-after = Стало
 compare-submit = Сравнить
+compare-other = Какие два момента сравнить
+compare-typed = Указать стороны самому: снимок, проверку, субъект
 compare-open = Открыть этот момент
 compare-items = Что отличается
 compare-none = В том, что сравнивалось, различий нет.
@@ -440,8 +442,8 @@ lacks-not_in_profile = профиль не спрашивает
 
 ## lacking
 
-lacking-from = было
-lacking-to = стало
+lacking-from = раньше
+lacking-to = потом
 lacking-both = на обеих сторонах
 
 ## breaker
@@ -599,6 +601,9 @@ dead-none = Таких нет, или о них уже позаботились.
 
 timeline-title = Ход проверки
 timeline-picture = Риск изменился с { $first } до { $last }; самое большее был { $most }.
+timeline-picture_same = Риск всё время был { $last }.
+timeline-picture_back = Риск снова { $last }; до этого менялся от { $least } до { $most }.
+timeline-answered = получен ответ: { $sources }
 timeline-hint = Большая точка: снимок. Любой момент открывается таким, каким был известен тогда.
 timeline-col_at = Момент
 timeline-more = Показаны только последние моменты.
