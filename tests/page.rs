@@ -9,6 +9,7 @@
 
 mod page {
     pub mod browser;
+    pub mod explained;
     pub mod fixtures;
     mod journey;
     pub mod server;
@@ -490,15 +491,27 @@ async fn a_check_updates_itself_in_a_browser() {
     let times = browser.evaluate(times).await.as_str().expect("text").to_owned();
     assert!(times.contains("1:09") && !times.contains("UTC"), "times are in the reader's zone and form: {times}");
 
+    // Moments to choose from are in the reader's zone, and no two read alike.
+    let labels = "[...document.querySelectorAll('#compare-from option')].map((option) => option.textContent)";
+    let labels = browser.evaluate(labels).await;
+    let labels: Vec<&str> = labels.as_array().expect("a list").iter().filter_map(|label| label.as_str()).collect();
+    assert_eq!(labels.len(), 3);
+    let said = |label: &str, clock: &str| label.contains(clock) && !label.contains("UTC");
+    assert!(said(labels[0], "1:11:40") && said(labels[1], "1:11:00") && said(labels[2], "1:09:40"), "{labels:?}");
+
     // A second change leaves what did not change alone, and closes nothing that the reader opened.
     browser
-        .evaluate("document.getElementById('more-n2').open = true; window.kept = document.getElementById('need-n4')")
+        .evaluate("document.getElementById('more-n2').open = true; document.getElementById('why-rest').open = true; window.kept = document.getElementById('need-n4')")
         .await;
+    let choose = "(() => { const from = document.getElementById('compare-from'); from.value = from.options[1].value; from.dispatchEvent(new Event('change', { bubbles: true })); })()";
+    browser.evaluate(choose).await;
     let mut job = fixtures::partial();
     job["job_id"] = "job-live".into();
     job["sources"][1]["attempts"] = 3.into();
     fixtures.put(job);
     browser.until("document.getElementById('need-n2').textContent.includes('3 attempts')").await;
+    assert_eq!(browser.evaluate("document.getElementById('why-rest').open").await, true);
+    assert_eq!(browser.evaluate("document.getElementById('compare-from').selectedIndex").await, 1);
     assert_eq!(browser.evaluate("document.getElementById('more-n2').open").await, true);
     assert_eq!(browser.evaluate("window.kept === document.getElementById('need-n4')").await, true);
 }

@@ -114,6 +114,11 @@ impl PageData for Pages {
         there(self.read(visitor, &format!("/v1/jobs/{}?as_of={}", path(id), path(as_of)), lang).await)
     }
 
+    async fn explain(&self, visitor: &Visitor, id: &str, as_of: Option<&str>, lang: Lang) -> Result<Value, Problem> {
+        let as_of = as_of.map(|as_of| format!("?as_of={}", path(as_of))).unwrap_or_default();
+        self.read(visitor, &format!("/v1/jobs/{}/explain{as_of}", path(id)), lang).await
+    }
+
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
         there(self.read(visitor, &format!("/v1/snapshots/{}", path(id)), lang).await)
     }

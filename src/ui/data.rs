@@ -98,6 +98,9 @@ pub trait PageData: Send + Sync + 'static {
     /// A job as it was known at a moment, in the shape of `GET /v1/jobs/{id}`.
     async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
+    /// The job in sentences with their receipts, in the shape of `GET /v1/jobs/{id}/explain`: as it is, or as it was known.
+    async fn explain(&self, visitor: &Visitor, id: &str, as_of: Option<&str>, lang: Lang) -> Result<Value, Problem>;
+
     /// A sealed snapshot in the shape of `GET /v1/snapshots/{id}`.
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 

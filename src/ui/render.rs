@@ -20,6 +20,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("check.html", include_str!("templates/check.html")),
     ("check_body.html", include_str!("templates/check_body.html")),
     ("moments.html", include_str!("templates/moments.html")),
+    ("explanation.html", include_str!("templates/explanation.html")),
     ("compare.html", include_str!("templates/compare.html")),
     ("source.html", include_str!("templates/source.html")),
     ("risk.html", include_str!("templates/risk.html")),

@@ -233,14 +233,27 @@ async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Val
     Ok((visitor, check))
 }
 
+/// The same, with its explanation.
+async fn explained(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Value), Stop> {
+    let (visitor, mut check) = view_of(data, reader, id).await?;
+    let refused = reader.problem();
+    let explained = data.explain(&visitor, id, reader.as_of.as_deref(), reader.lang).await.map_err(&refused)?;
+    let titles = data.titles().await.map_err(&refused)?;
+    let shown = view::explanation(Context { lang: reader.lang, titles: &titles }, &explained)?;
+    if let Some(check) = check.as_object_mut() {
+        check.insert("explained".to_owned(), shown);
+    }
+    Ok((visitor, check))
+}
+
 async fn check(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
-    let (visitor, check) = view_of(&data, &reader, &id).await?;
+    let (visitor, check) = explained(&data, &reader, &id).await?;
     reader.page("check.html", &data, Some(&visitor), json!({"check": check}))
 }
 
 /// The changing part of a check, for the script. Without a key it is `401`: a script cannot follow to a sign-in page.
 async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
-    match view_of(&data, &reader, &id).await {
+    match explained(&data, &reader, &id).await {
         Ok((visitor, check)) => reader.page("check_body.html", &data, Some(&visitor), json!({"check": check})),
         Err(Stop::SignIn { .. }) => Ok(StatusCode::UNAUTHORIZED.into_response()),
         Err(stop) => Err(stop),

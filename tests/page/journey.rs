@@ -90,6 +90,25 @@ async fn submit(browser: &mut Browser, button: &str) {
     browser.leads(&format!("document.querySelector({}).click()", json!(button))).await;
 }
 
+/// The explanation on the page says what the interface explains, and each receipt of it can be opened.
+async fn explained(browser: &mut Browser) {
+    let ask = "fetch(`/v1${location.pathname}/explain?lang=en`).then((answer) => answer.json())";
+    let explained = browser.evaluate(ask).await;
+    browser.evaluate("document.querySelectorAll('#why details').forEach((one) => one.open = true)").await;
+    let shown = browser.evaluate("document.getElementById('why').innerText").await;
+    let shown = shown.as_str().expect("text");
+    for why in ["why_fast", "why_updating"] {
+        let answer = explained[why]["text"].as_str().expect("words");
+        assert!(shown.contains(answer), "{answer} in {shown}");
+    }
+    let receipts = explained["receipts"].as_array().expect("a list");
+    assert!(receipts.len() > 3, "{explained}");
+    for receipt in receipts {
+        let id = receipt["receipt_id"].as_str().expect("an id");
+        assert!(shown.contains(id), "{id} in {shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_checks_watches_compares_and_verifies() {
     let Some(mut browser) = Browser::start().await else { return };

@@ -3,6 +3,7 @@
 
 mod check;
 mod compare;
+mod explanation;
 mod fact;
 mod log;
 mod moments;
@@ -15,6 +16,7 @@ mod timeline;
 
 pub(super) use check::check;
 pub(super) use compare::compare;
+pub(super) use explanation::explanation;
 pub(super) use log::{commits, verified};
 pub(super) use moments::moments;
 pub(super) use notifications::{channels, deliveries, notifications};

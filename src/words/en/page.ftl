@@ -604,3 +604,34 @@ verify-bad = Findings: { $findings }. Commits: { $commits }.
 verify-digest = Digest of the state:
 verify-broken = The verification was broken off; start it again, or run mirano verify beside the data.
 verify-bar = Progress of the verification
+
+## explained: the explanation on the page of a check
+
+explained-title = Explanation
+explained-fast = Why did the result come fast?
+explained-updating = Why is it still being updated?
+explained-sentences = { $n ->
+    [one] What this rests on: { $n } sentence
+   *[other] What this rests on: { $n } sentences
+}
+explained-rest = { $n ->
+    [one] What else is known: { $n } sentence
+   *[other] What else is known: { $n } sentences
+}
+explained-receipts = { $n ->
+    [one] { $n } receipt
+   *[other] { $n } receipts
+}
+explained-hint = A receipt says how one question to a source was answered. Where there is no answer, there is no receipt.
+explained-taken = Taken by this check
+explained-ttl = Good for
+explained-named = receipt { $receipt } · observation { $observation } · policy { $policy }
+
+## receipt_reason: why an answer was taken
+
+receipt_reason-fresh = an earlier answer was within its TTL
+receipt_reason-narrowed = chosen from an earlier answer to a larger question
+receipt_reason-stale = an earlier answer was stale, but may still be shown
+receipt_reason-task = the source answered this check's request
+receipt_reason-joined = the source answered a request that was already under way
+receipt_reason-answered_in_between = an answer came while the check began

@@ -621,3 +621,37 @@ verify-bad = Найдены расхождения: { $findings }. Записе�
 verify-digest = Отпечаток состояния:
 verify-broken = Проверка прервана; запустите её снова или выполните mirano verify рядом с данными.
 verify-bar = Ход проверки
+
+## explained: объяснение на странице проверки
+
+explained-title = Объяснение
+explained-fast = Почему результат пришёл быстро?
+explained-updating = Почему обновление ещё идёт?
+explained-sentences = { $n ->
+    [one] На чём основано: { $n } предложение
+    [few] На чём основано: { $n } предложения
+   *[many] На чём основано: { $n } предложений
+}
+explained-rest = { $n ->
+    [one] Что ещё известно: { $n } предложение
+    [few] Что ещё известно: { $n } предложения
+   *[many] Что ещё известно: { $n } предложений
+}
+explained-receipts = { $n ->
+    [one] { $n } расписка
+    [few] { $n } расписки
+   *[many] { $n } расписок
+}
+explained-hint = Расписка говорит, чем получен ответ на один вопрос к источнику. На что ответа нет, о том нет и расписки.
+explained-taken = Взято проверкой
+explained-ttl = Срок годности
+explained-named = расписка { $receipt } · наблюдение { $observation } · правила { $policy }
+
+## receipt_reason: почему ответ взят
+
+receipt_reason-fresh = прежний ответ был в пределах срока
+receipt_reason-narrowed = ответ выбран из прежнего ответа на более широкий запрос
+receipt_reason-stale = прежний ответ устарел, но показывать его ещё можно
+receipt_reason-task = источник ответил на запрос этой проверки
+receipt_reason-joined = источник ответил на запрос, который уже шёл
+receipt_reason-answered_in_between = ответ пришёл, пока проверка начиналась
