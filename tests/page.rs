@@ -158,6 +158,10 @@ async fn a_check_is_watched_and_no_longer() {
         "{html}"
     );
     assert!(html.contains("href=\"/jobs/job-done\""));
+    let (_, watched) = get(&fixtures, "/jobs/job-done?lang=ru").await;
+    assert!(watched.contains("href=\"/watches\">Наблюдается</a>") && !watched.contains("/watch\""), "{watched}");
+    let (_, not) = get(&fixtures, "/jobs/job-partial?lang=ru").await;
+    assert!(not.contains("action=\"/jobs/job-partial/watch\"") && !not.contains("Наблюдается"), "{not}");
     post(&fixtures, "/watches/w1/end", "").await;
     assert_eq!(*fixtures.rechecked.lock().expect("no panic"), ["watch job-done 1d", "end w1"]);
 }

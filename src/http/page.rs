@@ -200,8 +200,16 @@ impl PageData for Pages {
     }
 
     async fn watch(&self, visitor: &Visitor, id: &str, every: &str, _: Lang) -> Result<(), Problem> {
-        let body = json!({"job_id": id, "every": every, "reason": "key"});
-        self.call(visitor, Method::POST, "/v1/watches", Some(body), None).await.map(|_| ())
+        let told = self.call(visitor, Method::GET, &format!("/v1/jobs/{}/notify", path(id)), None, None).await?;
+        let mut body = json!({"job_id": id, "every": every, "reason": "key"});
+        // Whoever watches wants to be told. What was chosen before, of what and by which channels, stays as it was chosen.
+        let chosen = told.get("events").and_then(Value::as_array).is_some_and(|events| !events.is_empty());
+        if let Some(body) = body.as_object_mut().filter(|_| !chosen) {
+            body.insert("notify".to_owned(), json!({}));
+        }
+        // A second click sets no second watch.
+        let key = format!("page-watch-{id}");
+        self.call(visitor, Method::POST, "/v1/watches", Some(body), Some(key)).await.map(|_| ())
     }
 
     async fn end_watch(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {

@@ -148,7 +148,7 @@ pub trait PageData: Send + Sync + 'static {
     /// The visitor's watches, in the shape of `GET /v1/watches`.
     async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
-    /// Has a job checked again by itself, so often. Durable on return.
+    /// Has a job checked again by itself, so often, and what comes of it told to the visitor. Durable on return.
     async fn watch(&self, visitor: &Visitor, id: &str, every: &str, lang: Lang) -> Result<(), Problem>;
 
     /// Ends a watch. Durable on return.

@@ -233,14 +233,18 @@ async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Val
     Ok((visitor, check))
 }
 
-/// The same, with its explanation.
+/// The same, with its explanation, and whether it is watched.
 async fn explained(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Value), Stop> {
     let (visitor, mut check) = view_of(data, reader, id).await?;
     let refused = reader.problem();
     let explained = data.explain(&visitor, id, reader.as_of.as_deref(), reader.lang).await.map_err(&refused)?;
     let titles = data.titles().await.map_err(&refused)?;
     let shown = view::explanation(Context { lang: reader.lang, titles: &titles }, &explained)?;
+    let watches = data.watches(&visitor, reader.lang).await.map_err(&refused)?;
+    let watched = watches.get("items").and_then(Value::as_array).into_iter().flatten();
+    let watched = watched.filter_map(|watch| watch.get("job_id")?.as_str()).any(|job| job == id);
     if let Some(check) = check.as_object_mut() {
+        check.insert("watched".to_owned(), json!(watched));
         check.insert("explained".to_owned(), shown);
     }
     Ok((visitor, check))

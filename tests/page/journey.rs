@@ -132,6 +132,30 @@ async fn a_person_checks_watches_compares_and_verifies() {
     browser.until("document.getElementById('status').textContent.trim() === 'Done'").await;
     browser.until("document.querySelectorAll('#snapshots li').length === 1").await;
     assert_eq!(browser.evaluate("document.querySelector('#live').dataset.events.startsWith('/v1/jobs/')").await, true);
+    explained(&mut browser).await;
+
+    // It is watched from now on, and what comes of it will be told.
+    submit(&mut browser, "form[action$='/watch'] button").await;
+    let ask = format!("fetch('/v1{job}/notify').then((answer) => answer.json()).then((notify) => notify.events)");
+    let told = browser.evaluate(&ask).await;
+    assert!(told.as_array().is_some_and(|events| events.contains(&json!("facts.changed"))), "{told}");
+    // What was chosen by hand stays when the check is watched anew.
+    let set = |notify: &str| {
+        format!(
+            "fetch('/v1{job}/notify', {{method: 'PUT', headers: {{'content-type': 'application/json'}}, body: '{notify}'}}).then((answer) => answer.ok)"
+        )
+    };
+    assert_eq!(browser.evaluate(&set("{\"events\": [\"job.final\"]}")).await, true);
+    submit(&mut browser, "form[action$='/end'] button").await;
+    assert_eq!(browser.evaluate("document.querySelectorAll('tbody tr').length").await, 0);
+    browser.open(&format!("{}{job}", world.url), DESKTOP).await;
+    submit(&mut browser, "form[action$='/watch'] button").await;
+    assert_eq!(browser.evaluate("document.querySelectorAll('tbody tr').length").await, 1);
+    assert_eq!(browser.evaluate(&ask).await, json!(["job.final"]));
+    assert_eq!(browser.evaluate(&set("{}")).await, true);
+    browser.open(&format!("{}{job}?lang=en", world.url), DESKTOP).await;
+    assert_eq!(browser.evaluate("document.querySelector('.head a[href=\"/watches\"]').textContent").await, "Watched");
+    assert_eq!(browser.evaluate("document.querySelectorAll(\"form[action$='/watch']\").length").await, 0);
 
     // A month later everything is asked anew; two dates are compared.
     world.control("clock", json!({"advance_days": 40})).await;
@@ -197,6 +221,12 @@ async fn a_person_checks_watches_compares_and_verifies() {
     ] {
         look(&mut browser, page, &at(path), &mut pages).await;
     }
+    // What the watched check came to is in the list.
+    browser.open(&at("/notifications?lang=en"), DESKTOP).await;
+    let listed = browser
+        .evaluate("[...document.querySelectorAll(\"tr[id^='notification-'] a\")].map((one) => one.pathname)")
+        .await;
+    assert!(listed.as_array().is_some_and(|listed| listed.contains(&json!(job))), "{job} in {listed}");
     let phone = Look { width: 390, height: 844, dark: true };
     browser.open(&at(&job), phone).await;
     println!("| Page | Bytes | Requests | First paint |");
