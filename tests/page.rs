@@ -276,7 +276,7 @@ async fn words_are_never_rosier_than_the_data() {
     let fixtures = Fixtures::new(None);
     let (_, ru) = get(&fixtures, "/jobs/job-partial?lang=ru").await;
     assert!(ru.contains("Есть ответ: 4 из 7, из них 1 из предыдущих проверок"), "{ru}");
-    assert!(ru.contains("Есть часть результата, остальное обновляется"));
+    assert!(ru.contains("Есть часть результата, часть остального обновляется"), "один источник не ответил: {ru}");
     for html in
         [&ru, &get(&fixtures, "/jobs/job-done?lang=ru").await.1, &get(&fixtures, "/jobs/job-failed?lang=ru").await.1]
     {
@@ -343,6 +343,69 @@ async fn done_says_how_much_was_not_asked_again() {
         let (_, html) = get(&fixtures, "/jobs/job-done?lang=ru").await;
         assert!(html.contains(words), "{reused}");
     }
+}
+
+#[tokio::test]
+async fn what_nobody_knows_is_not_told_as_a_low_risk() {
+    let fixtures = Fixtures::new(None);
+    fixtures.put(fixtures::unknown());
+    let (_, html) = get(&fixtures, "/jobs/job-unknown?lang=en").await;
+    assert!(
+        html.contains("No source found a record of this object.") && html.contains("class=\"level none\""),
+        "{html}"
+    );
+    let (_, report) = get(&fixtures, "/jobs/job-unknown/report?lang=ru").await;
+    assert!(report.contains("Ни один источник не нашёл записей об этом объекте."), "{report}");
+    let (_, start) = get(&fixtures, "/?lang=en").await;
+    let line = start.split("job-unknown").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("it is listed");
+    assert!(line.contains("class=\"level none\""), "{line}");
+    let (_, known) = get(&fixtures, "/jobs/job-done?lang=en").await;
+    assert!(!known.contains("No source found a record") && known.contains("class=\"level low\""), "{known}");
+}
+
+#[tokio::test]
+async fn a_check_is_explained_with_the_receipts_that_it_rests_on() {
+    let fixtures = Fixtures::new(None);
+    for (lang, questions) in [
+        ("ru", ["Почему результат пришёл быстро?", "Почему обновление ещё идёт?"]),
+        ("en", ["Why did the result come fast?", "Why is it still being updated?"]),
+    ] {
+        for part in ["", "/fragment"] {
+            let (_, html) = get(&fixtures, &format!("/jobs/job-partial{part}?lang={lang}")).await;
+            let start = html.find("id=\"why\"").expect("the explanation is on the page");
+            let why = html[start..].split("</section>").next().expect("it ends");
+            let explained = page::explained::explanation("job-partial", lang, None);
+            for (question, answer) in questions.into_iter().zip(["why_fast", "why_updating"]) {
+                let answer = explained[answer]["text"].as_str().expect("words");
+                assert!(why.contains(question) && why.contains(answer), "{lang} {question} {answer}: {why}");
+            }
+            // Each sentence stands there once, and opens its receipts without a script.
+            for (id, text, receipts) in
+                explained["sentences"].as_array().expect("a list").iter().map(|one| {
+                    (one["id"].as_str().expect("an id"), one["text"].as_str().expect("words"), &one["receipts"])
+                })
+            {
+                let begins: String = text.chars().take_while(|letter| *letter != ',' && *letter != '.').collect();
+                assert_eq!(why.matches(&begins).count(), 1, "{begins} in {why}");
+                let opens = why
+                    .split(&format!("-{id}\"><summary"))
+                    .nth(1)
+                    .map(|rest| rest.split("</details>").next().unwrap_or(rest));
+                for receipt in receipts.as_array().expect("a list") {
+                    let named = format!("observation-of-{}", receipt.as_str().expect("an id"));
+                    assert!(opens.is_some_and(|opens| opens.contains(&named)), "{id} rests on {named}: {why}");
+                }
+                assert_eq!(opens.is_some(), receipts != &serde_json::json!([]), "{id}");
+            }
+            // A time in a sentence is one of the page, and nothing in it is HTML.
+            assert!(
+                why.contains("<time datetime=\"2026-12-07T08:15:00Z\" data-at>") && why.contains("&lt;b&gt;"),
+                "{why}"
+            );
+        }
+    }
+    let (_, was) = get(&fixtures, "/jobs/job-done?as_of=0%3A9&lang=en").await;
+    assert!(was.contains("(job-done, 0:9)"), "of a moment it says what was known then: {was}");
 }
 
 #[tokio::test]

@@ -203,6 +203,28 @@ pub fn completed(reused: u64) -> Value {
     job
 }
 
+/// Every source answered that it has no record.
+pub fn unknown() -> Value {
+    let empty = |need: &str, source: &str| {
+        row(
+            need,
+            source,
+            json!({"freshness": "fresh", "state": "fresh", "origin": "fetched", "outcome": "nothing_found", "complete": true,
+            "observed_at": "2026-11-24T10:10:02Z", "age_s": 123, "fresh_until": "2026-12-08T10:10:02Z", "attempts": 1}),
+        )
+    };
+    let risk = json!({"score": 0, "score_is": "exact", "level": "low", "stops": [], "unevaluated": [], "basis": {"fresh": 2, "stale": 0, "missing": 0},
+        "ruleset": "2026-11", "at": "2026-11-24T10:12:05Z", "factors": []});
+    job(
+        "job-unknown",
+        "COMPLETED",
+        true,
+        [2, 2, 0, 0, 0, 0],
+        vec![empty("n1", "cadastre"), empty("n2", "listings")],
+        risk,
+    )
+}
+
 /// Nothing asked yet, an address that was hardly understood, with something in it that must not become HTML.
 pub fn created() -> Value {
     let mut job = job(

@@ -113,6 +113,9 @@ status-created = Check created
 status-in_progress = Check under way, no answers yet
 status-partial_updating = Part of the result is here, the rest is being updated
 status-partial_final = Part of the result is here, nothing is being updated now
+status-partial_some_updating = Part of the result is here, some of the rest is being updated
+status-partial_all_final = Every source has an answer, but some are stale and not being updated
+status-partial_all_updating = Every source has an answer; some are being updated
 status-completed = Done
 status-completed_reused = Done; part of the data was not asked again
 status-completed_all_reused = Done; the data were not asked again
@@ -288,6 +291,7 @@ risk-at_least = at least
 risk-at_least_why = Something is missing, stale or incomplete: the score may grow.
 risk-factors = What adds points
 risk-factors_none = No rule matched the facts at hand.
+risk-nothing_known = No source found a record of this object. The score does not say that there is no risk: check that the address is right.
 risk-stops = Stop factors
 risk-points = { $n ->
     [one] { $n } point
