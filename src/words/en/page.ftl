@@ -458,6 +458,7 @@ sources-col_queue = Waiting
 sources-col_running = Running
 sources-col_limit = Limit
 sources-col_last = Last attempt
+sources-rate = { $n } in { $time }
 sources-permits = free now: { $n }
 sources-ttl = answers are good for { $ttl }
 sources-latest = { $n ->

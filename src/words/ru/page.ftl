@@ -474,6 +474,7 @@ sources-col_queue = Ждут
 sources-col_running = Выполняются
 sources-col_limit = Лимит
 sources-col_last = Последняя попытка
+sources-rate = { $n } за { $time }
 sources-permits = свободно сейчас: { $n }
 sources-ttl = ответ годен { $ttl }
 sources-latest = попыток: { $n }, из них с ответом: { $answered }
