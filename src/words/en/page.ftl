@@ -640,4 +640,4 @@ receipt_reason-narrowed = chosen from an earlier answer to a larger question
 receipt_reason-stale = an earlier answer was stale, but may still be shown
 receipt_reason-task = the source answered this check's request
 receipt_reason-joined = the source answered a request that was already under way
-receipt_reason-answered_in_between = an answer came while the check began
+receipt_reason-answered_in_between = an answer to this question came before the source was asked

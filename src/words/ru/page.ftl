@@ -660,4 +660,4 @@ receipt_reason-narrowed = ответ выбран из прежнего отве
 receipt_reason-stale = прежний ответ устарел, но показывать его ещё можно
 receipt_reason-task = источник ответил на запрос этой проверки
 receipt_reason-joined = источник ответил на запрос, который уже шёл
-receipt_reason-answered_in_between = ответ пришёл, пока проверка начиналась
+receipt_reason-answered_in_between = ответ на этот вопрос пришёл раньше, чем спросили источник
