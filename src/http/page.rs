@@ -110,6 +110,15 @@ impl PageData for Pages {
         there(self.read(visitor, &format!("/v1/jobs/{}/report?as_of={}", path(id), path(as_of)), lang).await)
     }
 
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        there(self.read(visitor, &format!("/v1/jobs/{}?as_of={}", path(id), path(as_of)), lang).await)
+    }
+
+    async fn explain(&self, visitor: &Visitor, id: &str, as_of: Option<&str>, lang: Lang) -> Result<Value, Problem> {
+        let as_of = as_of.map(|as_of| format!("?as_of={}", path(as_of))).unwrap_or_default();
+        self.read(visitor, &format!("/v1/jobs/{}/explain{as_of}", path(id)), lang).await
+    }
+
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem> {
         there(self.read(visitor, &format!("/v1/snapshots/{}", path(id)), lang).await)
     }
@@ -191,8 +200,16 @@ impl PageData for Pages {
     }
 
     async fn watch(&self, visitor: &Visitor, id: &str, every: &str, _: Lang) -> Result<(), Problem> {
-        let body = json!({"job_id": id, "every": every, "reason": "key"});
-        self.call(visitor, Method::POST, "/v1/watches", Some(body), None).await.map(|_| ())
+        let told = self.call(visitor, Method::GET, &format!("/v1/jobs/{}/notify", path(id)), None, None).await?;
+        let mut body = json!({"job_id": id, "every": every, "reason": "key"});
+        // Whoever watches wants to be told. What was chosen before, of what and by which channels, stays as it was chosen.
+        let chosen = told.get("events").and_then(Value::as_array).is_some_and(|events| !events.is_empty());
+        if let Some(body) = body.as_object_mut().filter(|_| !chosen) {
+            body.insert("notify".to_owned(), json!({}));
+        }
+        // A second click sets no second watch.
+        let key = format!("page-watch-{id}");
+        self.call(visitor, Method::POST, "/v1/watches", Some(body), Some(key)).await.map(|_| ())
     }
 
     async fn end_watch(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {

@@ -87,9 +87,10 @@ pub async fn get(
         };
         // A fact is seen again, and a person's key destroyed, without a change of the job.
         let job = Covers::of(&report.job, lang, policy.version, query.as_of);
-        let covers = (job, html, &report.facts, &report.not_checked);
+        let origin = ui::origin(&headers).filter(|_| html);
+        let covers = (job, html, &origin, &report.facts, &report.not_checked);
         if html {
-            let page = page(&report, &policy.document, lang)?;
+            let page = page(&report, &policy.document, lang, origin.as_deref())?;
             return Ok(answer::tagged_as(&at, &headers, &covers, || Html(page).into_response()));
         }
         Ok(answer::tagged(&at, &headers, &covers, &report))
@@ -100,10 +101,10 @@ pub async fn get(
 }
 
 /// The same page as the browser's own, as one file that can be kept.
-fn page(report: &ReportView, document: &PolicyDocument, lang: Lang) -> Result<String> {
+fn page(report: &ReportView, document: &PolicyDocument, lang: Lang, origin: Option<&str>) -> Result<String> {
     let report = serde_json::to_value(report).map_err(Problem::internal)?;
     let profiles = json!({"items": super::sources::profile_views(document)});
-    ui::report_page(lang, &report, &profiles, &super::page::titles(document)).map_err(Problem::internal)
+    ui::report_page(lang, &report, &profiles, &super::page::titles(document), origin).map_err(Problem::internal)
 }
 
 /// Whether `Accept` names a page before JSON.

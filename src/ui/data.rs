@@ -95,6 +95,12 @@ pub trait PageData: Send + Sync + 'static {
     /// The report as it was known at a moment: a time or a position.
     async fn report_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
+    /// A job as it was known at a moment, in the shape of `GET /v1/jobs/{id}`.
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem>;
+
+    /// The job in sentences with their receipts, in the shape of `GET /v1/jobs/{id}/explain`: as it is, or as it was known.
+    async fn explain(&self, visitor: &Visitor, id: &str, as_of: Option<&str>, lang: Lang) -> Result<Value, Problem>;
+
     /// A sealed snapshot in the shape of `GET /v1/snapshots/{id}`.
     async fn snapshot(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Option<Value>, Problem>;
 
@@ -142,7 +148,7 @@ pub trait PageData: Send + Sync + 'static {
     /// The visitor's watches, in the shape of `GET /v1/watches`.
     async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
-    /// Has a job checked again by itself, so often. Durable on return.
+    /// Has a job checked again by itself, so often, and what comes of it told to the visitor. Durable on return.
     async fn watch(&self, visitor: &Visitor, id: &str, every: &str, lang: Lang) -> Result<(), Problem>;
 
     /// Ends a watch. Durable on return.

@@ -3,6 +3,7 @@
 use super::Lang;
 use super::words::{self, WordError};
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use std::collections::BTreeMap;
 
 pub(super) use crate::words::{decimal, integer};
 
@@ -74,19 +75,40 @@ fn written(lang: Lang, date: NaiveDate) -> Result<String, WordError> {
     Ok(format!("{}\u{a0}{month} {}", date.day(), date.year()))
 }
 
-/// A moment in UTC, for who reads without the script.
-pub(super) fn moment(lang: Lang, text: &str) -> Result<String, WordError> {
-    match text.parse::<DateTime<Utc>>() {
-        Ok(time) => {
-            Ok(format!("{}, {:02}:{:02}\u{a0}UTC", written(lang, time.date_naive())?, time.hour(), time.minute()))
+/// A moment in UTC, for who reads without the script. `precision` is `second`, `milli`, or anything else for minutes.
+pub(super) fn moment(lang: Lang, text: &str, precision: &str) -> Result<String, WordError> {
+    let Ok(time) = text.parse::<DateTime<Utc>>() else { return Ok(text.to_owned()) };
+    let (minute, second) = (format!("{:02}:{:02}", time.hour(), time.minute()), format!("{:02}", time.second()));
+    let clock = match precision {
+        "second" => format!("{minute}:{second}"),
+        "milli" => {
+            let point = if lang == Lang::Ru { ',' } else { '.' };
+            format!("{minute}:{second}{point}{:03}", time.timestamp_subsec_millis())
         }
-        Err(_) => Ok(text.to_owned()),
-    }
+        _ => minute,
+    };
+    Ok(format!("{}, {clock}\u{a0}UTC", written(lang, time.date_naive())?))
+}
+
+/// How exactly each of these times (RFC 3339) is written so that no two read alike: all with seconds where two lie in one minute, and
+/// with thousandths those that share a second.
+pub(super) fn precision(times: &[&str]) -> Vec<&'static str> {
+    const MINUTE: usize = "2026-01-01T00:00".len();
+    const SECOND: usize = "2026-01-01T00:00:00".len();
+    let shared = |long: usize| {
+        let mut seen: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        times.iter().for_each(|time| *seen.entry(time.get(..long)).or_default() += 1);
+        seen
+    };
+    let (minutes, seconds) = (shared(MINUTE), shared(SECOND));
+    let usual = if minutes.values().any(|times| *times > 1) { "second" } else { "" };
+    let of = |time: &&str| if seconds.get(&time.get(..SECOND)).is_some_and(|n| *n > 1) { "milli" } else { usual };
+    times.iter().map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, moment, money, span};
+    use super::{ago, duration, moment, money, precision, span};
     use crate::ui::Lang::{En, Ru};
 
     #[test]
@@ -112,7 +134,18 @@ mod tests {
 
     #[test]
     fn moments_say_their_zone() {
-        assert_eq!(moment(En, "2026-11-24T09:05:59Z").expect("known words"), "24\u{a0}November 2026, 09:05\u{a0}UTC");
-        assert_eq!(moment(Ru, "не время").expect("known words"), "не время");
+        let said = |lang, precision| moment(lang, "2026-11-24T09:05:59.25Z", precision).expect("known words");
+        assert_eq!(said(En, ""), "24\u{a0}November 2026, 09:05\u{a0}UTC");
+        assert_eq!(said(En, "second"), "24\u{a0}November 2026, 09:05:59\u{a0}UTC");
+        assert_eq!(said(Ru, "milli"), "24\u{a0}ноября 2026, 09:05:59,250\u{a0}UTC");
+        assert_eq!(moment(Ru, "не время", "").expect("known words"), "не время");
+    }
+
+    #[test]
+    fn two_moments_never_read_alike() {
+        assert_eq!(precision(&["2026-11-24T09:05:59Z", "2026-11-24T09:06:59Z"]), ["", ""]);
+        let three = ["2026-11-24T09:05:59.1Z", "2026-11-24T09:05:01Z", "2026-11-24T09:05:59.25Z"];
+        assert_eq!(precision(&three), ["milli", "second", "milli"]);
+        assert_eq!(precision(&["", "нет", ""]), ["milli", "milli", "milli"], "what is no time is no panic");
     }
 }

@@ -30,3 +30,4 @@ pub use headers::CONTENT_SECURITY_POLICY;
 pub use lang::Lang;
 pub use report::report_page;
 pub use routes::{nowhere, router};
+pub use session::origin;

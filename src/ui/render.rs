@@ -20,6 +20,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("check.html", include_str!("templates/check.html")),
     ("check_body.html", include_str!("templates/check_body.html")),
     ("moments.html", include_str!("templates/moments.html")),
+    ("explanation.html", include_str!("templates/explanation.html")),
     ("compare.html", include_str!("templates/compare.html")),
     ("source.html", include_str!("templates/source.html")),
     ("risk.html", include_str!("templates/risk.html")),
@@ -72,7 +73,9 @@ fn environment(lang: Lang) -> Environment<'static> {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     });
     environment.add_filter("since", move |text: &str| format::since(lang, text).map_err(word_error));
-    environment.add_filter("moment", move |text: &str| format::moment(lang, text).map_err(word_error));
+    environment.add_filter("moment", move |text: &str, precision: Option<&str>| {
+        format::moment(lang, text, precision.unwrap_or_default()).map_err(word_error)
+    });
     environment
 }
 

@@ -8,8 +8,8 @@ mod start;
 
 use super::render::{RenderError, render};
 use super::view::{self, Context};
-use super::words::{self, WordError};
-use super::{Access, Lang, PageData, Problem, Visitor, assets, headers, qr, session};
+use super::words::WordError;
+use super::{Access, Lang, PageData, Problem, Visitor, assets, headers, session};
 use axum::Router;
 use axum::extract::{Form, FromRequestParts, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -233,14 +233,31 @@ async fn view_of(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Val
     Ok((visitor, check))
 }
 
+/// The same, with its explanation, and whether it is watched.
+async fn explained(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, Value), Stop> {
+    let (visitor, mut check) = view_of(data, reader, id).await?;
+    let refused = reader.problem();
+    let explained = data.explain(&visitor, id, reader.as_of.as_deref(), reader.lang).await.map_err(&refused)?;
+    let titles = data.titles().await.map_err(&refused)?;
+    let shown = view::explanation(Context { lang: reader.lang, titles: &titles }, &explained)?;
+    let watches = data.watches(&visitor, reader.lang).await.map_err(&refused)?;
+    let watched = watches.get("items").and_then(Value::as_array).into_iter().flatten();
+    let watched = watched.filter_map(|watch| watch.get("job_id")?.as_str()).any(|job| job == id);
+    if let Some(check) = check.as_object_mut() {
+        check.insert("watched".to_owned(), json!(watched));
+        check.insert("explained".to_owned(), shown);
+    }
+    Ok((visitor, check))
+}
+
 async fn check(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
-    let (visitor, check) = view_of(&data, &reader, &id).await?;
+    let (visitor, check) = explained(&data, &reader, &id).await?;
     reader.page("check.html", &data, Some(&visitor), json!({"check": check}))
 }
 
 /// The changing part of a check, for the script. Without a key it is `401`: a script cannot follow to a sign-in page.
 async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
-    match view_of(&data, &reader, &id).await {
+    match explained(&data, &reader, &id).await {
         Ok((visitor, check)) => reader.page("check_body.html", &data, Some(&visitor), json!({"check": check})),
         Err(Stop::SignIn { .. }) => Ok(StatusCode::UNAUTHORIZED.into_response()),
         Err(stop) => Err(stop),
@@ -249,12 +266,8 @@ async fn fragment(State(data): State<Data>, reader: Reader, Path(id): Path<Strin
 
 async fn report(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {
     let (visitor, check) = view_of(&data, &reader, &id).await?;
-    // What is printed leads back to the page that the printed root is compared with.
-    let snapshot = check.get("snapshot_id").and_then(Value::as_str);
-    let there = session::origin(&reader.headers).zip(snapshot);
-    let label = words::plain(reader.lang, "report-qr")?;
-    let code = there.and_then(|(origin, id)| qr::svg(&format!("{origin}/snapshots/{id}"), &label));
-    reader.page("report.html", &data, Some(&visitor), json!({"check": check, "code": code}))
+    let verify = super::report::verify(reader.lang, &check, session::origin(&reader.headers).as_deref())?;
+    reader.page("report.html", &data, Some(&visitor), json!({"check": check, "verify": verify}))
 }
 
 async fn recheck(State(data): State<Data>, reader: Reader, Path(id): Path<String>) -> Result<Response, Stop> {

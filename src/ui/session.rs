@@ -52,10 +52,13 @@ pub(super) fn same_site(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Where this server is, as the visitor's browser names it: scheme and authority. None where the name is no plain one.
-pub(super) fn origin(headers: &HeaderMap) -> Option<String> {
+/// Where this server is, as the visitor's browser names it: scheme and authority. A proxy in front says in
+/// `X-Forwarded-Host` and `X-Forwarded-Proto` what it was called. None where the name is no plain one.
+pub fn origin(headers: &HeaderMap) -> Option<String> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = text(header::HOST)?;
+    // Of several proxies the first entry is the one that the browser spoke to.
+    let forwarded = text(header::HeaderName::from_static("x-forwarded-host"));
+    let host = forwarded.and_then(|hosts| hosts.split(',').next()).map(str::trim).or_else(|| text(header::HOST))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     let https = text(header::HeaderName::from_static("x-forwarded-proto")) == Some("https");
     (!host.is_empty() && host.bytes().all(plain)).then(|| format!("{}://{host}", if https { "https" } else { "http" }))
@@ -85,6 +88,8 @@ mod tests {
         assert_eq!(origin(&headers(&[("host", "mirano.example")])).as_deref(), Some("http://mirano.example"));
         let behind = headers(&[("host", "[::1]:8700"), ("x-forwarded-proto", "https")]);
         assert_eq!(origin(&behind).as_deref(), Some("https://[::1]:8700"));
+        let proxied = headers(&[("host", "10.0.0.7:8700"), ("x-forwarded-host", "mirano.example, inner.example")]);
+        assert_eq!(origin(&proxied).as_deref(), Some("http://mirano.example"));
         assert_eq!(origin(&headers(&[("host", "a/b?c")])), None);
         assert_eq!(origin(&headers(&[])), None);
     }

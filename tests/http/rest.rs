@@ -29,6 +29,13 @@ async fn a_report_holds_facts_and_what_was_not_checked() {
         .await;
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(page.text.contains("Это не юридическая консультация") && page.text.contains("Ответчик"), "{}", page.text);
+    // The kept file leads to where it is verified, by the name that the caller knows.
+    let proxied = world.request("GET", &format!("/v1/jobs/{job}/report"), KEY_A).header("accept", "text/html");
+    let proxied = proxied.header("x-forwarded-host", "mirano.example").header("x-forwarded-proto", "https");
+    let proxied = world.send(proxied).await;
+    let link = format!("https:&#x2f;&#x2f;mirano.example&#x2f;snapshots&#x2f;{}", text(&report["snapshot_id"]));
+    assert!(proxied.text.contains(&link) && proxied.text.contains("class=\"qr\""), "{}", proxied.text);
+    assert_ne!(proxied.header("etag"), page.header("etag"), "by another name it is another page");
 }
 
 #[tokio::test]

@@ -68,15 +68,20 @@ impl Browser {
 
     /// Opens a page and waits until it has loaded.
     pub async fn open(&mut self, url: &str, look: Look) {
+        self.look(look).await;
+        let before = self.loads;
+        self.call("Page.navigate", json!({"url": url})).await;
+        self.loaded(before).await;
+    }
+
+    /// Looks at the page that is open in another way.
+    pub async fn look(&mut self, look: Look) {
         let Look { width, height, dark } = look;
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", features).await;
-        let before = self.loads;
-        self.call("Page.navigate", json!({"url": url})).await;
-        self.loaded(before).await;
     }
 
     /// Loads the page once more, and waits until it has loaded.
@@ -180,6 +185,11 @@ pub fn pictures() -> PathBuf {
     let folder = named.unwrap_or_else(|| std::env::temp_dir().join("mirano-pictures"));
     std::fs::create_dir_all(&folder).expect("a folder for pictures");
     folder
+}
+
+/// Whether all eight pictures of each view are wanted (`MIRANO_PICTURES_ALL`), not only the four that the documents show.
+pub fn all_pictures() -> bool {
+    std::env::var_os("MIRANO_PICTURES_ALL").is_some_and(|value| !value.is_empty())
 }
 
 /// The script of axe-core, which `.ci/setup test` fetches: `MIRANO_AXE` names it.

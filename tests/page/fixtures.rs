@@ -203,6 +203,28 @@ pub fn completed(reused: u64) -> Value {
     job
 }
 
+/// Every source answered that it has no record.
+pub fn unknown() -> Value {
+    let empty = |need: &str, source: &str| {
+        row(
+            need,
+            source,
+            json!({"freshness": "fresh", "state": "fresh", "origin": "fetched", "outcome": "nothing_found", "complete": true,
+            "observed_at": "2026-11-24T10:10:02Z", "age_s": 123, "fresh_until": "2026-12-08T10:10:02Z", "attempts": 1}),
+        )
+    };
+    let risk = json!({"score": 0, "score_is": "exact", "level": "low", "stops": [], "unevaluated": [], "basis": {"fresh": 2, "stale": 0, "missing": 0},
+        "ruleset": "2026-11", "at": "2026-11-24T10:12:05Z", "factors": []});
+    job(
+        "job-unknown",
+        "COMPLETED",
+        true,
+        [2, 2, 0, 0, 0, 0],
+        vec![empty("n1", "cadastre"), empty("n2", "listings")],
+        risk,
+    )
+}
+
 /// Nothing asked yet, an address that was hardly understood, with something in it that must not become HTML.
 pub fn created() -> Value {
     let mut job = job(
@@ -237,13 +259,13 @@ pub fn failed() -> Value {
     job("job-failed", "FAILED", true, [2, 0, 0, 0, 0, 2], sources, Value::Null)
 }
 
-/// Three moments of a job, one of them sealed.
+/// Three moments of a job, one of them sealed, two of them in one minute.
 pub fn changes() -> Value {
     let change = |position: &str, at: &str, answered: u64, snapshot: Value| {
         json!({"position": position, "at": at, "status": "PARTIAL", "final": true, "answered": answered, "total": 7, "snapshot_id": snapshot,
         "risk": if answered == 0 { Value::Null } else { json!({"score": answered * 10, "score_is": "at_least", "level": "medium"}) }})
     };
-    json!({"items": [change("0:12", "2026-11-24T10:12:00Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
+    json!({"items": [change("0:12", "2026-11-24T10:11:40Z", 4, json!("s2")), change("0:9", "2026-11-24T10:11:00Z", 2, Value::Null),
         change("0:4", "2026-11-24T10:09:40Z", 0, Value::Null)], "next_cursor": null})
 }
 
@@ -267,7 +289,8 @@ pub fn diff(from: &str, to: &str, first: bool) -> Value {
             {"op": "added", "kind": "listing.offer", "identity": {"id": "2"}, "attrs": {}, "cause": "connector", "from": null, "to": offer("1"), "erased": false},
             {"op": "gone", "kind": null, "identity": {}, "attrs": {}, "cause": "world", "from": null, "to": null, "erased": true}],
         "next_cursor": if first { json!("abc") } else { Value::Null },
-        "not_compared": [{"source": "courts", "subject": "company:9900000013", "side": "to", "reason": "failed"}], "receipts": [],
+        "not_compared": [{"source": "courts", "subject": "company:9900000013", "side": "to", "reason": "failed"},
+            {"source": "cadastre", "subject": "property:q2", "side": "from", "reason": "missing"}], "receipts": [],
         "risk": {"from": 20, "to": 30, "from_level": "low", "to_level": "medium",
             "because": [{"rule": "cadastre.pledge", "title": null, "points": 10, "by": "changed", "facts": ["l1"]}]}})
 }

@@ -90,6 +90,25 @@ async fn submit(browser: &mut Browser, button: &str) {
     browser.leads(&format!("document.querySelector({}).click()", json!(button))).await;
 }
 
+/// The explanation on the page says what the interface explains, and each receipt of it can be opened.
+async fn explained(browser: &mut Browser) {
+    let ask = "fetch(`/v1${location.pathname}/explain?lang=en`).then((answer) => answer.json())";
+    let explained = browser.evaluate(ask).await;
+    browser.evaluate("document.querySelectorAll('#why details').forEach((one) => one.open = true)").await;
+    let shown = browser.evaluate("document.getElementById('why').innerText").await;
+    let shown = shown.as_str().expect("text");
+    for why in ["why_fast", "why_updating"] {
+        let answer = explained[why]["text"].as_str().expect("words");
+        assert!(shown.contains(answer), "{answer} in {shown}");
+    }
+    let receipts = explained["receipts"].as_array().expect("a list");
+    assert!(receipts.len() > 3, "{explained}");
+    for receipt in receipts {
+        let id = receipt["receipt_id"].as_str().expect("an id");
+        assert!(shown.contains(id), "{id} in {shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_checks_watches_compares_and_verifies() {
     let Some(mut browser) = Browser::start().await else { return };
@@ -113,6 +132,30 @@ async fn a_person_checks_watches_compares_and_verifies() {
     browser.until("document.getElementById('status').textContent.trim() === 'Done'").await;
     browser.until("document.querySelectorAll('#snapshots li').length === 1").await;
     assert_eq!(browser.evaluate("document.querySelector('#live').dataset.events.startsWith('/v1/jobs/')").await, true);
+    explained(&mut browser).await;
+
+    // It is watched from now on, and what comes of it will be told.
+    submit(&mut browser, "form[action$='/watch'] button").await;
+    let ask = format!("fetch('/v1{job}/notify').then((answer) => answer.json()).then((notify) => notify.events)");
+    let told = browser.evaluate(&ask).await;
+    assert!(told.as_array().is_some_and(|events| events.contains(&json!("facts.changed"))), "{told}");
+    // What was chosen by hand stays when the check is watched anew.
+    let set = |notify: &str| {
+        format!(
+            "fetch('/v1{job}/notify', {{method: 'PUT', headers: {{'content-type': 'application/json'}}, body: '{notify}'}}).then((answer) => answer.ok)"
+        )
+    };
+    assert_eq!(browser.evaluate(&set("{\"events\": [\"job.final\"]}")).await, true);
+    submit(&mut browser, "form[action$='/end'] button").await;
+    assert_eq!(browser.evaluate("document.querySelectorAll('tbody tr').length").await, 0);
+    browser.open(&format!("{}{job}", world.url), DESKTOP).await;
+    submit(&mut browser, "form[action$='/watch'] button").await;
+    assert_eq!(browser.evaluate("document.querySelectorAll('tbody tr').length").await, 1);
+    assert_eq!(browser.evaluate(&ask).await, json!(["job.final"]));
+    assert_eq!(browser.evaluate(&set("{}")).await, true);
+    browser.open(&format!("{}{job}?lang=en", world.url), DESKTOP).await;
+    assert_eq!(browser.evaluate("document.querySelector('.head a[href=\"/watches\"]').textContent").await, "Watched");
+    assert_eq!(browser.evaluate("document.querySelectorAll(\"form[action$='/watch']\").length").await, 0);
 
     // A month later everything is asked anew; two dates are compared.
     world.control("clock", json!({"advance_days": 40})).await;
@@ -141,8 +184,10 @@ async fn a_person_checks_watches_compares_and_verifies() {
     let root = "document.querySelector('.report .head .meta:last-child .mono').textContent";
     let printed = browser.evaluate(root).await;
     assert!(browser.pdf().await.starts_with(b"%PDF-"), "it can be kept as PDF");
-    let link = browser.evaluate("document.querySelector('.verify a').getAttribute('href')").await;
-    look(&mut browser, "/snapshots/…", &at(link.as_str().expect("a path")), &mut pages).await;
+    let link = browser.evaluate("document.querySelector('.verify a').textContent").await;
+    let link = link.as_str().expect("an address");
+    assert!(link.starts_with(&format!("{}/snapshots/", world.url)), "what is printed can be typed in: {link}");
+    look(&mut browser, "/snapshots/…", link, &mut pages).await;
     let sealed = browser.evaluate("[...document.querySelectorAll('.pairs dd')].map((one) => one.textContent)").await;
     assert!(sealed.as_array().expect("a list").contains(&printed), "{printed} in {sealed}");
 
@@ -176,6 +221,12 @@ async fn a_person_checks_watches_compares_and_verifies() {
     ] {
         look(&mut browser, page, &at(path), &mut pages).await;
     }
+    // What the watched check came to is in the list.
+    browser.open(&at("/notifications?lang=en"), DESKTOP).await;
+    let listed = browser
+        .evaluate("[...document.querySelectorAll(\"tr[id^='notification-'] a\")].map((one) => one.pathname)")
+        .await;
+    assert!(listed.as_array().is_some_and(|listed| listed.contains(&json!(job))), "{job} in {listed}");
     let phone = Look { width: 390, height: 844, dark: true };
     browser.open(&at(&job), phone).await;
     println!("| Page | Bytes | Requests | First paint |");

@@ -1,6 +1,6 @@
 //! A server of fixtures: the real page over jobs that a test can change, and the events that tell of a change.
 
-use super::fixtures;
+use super::{explained, fixtures};
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use futures::stream::BoxStream;
@@ -183,6 +183,14 @@ impl PageData for Fixtures {
             job["at"] = as_of.into();
         }
         Ok(job)
+    }
+
+    async fn job_at(&self, visitor: &Visitor, id: &str, as_of: &str, lang: Lang) -> Result<Option<Value>, Problem> {
+        self.report_at(visitor, id, as_of, lang).await
+    }
+
+    async fn explain(&self, _: &Visitor, id: &str, as_of: Option<&str>, lang: Lang) -> Result<Value, Problem> {
+        Ok(explained::explanation(id, lang.code(), as_of))
     }
 
     async fn snapshot(&self, _: &Visitor, id: &str, _: Lang) -> Result<Option<Value>, Problem> {

@@ -6,6 +6,7 @@
 (() => {
   const lang = document.documentElement.lang || "en";
   const moment = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+  const toSeconds = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
   const exact = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
   const body = document.body.dataset;
@@ -18,13 +19,25 @@
     return relative.format(-Math.floor(seconds / 86400), "day");
   }
 
+  // As exactly as the server found it needed, so that no two moments of a list read alike.
+  function written(at, precision) {
+    if (!precision) return moment.format(at);
+    if (precision !== "milli") return toSeconds.format(at);
+    const thousandths = (lang === "ru" ? "," : ".") + String(at.getMilliseconds()).padStart(3, "0");
+    return toSeconds.formatToParts(at).map(({ type, value }) => (type === "second" ? value + thousandths : value)).join("");
+  }
+
   function localise(root) {
     for (const time of root.querySelectorAll("time[data-at], time[data-rel]")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       if ("rel" in time.dataset) time.textContent = age((Date.now() - at) / 1000);
-      else time.textContent = moment.format(at);
+      else time.textContent = written(at, time.dataset.at);
       time.title = exact.format(at);
+    }
+    for (const option of root.querySelectorAll("option[data-at]")) {
+      const at = new Date(option.dataset.at);
+      if (!Number.isNaN(at.getTime())) option.textContent = `${written(at, option.dataset.precision)} · ${option.dataset.said}`;
     }
   }
 
@@ -106,7 +119,9 @@
   const shown = new Map(); // section's id -> its HTML as the server sent it
   if (live) for (const part of live.querySelectorAll("[data-live]")) shown.set(part.id, part.outerHTML);
   localise(document);
+  // Ages run on; moments stay as they are written.
   setInterval(() => localise(document), 30000);
+  document.addEventListener("change", ({ target }) => target.matches("select") && (target.dataset.touched = "1"));
   suggest(document.querySelector("[data-suggest]"));
   verify(document.getElementById("verify"));
   if (!live) return;
@@ -138,7 +153,13 @@
     const open = new Set([...old.querySelectorAll("details[open]")].map((details) => details.id));
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     const changed = old.dataset.sig !== part.dataset.sig;
+    const chosen = [...old.querySelectorAll("select")].map((select) => [select.id, select.value, select.dataset.touched]);
     old.replaceWith(part);
+    // What the reader chose stays chosen; what nobody touched follows the newest.
+    for (const [id, value] of chosen.filter(([, , touched]) => touched)) {
+      const select = document.getElementById(id);
+      if ([...(select?.options ?? [])].some((option) => option.value === value)) Object.assign(select, { value }).dataset.touched = "1";
+    }
     for (const details of part.querySelectorAll("details")) details.open = open.has(details.id);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     if (changed) part.classList.add("changed");

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `/compare?from=&to=`: without a side, or with one that can't be used, the form says what is wrong.
 pub(super) async fn compare(
@@ -18,20 +18,31 @@ pub(super) async fn compare(
     let visitor = reader.visitor(&data).await?;
     let of = |name: &str| query.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
     let (from, to) = (of("from"), of("to"));
-    let (mut diff, mut problem) = (Value::Null, Value::Null);
+    let (mut diff, mut problem, mut choices) = (Value::Null, Value::Null, Vec::new());
     if !from.is_empty() && !to.is_empty() {
         let cursor = query.get("cursor").map(String::as_str).filter(|cursor| !cursor.is_empty());
         match data.diff(&visitor, &from, &to, cursor, reader.lang).await {
             Ok(found) => {
                 let titles = data.titles().await.map_err(reader.problem())?;
-                diff = view::compare(Context { lang: reader.lang, titles: &titles }, &found)?;
+                let context = Context { lang: reader.lang, titles: &titles };
+                diff = view::compare(context, &found)?;
+                if let Some(job) = one_job(&found) {
+                    let changes = data.changes(&visitor, job, MOMENTS, reader.lang).await.map_err(reader.problem())?;
+                    choices = view::moments(context, job, &changes)?;
+                }
             }
             Err(refused) if refused.status() < 500 => problem = refused.0,
             Err(refused) => return Err(reader.problem()(refused)),
         }
     }
-    let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}});
+    let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}, "choices": choices});
     reader.page("compare.html", &data, Some(&visitor), page)
+}
+
+/// The check that both sides are moments of: another two of its moments can then be chosen, not only typed.
+fn one_job(diff: &Value) -> Option<&str> {
+    let job = |name: &str| diff.get(name)?.get("job_id")?.as_str();
+    job("from").filter(|from| job("to") == Some(*from))
 }
 
 /// `/snapshots/{id}`: what a printed report is compared with.
@@ -74,11 +85,35 @@ async fn moved(data: &Data, reader: &Reader, visitor: &Visitor, id: &str, change
     let mut counts = BTreeMap::new();
     for (after, before) in positions.iter().zip(positions.iter().skip(1)) {
         let side = |at: &str| format!("job:{id}@{at}");
-        if let Ok(mut diff) = data.diff(visitor, &side(before), &side(after), None, reader.lang).await {
-            counts.insert((*after).to_owned(), diff.get_mut("counts").map(Value::take).unwrap_or_default());
+        let Ok(mut diff) = data.diff(visitor, &side(before), &side(after), None, reader.lang).await else { continue };
+        let mut told = diff.get_mut("counts").map(Value::take).unwrap_or_default();
+        let silent = silent_before(&diff);
+        if !silent.is_empty()
+            && let Ok(Some(then)) = data.job_at(visitor, id, after, reader.lang).await
+            && let Some(told) = told.as_object_mut()
+        {
+            let rows = then.get("sources").and_then(Value::as_array).into_iter().flatten();
+            let rows: Vec<&Value> = rows.filter(|row| silent.contains(&of(row))).collect();
+            told.insert("answered".to_owned(), json!(rows));
         }
+        counts.insert((*after).to_owned(), told);
     }
     counts
+}
+
+/// Of what a difference could not compare: who had given no answer on the earlier side, and has on the later one.
+fn silent_before(diff: &Value) -> BTreeSet<(String, String)> {
+    let is = |one: &&Value, name: &str, words: &[&str]| {
+        one.get(name).and_then(Value::as_str).is_some_and(|word| words.contains(&word))
+    };
+    let skipped = diff.get("not_compared").and_then(Value::as_array).into_iter().flatten();
+    skipped.filter(|one| is(one, "side", &["from"]) && is(one, "reason", &["missing", "failed"])).map(of).collect()
+}
+
+/// Whom it is about: a source, and the subject that it is asked about.
+fn of(one: &Value) -> (String, String) {
+    let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (text("source"), text("subject"))
 }
 
 /// `/jobs/{id}/timeline`: how a check went, and how its risk moved.
@@ -92,6 +127,6 @@ pub(super) async fn timeline(
     let changes = data.changes(&visitor, &id, MOMENTS, reader.lang).await.map_err(&refused)?;
     let titles = data.titles().await.map_err(&refused)?;
     let moved = moved(&data, &reader, &visitor, &id, &changes).await;
-    let line = view::timeline(Context { lang: reader.lang, titles: &titles }, &changes, &moved)?;
+    let line = view::timeline(Context { lang: reader.lang, titles: &titles }, &id, &changes, &moved)?;
     reader.page("timeline.html", &data, Some(&visitor), json!({"check": check, "line": line}))
 }

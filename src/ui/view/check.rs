@@ -34,7 +34,7 @@ pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Valu
         "progress": progress(context, report)?,
         "honesty": list(report, "honesty").iter().filter_map(|line| line.as_str().map(str::to_owned).or_else(|| some_text(line, "text").map(str::to_owned))).collect::<Vec<_>>(),
         "sources": sources,
-        "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts)?,
+        "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts, risk::nothing_known(report))?,
         "snapshots": snapshots,
         "not_checked": not_checked(context, report),
         "at": some_text(report, "at"),
@@ -71,10 +71,16 @@ fn address(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
 pub(super) fn status(context: Context<'_>, job: &Value) -> Result<String, WordError> {
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let (reused, total) = (number(progress, "reused"), number(progress, "total"));
+    let all = total > 0 && number(progress, "answered") >= total;
     context.plain(match text(job, "status") {
         "CREATED" => "status-created",
         "IN_PROGRESS" => "status-in_progress",
+        // What is partial with every answer here is so for its age, or for what is asked again.
+        "PARTIAL" if all && flag(job, "final") => "status-partial_all_final",
+        "PARTIAL" if all => "status-partial_all_updating",
         "PARTIAL" if flag(job, "final") => "status-partial_final",
+        // A source that gave no answer and is not asked again is no part of what is being updated.
+        "PARTIAL" if number(progress, "failed") > 0 => "status-partial_some_updating",
         "PARTIAL" => "status-partial_updating",
         "COMPLETED" if reused > 0 && reused >= total => "status-completed_all_reused",
         "COMPLETED" if reused > 0 => "status-completed_reused",
@@ -153,4 +159,26 @@ fn not_checked(context: Context<'_>, report: &Value) -> Vec<String> {
         if why.is_empty() { source } else { format!("{source}: {why}") }
     };
     list(report, "not_checked").iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status;
+    use crate::ui::Lang;
+    use crate::ui::view::Context;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_partial_result_is_told_for_what_it_lacks() {
+        let context = Context { lang: Lang::En, titles: &Value::Null };
+        let said = |last: bool, answered: u32, failed: u32| {
+            let progress = json!({"total": 6, "answered": answered, "reused": 0, "failed": failed});
+            status(context, &json!({"status": "PARTIAL", "final": last, "progress": progress})).expect("words")
+        };
+        assert_eq!(said(true, 6, 0), "Every source has an answer, but some are stale and not being updated");
+        assert_eq!(said(false, 6, 0), "Every source has an answer; some are being updated");
+        assert_eq!(said(true, 5, 1), "Part of the result is here, nothing is being updated now");
+        assert_eq!(said(false, 4, 1), "Part of the result is here, some of the rest is being updated");
+        assert_eq!(said(false, 4, 0), "Part of the result is here, the rest is being updated");
+    }
 }

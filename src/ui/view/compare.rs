@@ -1,7 +1,8 @@
 //! Two moments side by side: what changed first, then what came and went, and how the risk moved.
 
 use super::{Context, both, fact, list, number, risk, some_text, text};
-use crate::ui::words::{Arg, WordError};
+use crate::ui::format;
+use crate::ui::words::WordError;
 use serde_json::{Value, json};
 
 /// What the page of a comparison shows. `diff` is as of `GET /v1/diff`.
@@ -16,10 +17,12 @@ pub(in crate::ui) fn compare(context: Context<'_>, diff: &Value) -> Result<Value
     let items: Vec<Value> = list(diff, "items").iter().map(|one| item(context, one)).collect::<Result<_, _>>()?;
     let skipped: Vec<String> =
         list(diff, "not_compared").iter().map(|one| skipped(context, one)).collect::<Result<_, _>>()?;
+    let at = |name: &str| some_text(part(name), "at").unwrap_or_default();
+    let precision = format::precision(&[at("from"), at("to")]);
     let same = ["changed", "added", "gone"].iter().all(|name| number(counts, name) == 0);
     Ok(json!({
-        "from": side(context, part("from"))?,
-        "to": side(context, part("to"))?,
+        "from": side(context, part("from"), precision.first())?,
+        "to": side(context, part("to"), precision.last())?,
         "said": said,
         "same": same,
         "items": items,
@@ -29,13 +32,14 @@ pub(in crate::ui) fn compare(context: Context<'_>, diff: &Value) -> Result<Value
     }))
 }
 
-fn side(context: Context<'_>, side: &Value) -> Result<Value, WordError> {
+fn side(context: Context<'_>, side: &Value, precision: Option<&&'static str>) -> Result<Value, WordError> {
     let kind = text(side, "kind");
     let job = some_text(side, "job_id");
     Ok(json!({
         "ref": text(side, "ref"),
         "kind": context.code("side", kind),
         "at": some_text(side, "at"),
+        "precision": precision,
         "job": job,
         "facts": side.get("facts").and_then(Value::as_i64).map(|n| context.counted("risk-facts", n)).transpose()?,
         "subject": some_text(side, "subject").filter(|_| job.is_none()),
@@ -104,25 +108,6 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
         "to_level": level("to_level")?,
         "because": because,
     }))
-}
-
-/// The moments of a check, latest first, for links and for choosing two.
-pub(in crate::ui) fn moments(context: Context<'_>, job: &str, changes: &Value) -> Result<Vec<Value>, WordError> {
-    let mut out = Vec::new();
-    for change in list(changes, "items") {
-        let part = |name| (name, Arg::from(number(change, name)));
-        let snapshot = some_text(change, "snapshot_id");
-        let position = text(change, "position");
-        out.push(json!({
-            "position": position,
-            "at": some_text(change, "at"),
-            "said": context.say("moment-answered", &[part("answered"), part("total")])?,
-            "sealed": snapshot.is_some(),
-            "tone": super::check::status_tone(change),
-            "ref": snapshot.map_or_else(|| format!("job:{job}@{position}"), str::to_owned),
-        }));
-    }
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 
 mod check;
 mod compare;
+mod explanation;
 mod fact;
 mod log;
+mod moments;
 mod notifications;
 mod operate;
 mod risk;
@@ -13,8 +15,10 @@ mod start;
 mod timeline;
 
 pub(super) use check::check;
-pub(super) use compare::{compare, moments};
+pub(super) use compare::compare;
+pub(super) use explanation::explanation;
 pub(super) use log::{commits, verified};
+pub(super) use moments::moments;
 pub(super) use notifications::{channels, deliveries, notifications};
 pub(super) use operate::{dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};

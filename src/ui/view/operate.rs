@@ -56,7 +56,7 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources-delayed", n)).transpose()?,
         "running": format::integer(context.lang, number(source, "running")),
         "concurrency": format::integer(context.lang, number(source, "concurrency")),
-        "rate": text(source, "rate"),
+        "rate": rate(context, text(source, "rate"))?,
         "permits": format::integer(context.lang, number(source, "permits_left")),
         "ttl": format::within(context.lang, number(source, "ttl_s"))?,
         "failures": Some(number(source, "failures")).filter(|n| *n > 0).map(|n| context.counted("sources-failures", n)).transpose()?,
@@ -66,6 +66,15 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "connector": text(source, "connector"),
         "proxies": proxies,
     }))
+}
+
+/// A rate as the interface writes it (`30/m`, `20/10s`) for people; what is none is left as it stands.
+fn rate(context: Context<'_>, rate: &str) -> Result<String, WordError> {
+    let Some((n, time)) = rate.split_once('/') else { return Ok(rate.to_owned()) };
+    // The number of one unit may be left out.
+    let time =
+        if time.starts_with(|first: char| first.is_ascii_digit()) { time.to_owned() } else { format!("1{time}") };
+    context.say("sources-rate", &[("n", n.into()), ("time", format::span(context.lang, &time)?.into())])
 }
 
 /// A breaker that is not closed, in words, and when one attempt is made to see.
@@ -85,7 +94,7 @@ fn latest(context: Context<'_>, outcomes: &[Value]) -> Result<Value, WordError> 
         let cause = some_text(one, "cause").map(|cause| format!(": {cause}")).unwrap_or_default();
         let title = format!(
             "{} · {}{cause}",
-            format::moment(context.lang, text(one, "at"))?,
+            format::moment(context.lang, text(one, "at"), "")?,
             outcome(context, text(one, "outcome"))?
         );
         Ok(json!({"x": x * 4, "tone": if answered(&one) { "ok" } else { "bad" }, "title": title}))
@@ -140,7 +149,7 @@ pub(in crate::ui) fn watches(context: Context<'_>, watches: &Value, jobs: &Value
 
 #[cfg(test)]
 mod tests {
-    use super::{sources, watches};
+    use super::{rate, sources, watches};
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
@@ -183,6 +192,20 @@ mod tests {
             (&rows[1]["title"], &rows[1]["queue"], &rows[1]["ttl"]),
             (&json!("A"), &json!("1,234"), &json!("1 day"))
         );
+    }
+
+    #[test]
+    fn rates_are_told_in_words() {
+        let said = |lang, text| rate(Context { lang, titles: &Value::Null }, text).expect("words");
+        assert_eq!(
+            (said(Lang::En, "30/m").as_str(), said(Lang::En, "20/10s").as_str()),
+            ("30 in 1 minute", "20 in 10 seconds")
+        );
+        assert_eq!(
+            (said(Lang::Ru, "30/1m").as_str(), said(Lang::Ru, "2/h").as_str()),
+            ("30 за 1 минуту", "2 за 1 час")
+        );
+        assert_eq!(said(Lang::En, "—"), "—");
     }
 
     #[test]

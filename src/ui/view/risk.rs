@@ -1,12 +1,24 @@
 //! The risk: a score that says whether it can still grow, what adds what, as a picture and as words.
 
-use super::{Context, fact, flag, list, number, text};
+use super::{Context, fact, flag, list, number, source, text};
 use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The risk of a job; null before there is one. `facts` are all facts on the page by id, to name what a factor rests on.
-pub(super) fn risk(context: Context<'_>, risk: &Value, facts: &BTreeMap<&str, &Value>) -> Result<Value, WordError> {
+/// Whether sources answered, and none of them has a record: then the score tells of no risk, neither of a low one.
+pub(super) fn nothing_known(job: &Value) -> bool {
+    let mut answered = list(job, "sources").iter().filter(|row| source::shows_data(row)).peekable();
+    answered.peek().is_some() && answered.all(|row| text(row, "outcome") == "nothing_found")
+}
+
+/// The risk of a job; null before there is one. `facts` are all facts on the page by id, to name what a factor rests on;
+/// `nothing_known` is as of [`nothing_known`].
+pub(super) fn risk(
+    context: Context<'_>,
+    risk: &Value,
+    facts: &BTreeMap<&str, &Value>,
+    nothing_known: bool,
+) -> Result<Value, WordError> {
     if !risk.is_object() {
         return Ok(Value::Null);
     }
@@ -36,7 +48,8 @@ pub(super) fn risk(context: Context<'_>, risk: &Value, facts: &BTreeMap<&str, &V
         "at_least": at_least,
         "said": context.say(if at_least { "risk-score_at_least" } else { "risk-score" }, &[("score", score.into())])?,
         "level": level(context, text(risk, "level"))?,
-        "tone": level_tone(text(risk, "level")),
+        "tone": if nothing_known { "none" } else { level_tone(text(risk, "level")) },
+        "nothing_known": nothing_known,
         "picture": picture(context, risk)?,
         "segments": segments(context, risk)?,
         "factors": factors,
@@ -150,7 +163,7 @@ fn unevaluated_line(context: Context<'_>, rule: &Value) -> Result<Value, WordErr
 
 #[cfg(test)]
 mod tests {
-    use super::risk;
+    use super::{nothing_known, risk};
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
@@ -160,8 +173,8 @@ mod tests {
     fn the_picture_ends_at_a_hundred_and_says_what_it_shows() {
         let value = json!({"score": 100, "score_is": "at_least", "level": "critical",
             "factors": [{"rule": "a", "points": 70, "facts": []}, {"rule": "b", "points": 40, "facts": []}]});
-        let shown =
-            risk(Context { lang: Lang::En, titles: &Value::Null }, &value, &BTreeMap::new()).expect("known words");
+        let shown = risk(Context { lang: Lang::En, titles: &Value::Null }, &value, &BTreeMap::new(), false)
+            .expect("known words");
         assert_eq!(shown["segments"][1]["width"], 30);
         assert_eq!(shown["clamped"], true);
         assert_eq!(shown["picture"], "Risk 100 of 100. a: +70; b: +40");
@@ -170,7 +183,20 @@ mod tests {
 
     #[test]
     fn no_risk_is_not_a_low_one() {
-        let shown = risk(Context { lang: Lang::En, titles: &Value::Null }, &Value::Null, &BTreeMap::new());
+        let shown = risk(Context { lang: Lang::En, titles: &Value::Null }, &Value::Null, &BTreeMap::new(), false);
         assert_eq!(shown.expect("known words"), Value::Null);
+    }
+
+    #[test]
+    fn what_nobody_knows_has_no_colour_of_low() {
+        let row = |outcome: &str, freshness: &str| json!({"outcome": outcome, "freshness": freshness});
+        let known = |rows: Vec<Value>| !nothing_known(&json!({"sources": rows}));
+        assert!(!known(vec![row("nothing_found", "fresh"), row("found", "none")]), "an expired find is no find");
+        assert!(known(vec![row("nothing_found", "fresh"), row("found", "stale")]));
+        assert!(known(vec![]) && known(vec![row("unavailable", "none")]), "silence is not told as an empty answer");
+        let low = json!({"score": 0, "score_is": "exact", "level": "low", "factors": []});
+        let context = Context { lang: Lang::En, titles: &Value::Null };
+        let shown = risk(context, &low, &BTreeMap::new(), true).expect("known words");
+        assert_eq!((&shown["tone"], &shown["nothing_known"]), (&json!("none"), &json!(true)));
     }
 }

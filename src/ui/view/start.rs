@@ -72,7 +72,7 @@ pub(in crate::ui) fn job_line(context: Context<'_>, job: &Value) -> Result<Value
         "tone": status_tone(job),
         "progress": if progress.is_object() { Some(said(context, progress)?) } else { None },
         "level": match level { Some(level) => Some(risk::level(context, level)?), None => None },
-        "level_tone": risk::level_tone(level.unwrap_or_default()),
+        "level_tone": if risk::nothing_known(job) { "none" } else { risk::level_tone(level.unwrap_or_default()) },
         "created_at": some_text(job, "created_at"),
     }))
 }

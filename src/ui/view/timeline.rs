@@ -2,6 +2,7 @@
 
 use super::check::status_tone;
 use super::{Context, list, number, risk, some_text, text};
+use crate::ui::format;
 use crate::ui::words::WordError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,9 +12,11 @@ const WIDE: f64 = 640.0;
 const HIGH: f64 = 100.0;
 
 /// What the page of a check's moments shows. `changes` is as of `GET /v1/jobs/{id}/changes`, latest first.
-/// `moved` has, by position, the counts of what differs from the moment before.
+/// `moved` has, by position, the counts of what differs from the moment before, and `answered`: rows of the check (`source`, `facts`)
+/// that had no answer before, and so nothing to differ from.
 pub(in crate::ui) fn timeline(
     context: Context<'_>,
+    job: &str,
     changes: &Value,
     moved: &BTreeMap<String, Value>,
 ) -> Result<Value, WordError> {
@@ -26,7 +29,9 @@ pub(in crate::ui) fn timeline(
     let mut path = String::new();
     let mut points = Vec::new();
     let mut rows = Vec::new();
-    for (index, moment) in moments.iter().enumerate() {
+    let mut choices = super::moments(context, job, changes)?;
+    choices.reverse();
+    for (index, (moment, choice)) in moments.iter().zip(&choices).enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
         let x = ((at(moment) - first) as f64 / long as f64 * WIDE).round();
         let found = scored(moment);
@@ -44,6 +49,7 @@ pub(in crate::ui) fn timeline(
         rows.push(json!({
             "position": text(moment, "position"),
             "at": some_text(moment, "at"),
+            "precision": text(choice, "precision"),
             "tone": status_tone(moment),
             "said": context.say("moment-answered", &[
                 ("answered", number(moment, "answered").into()), ("total", number(moment, "total").into())])?,
@@ -56,21 +62,34 @@ pub(in crate::ui) fn timeline(
         }));
     }
     rows.reverse();
+    choices.reverse();
+    let ends = [moments.first(), moments.last()].map(|moment| moment.and_then(|moment| some_text(moment, "at")));
+    let precision = format::precision(&ends.map(Option::unwrap_or_default));
     let scores: Vec<i64> =
         moments.iter().filter_map(|moment| scored(moment)).map(|risk| number(&risk, "score")).collect();
-    let said = match (scores.first(), scores.last(), scores.iter().max()) {
-        (Some(first), Some(last), Some(most)) => Some(context.say(
-            "timeline-picture",
-            &[("first", (*first).into()), ("last", (*last).into()), ("most", (*most).into())],
-        )?),
-        _ => None,
-    };
-    Ok(json!({"rows": rows, "path": path, "points": points, "said": said,
-        "from": moments.first().and_then(|it| some_text(it, "at")), "to": moments.last().and_then(|it| some_text(it, "at")),
+    Ok(json!({"rows": rows, "choices": choices, "path": path, "points": points, "said": picture(context, &scores)?,
+        "from": ends[0], "to": ends[1], "precision": precision.first(),
         "more": some_text(changes, "next_cursor").is_some()}))
 }
 
-/// What came, went and changed, without what did not; none where nothing did.
+/// The picture in words: that a score moved is said only where it did. None where there is no score.
+fn picture(context: Context<'_>, scores: &[i64]) -> Result<Option<String>, WordError> {
+    let (Some(first), Some(last)) = (scores.first(), scores.last()) else { return Ok(None) };
+    let least = scores.iter().min().unwrap_or(first);
+    let most = scores.iter().max().unwrap_or(first);
+    let told =
+        [("first", first), ("last", last), ("least", least), ("most", most)].map(|(name, n)| (name, (*n).into()));
+    let [first_arg, last_arg, least_arg, most_arg] = told;
+    if least == most {
+        return context.say("timeline-picture_same", &[last_arg]).map(Some);
+    }
+    if first == last {
+        return context.say("timeline-picture_back", &[last_arg, least_arg, most_arg]).map(Some);
+    }
+    context.say("timeline-picture", &[first_arg, last_arg, most_arg]).map(Some)
+}
+
+/// What came, went and changed, without what did not, and who answered for the first time; none where nothing did.
 fn told(context: Context<'_>, counts: &Value) -> Result<Option<String>, WordError> {
     let mut parts = Vec::new();
     for name in ["added", "gone", "changed"] {
@@ -78,12 +97,20 @@ fn told(context: Context<'_>, counts: &Value) -> Result<Option<String>, WordErro
             parts.push(context.counted(&format!("compare-{name}"), number(counts, name))?);
         }
     }
+    let answered = list(counts, "answered").iter().map(|row| {
+        let facts = context.counted("risk-facts", number(row, "facts"))?;
+        Ok(format!("{} ({facts})", context.title("sources", text(row, "source"))))
+    });
+    let answered = answered.collect::<Result<Vec<_>, WordError>>()?;
+    if !answered.is_empty() {
+        parts.push(context.say("timeline-answered", &[("sources", answered.join(", ").into())])?);
+    }
     Ok((!parts.is_empty()).then(|| parts.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::timeline;
+    use super::{picture, timeline};
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
@@ -98,14 +125,26 @@ mod tests {
         let changes = json!({"items": [moment("2026-01-01T00:00:10Z", Some(5)), moment("2026-01-01T00:00:05Z", Some(60)),
             moment("2026-01-01T00:00:00Z", None)]});
         let context = Context { lang: Lang::En, titles: &Value::Null };
-        let moved = BTreeMap::from([("0:1".to_owned(), json!({"added": 2, "gone": 0, "changed": 1, "unchanged": 4}))]);
-        let shown = timeline(context, &changes, &moved).expect("words");
+        let counts = json!({"added": 2, "gone": 0, "changed": 1, "unchanged": 4, "answered": [{"source": "courts", "facts": 11}]});
+        let moved = BTreeMap::from([("0:1".to_owned(), counts)]);
+        let shown = timeline(context, "j", &changes, &moved).expect("words");
         assert_eq!(shown["path"], "M320 40 H640 V95");
         assert_eq!((&shown["rows"][0]["risk"], &shown["rows"][2]["risk"]), (&json!("5 of 100"), &Value::Null));
-        assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed");
+        assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed, answered: courts (11 facts)");
+        assert_eq!((&shown["rows"][0]["precision"], &shown["precision"]), (&json!("second"), &json!("second")));
         assert_eq!((&shown["rows"][0]["before"], &shown["rows"][2]["before"]), (&json!("0:1"), &Value::Null));
         assert_eq!(shown["said"], "The risk went from 60 to 5; at most it was 60.");
-        let none = timeline(context, &json!({"items": []}), &moved).expect("words");
+        let none = timeline(context, "j", &json!({"items": []}), &moved).expect("words");
         assert_eq!((&none["rows"], &none["said"]), (&json!([]), &Value::Null));
+    }
+
+    #[test]
+    fn a_score_that_stayed_is_not_said_to_move() {
+        let said = |scores: &[i64]| {
+            picture(Context { lang: Lang::En, titles: &Value::Null }, scores).expect("words").unwrap_or_default()
+        };
+        assert_eq!(said(&[5, 5, 5]), "The risk was 5 all along.");
+        assert_eq!(said(&[5, 60, 5]), "The risk is 5 again; in between it went from 5 to 60.");
+        assert_eq!(said(&[]), "");
     }
 }

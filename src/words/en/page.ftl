@@ -73,7 +73,8 @@ check-recheck = Check again
 check-recheck_hint = Ask all sources again, even where data are within their time
 check-report = Report
 check-watch = Watch
-check-watch_hint = Check again every day by itself
+check-watched = Watched
+check-watch_hint = Check again every day, and tell what changed in the notifications
 check-live = updates by itself
 check-offline = connection lost, reconnecting
 check-fresh_mark = new
@@ -112,6 +113,9 @@ status-created = Check created
 status-in_progress = Check under way, no answers yet
 status-partial_updating = Part of the result is here, the rest is being updated
 status-partial_final = Part of the result is here, nothing is being updated now
+status-partial_some_updating = Part of the result is here, some of the rest is being updated
+status-partial_all_final = Every source has an answer, but some are stale and not being updated
+status-partial_all_updating = Every source has an answer; some are being updated
 status-completed = Done
 status-completed_reused = Done; part of the data was not asked again
 status-completed_all_reused = Done; the data were not asked again
@@ -287,6 +291,7 @@ risk-at_least = at least
 risk-at_least_why = Something is missing, stale or incomplete: the score may grow.
 risk-factors = What adds points
 risk-factors_none = No rule matched the facts at hand.
+risk-nothing_known = No source found a record of this object. The score does not say that there is no risk: check that the address is right.
 risk-stops = Stop factors
 risk-points = { $n ->
     [one] { $n } point
@@ -373,9 +378,11 @@ moment-now = To the check as it stands now
 ## compare
 
 compare-title = Two moments compared
-compare-before = before
-compare-after = after
+compare-before = Before
+compare-after = After
 compare-submit = Compare
+compare-other = Which two moments to compare
+compare-typed = Name the sides yourself: a snapshot, a check, a subject
 compare-open = Open this moment
 compare-items = What is different
 compare-none = Nothing is different in what was compared.
@@ -451,6 +458,7 @@ sources-col_queue = Waiting
 sources-col_running = Running
 sources-col_limit = Limit
 sources-col_last = Last attempt
+sources-rate = { $n } in { $time }
 sources-permits = free now: { $n }
 sources-ttl = answers are good for { $ttl }
 sources-latest = { $n ->
@@ -582,6 +590,9 @@ dead-none = Nothing was given up, or somebody has seen to it.
 
 timeline-title = How the check went
 timeline-picture = The risk went from { $first } to { $last }; at most it was { $most }.
+timeline-picture_same = The risk was { $last } all along.
+timeline-picture_back = The risk is { $last } again; in between it went from { $least } to { $most }.
+timeline-answered = answered: { $sources }
 timeline-hint = A large dot is a sealed snapshot. Any moment opens as it was known then.
 timeline-col_at = Moment
 timeline-more = Only the latest moments are shown.
@@ -599,3 +610,34 @@ verify-bad = Findings: { $findings }. Commits: { $commits }.
 verify-digest = Digest of the state:
 verify-broken = The verification was broken off; start it again, or run mirano verify beside the data.
 verify-bar = Progress of the verification
+
+## explained: the explanation on the page of a check
+
+explained-title = Explanation
+explained-fast = Why did the result come fast?
+explained-updating = Why is it still being updated?
+explained-sentences = { $n ->
+    [one] What this rests on: { $n } sentence
+   *[other] What this rests on: { $n } sentences
+}
+explained-rest = { $n ->
+    [one] What else is known: { $n } sentence
+   *[other] What else is known: { $n } sentences
+}
+explained-receipts = { $n ->
+    [one] { $n } receipt
+   *[other] { $n } receipts
+}
+explained-hint = A receipt says how one question to a source was answered. Where there is no answer, there is no receipt.
+explained-taken = Taken by this check
+explained-ttl = Good for
+explained-named = receipt { $receipt } · observation { $observation } · policy { $policy }
+
+## receipt_reason: why an answer was taken
+
+receipt_reason-fresh = an earlier answer was within its TTL
+receipt_reason-narrowed = chosen from an earlier answer to a larger question
+receipt_reason-stale = an earlier answer was stale, but may still be shown
+receipt_reason-task = the source answered this check's request
+receipt_reason-joined = the source answered a request that was already under way
+receipt_reason-answered_in_between = an answer to this question came before the source was asked

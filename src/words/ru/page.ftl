@@ -73,7 +73,8 @@ check-recheck = Перепроверить
 check-recheck_hint = Запросить все источники заново, даже если срок данных не истёк
 check-report = Отчёт
 check-watch = Наблюдать
-check-watch_hint = Повторять проверку каждый день
+check-watched = Наблюдается
+check-watch_hint = Повторять проверку каждый день и сообщать, что изменилось, в уведомлениях
 check-live = обновляется сама
 check-offline = связь потеряна, восстанавливаем
 check-fresh_mark = новое
@@ -112,6 +113,9 @@ status-created = Проверка создана
 status-in_progress = Идёт проверка, ответов пока нет
 status-partial_updating = Есть часть результата, остальное обновляется
 status-partial_final = Есть часть результата, сейчас ничего не обновляется
+status-partial_some_updating = Есть часть результата, часть остального обновляется
+status-partial_all_final = Ответы есть по всем источникам, но есть устаревшие; сейчас ничего не обновляется
+status-partial_all_updating = Ответы есть по всем источникам; часть сейчас обновляется
 status-completed = Готово
 status-completed_reused = Готово; часть данных не запрашивалась заново
 status-completed_all_reused = Готово; данные не запрашивались заново
@@ -300,6 +304,7 @@ risk-at_least = не меньше
 risk-at_least_why = Есть недостающее, устаревшее или неполное: баллов может стать больше.
 risk-factors = Что прибавляет баллы
 risk-factors_none = Ни одно правило не сработало на имеющихся фактах.
+risk-nothing_known = Ни один источник не нашёл записей об этом объекте. Балл здесь не говорит, что риска нет: проверьте, верно ли указан адрес.
 risk-stops = Стоп-факторы
 risk-points = { $n ->
     [one] { $n } балл
@@ -389,9 +394,11 @@ moment-now = К проверке, как она есть сейчас
 ## compare
 
 compare-title = Сравнение двух моментов
-compare-before = было
-compare-after = стало
+compare-before = Было
+compare-after = Стало
 compare-submit = Сравнить
+compare-other = Какие два момента сравнить
+compare-typed = Указать стороны самому: снимок, проверку, субъект
 compare-open = Открыть этот момент
 compare-items = Что отличается
 compare-none = В том, что сравнивалось, различий нет.
@@ -440,8 +447,8 @@ lacks-not_in_profile = профиль не спрашивает
 
 ## lacking
 
-lacking-from = было
-lacking-to = стало
+lacking-from = раньше
+lacking-to = потом
 lacking-both = на обеих сторонах
 
 ## breaker
@@ -467,6 +474,7 @@ sources-col_queue = Ждут
 sources-col_running = Выполняются
 sources-col_limit = Лимит
 sources-col_last = Последняя попытка
+sources-rate = { $n } за { $time }
 sources-permits = свободно сейчас: { $n }
 sources-ttl = ответ годен { $ttl }
 sources-latest = попыток: { $n }, из них с ответом: { $answered }
@@ -599,6 +607,9 @@ dead-none = Таких нет, или о них уже позаботились.
 
 timeline-title = Ход проверки
 timeline-picture = Риск изменился с { $first } до { $last }; самое большее был { $most }.
+timeline-picture_same = Риск всё время был { $last }.
+timeline-picture_back = Риск снова { $last }; до этого менялся от { $least } до { $most }.
+timeline-answered = получен ответ: { $sources }
 timeline-hint = Большая точка: снимок. Любой момент открывается таким, каким был известен тогда.
 timeline-col_at = Момент
 timeline-more = Показаны только последние моменты.
@@ -616,3 +627,37 @@ verify-bad = Найдены расхождения: { $findings }. Записе�
 verify-digest = Отпечаток состояния:
 verify-broken = Проверка прервана; запустите её снова или выполните mirano verify рядом с данными.
 verify-bar = Ход проверки
+
+## explained: объяснение на странице проверки
+
+explained-title = Объяснение
+explained-fast = Почему результат пришёл быстро?
+explained-updating = Почему обновление ещё идёт?
+explained-sentences = { $n ->
+    [one] На чём основано: { $n } предложение
+    [few] На чём основано: { $n } предложения
+   *[many] На чём основано: { $n } предложений
+}
+explained-rest = { $n ->
+    [one] Что ещё известно: { $n } предложение
+    [few] Что ещё известно: { $n } предложения
+   *[many] Что ещё известно: { $n } предложений
+}
+explained-receipts = { $n ->
+    [one] { $n } расписка
+    [few] { $n } расписки
+   *[many] { $n } расписок
+}
+explained-hint = Расписка говорит, чем получен ответ на один вопрос к источнику. На что ответа нет, о том нет и расписки.
+explained-taken = Взято проверкой
+explained-ttl = Срок годности
+explained-named = расписка { $receipt } · наблюдение { $observation } · правила { $policy }
+
+## receipt_reason: почему ответ взят
+
+receipt_reason-fresh = прежний ответ был в пределах срока
+receipt_reason-narrowed = ответ выбран из прежнего ответа на более широкий запрос
+receipt_reason-stale = прежний ответ устарел, но показывать его ещё можно
+receipt_reason-task = источник ответил на запрос этой проверки
+receipt_reason-joined = источник ответил на запрос, который уже шёл
+receipt_reason-answered_in_between = ответ на этот вопрос пришёл раньше, чем спросили источник
