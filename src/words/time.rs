@@ -1,6 +1,7 @@
-//! How long something takes, and how long ago it was.
+//! How long something takes, how long ago it was, and when.
 
 use super::{Both, both};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 /// The largest whole unit, rounded down.
 fn unit(seconds: u64) -> (&'static str, u64) {
@@ -33,9 +34,29 @@ pub fn ago(seconds: u64) -> Both {
     both("ago-told", &[("age", within(seconds).into())])
 }
 
+/// A moment of the interface (RFC 3339) for people, in UTC, which it says: «15 января 2027, 08:00 UTC». What is none, such as a position in the
+/// log, is left as it stands.
+pub fn moment(text: &str) -> Both {
+    let Ok(at) = text.parse::<DateTime<Utc>>() else { return Both::new(text, text) };
+    let args = [
+        ("day", at.day().to_string().into()),
+        ("month", both(&format!("month-{}", at.month()), &[]).into()),
+        ("year", at.year().to_string().into()),
+        ("time", format!("{:02}:{:02}", at.hour(), at.minute()).into()),
+    ];
+    both("moment-written", &args)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_say_their_zone() {
+        let said = moment("2027-01-05T11:07:59.123+03:00");
+        assert_eq!((said.ru.as_str(), said.en.as_str()), ("5 января 2027, 08:07 UTC", "5 January 2027, 08:07 UTC"));
+        assert_eq!(moment("0:12"), Both::new("0:12", "0:12"));
+    }
 
     #[test]
     fn numbers_agree_with_their_nouns() {

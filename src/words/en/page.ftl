@@ -191,6 +191,7 @@ wait_because-breaker_open = waiting: the source does not answer and is left alon
 wait_because-asked_to_wait = waiting: the source asked to be left alone
 wait_because-quiet_hours = waiting: these are hours in which the source is left alone
 wait_because-daily_quota = waiting: the day’s quota of requests to the source is used up
+wait_because-overloaded = waiting: the source answers that it is unavailable for now (503), and is asked more slowly
 wait_because-slowed_down = waiting: the source is asked more slowly, because it said it was too fast
 
 ## date
@@ -363,6 +364,7 @@ month-12 = December
 
 ## moment
 
+moment-written = { $day } { $month } { $year }, { $time } UTC
 moment-title = Moments of this check
 moment-answered = { $answered } of { $total } answered
 moment-sealed = snapshot

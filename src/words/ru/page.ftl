@@ -202,6 +202,7 @@ wait_because-breaker_open = ждёт: источник не отвечает, и
 wait_because-asked_to_wait = ждёт: источник просил подождать
 wait_because-quiet_hours = ждёт: сейчас часы, когда источник не опрашивают
 wait_because-daily_quota = ждёт: дневной лимит запросов к источнику исчерпан
+wait_because-overloaded = ждёт: источник отвечает, что временно недоступен (503), и опрашивается медленнее
 wait_because-slowed_down = ждёт: источник опрашивается медленнее, он сообщил о слишком частых запросах
 
 ## date
@@ -379,6 +380,7 @@ month-12 = декабря
 
 ## moment
 
+moment-written = { $day } { $month } { $year }, { $time } UTC
 moment-title = Моменты проверки
 moment-answered = есть ответ: { $answered } из { $total }
 moment-sealed = снимок
