@@ -58,7 +58,12 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
             n if n >= stale => both("honesty-stale_updating", &[]),
             n => both("honesty-stale_some", &[("asked", n.into())]),
         };
-        say("honesty-stale", &[("of", of.into()), ("now", now.into())], json!({"stale": stale, "total": total, "updating": asked}), receipts(&past));
+        say(
+            "honesty-stale",
+            &[("of", of.into()), ("now", now.into())],
+            json!({"stale": stale, "total": total, "updating": asked}),
+            receipts(&past),
+        );
     }
     let mut name = |id: &str, rows: &[&RowView]| {
         say(id, &[("sources", titles(ctx, rows).into())], json!({"sources": ids(rows)}), receipts(rows));

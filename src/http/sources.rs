@@ -153,14 +153,11 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         serve_stale_s: seconds(spec.serve_stale.0),
         health: health(spec, row, now).to_owned(),
         breaker: breaker_view(breaker::of_source(spec, row, now), breaker::open_of(spec, row), exact),
-        slowed: row
-            .pace
-            .filter(|pace| pace.at(now) < 1_000)
-            .map(|pace| SlowedView {
-                percent: pace.at(now) / 10,
-                full_at: later(pace.full_at, exact),
-                because: pace::because(row, now).unwrap_or_default().to_owned(),
-            }),
+        slowed: row.pace.filter(|pace| pace.at(now) < 1_000).map(|pace| SlowedView {
+            percent: pace.at(now) / 10,
+            full_at: later(pace.full_at, exact),
+            because: pace::because(row, now).unwrap_or_default().to_owned(),
+        }),
         queue: number(row.queued),
         delayed: number(row.delayed),
         running: number(row.leases.len() as u64),

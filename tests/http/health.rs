@@ -87,7 +87,10 @@ async fn a_source_that_is_asked_too_fast_is_told_to_be_slowed() {
     let task = world.lease("cadastre").await;
     fails(&world, &task, Outcome::Blocked, Some(429)).await;
     let source = cadastre(&world, KEY_ADMIN).await;
-    assert_eq!(source["slowed"], json!({"percent": 50, "full_at": "2027-01-15T08:10:00.000Z", "because": "slowed_down"}));
+    assert_eq!(
+        source["slowed"],
+        json!({"percent": 50, "full_at": "2027-01-15T08:10:00.000Z", "because": "slowed_down"})
+    );
     assert_eq!((&source["health"], &source["breaker"]["state"]), (&json!("failing"), &json!("closed")));
     world.pass(300_000);
     assert_eq!(cadastre(&world, KEY_ADMIN).await["slowed"]["percent"], 75);

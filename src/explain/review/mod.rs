@@ -5,6 +5,7 @@
 //! kinds, and whether it holds from the job's rows. What the draft does not claim (a question, a condition, a denial) is let pass.
 
 mod absence;
+mod asked;
 mod claim;
 mod complete;
 mod counts;
@@ -63,6 +64,7 @@ pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> R
                 time::judge(&ground, &clause),
                 absence::judge(&ground, &clause),
                 complete::judge(&ground, &clause),
+                asked::judge(&ground, &clause),
                 counts::judge(&ground, &clause),
                 risk::judge(&ground, &clause),
             ];

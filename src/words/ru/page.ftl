@@ -111,7 +111,9 @@ warning-unsettled = адрес читается неоднозначно, сло
 status-created = Проверка создана
 status-in_progress = Идёт проверка, ответов пока нет
 status-partial_updating = Есть часть результата, остальное обновляется
-status-partial_final = Есть часть результата, сейчас ничего не обновляется
+status-partial_final = Результат неполный или частью устарел; сейчас ничего не обновляется
+status-partial_stale = Все источники ответили, но ответы устарели: { $stale } из { $total }; сейчас ничего не обновляется
+status-partial_stale_updating = Все источники ответили, но ответы устарели: { $stale } из { $total }; идёт обновление
 status-completed = Готово
 status-completed_reused = Готово; часть данных не запрашивалась заново
 status-completed_all_reused = Готово; данные не запрашивались заново
@@ -177,8 +179,8 @@ result-incomplete = список неполный
 
 origin-reused = данные использованы из предыдущей проверки
 origin-served_stale = устаревшие данные из предыдущей проверки
-origin-coalesced = получено запросом, который уже шёл
-origin-fetched = источник запрошен этой проверкой
+origin-coalesced = запрос объединён с тем, что уже шёл
+origin-fetched = источник опрошен для этой проверки
 
 ## wait
 
@@ -354,7 +356,7 @@ snapshot-title = Зафиксированный снимок
 snapshot-lead = То, на чём основан отчёт: если изменить в нём хоть один факт, корень будет другим.
 snapshot-id = Снимок
 snapshot-facts_root = Корень фактов
-snapshot-receipts_root = Корень расписок
+snapshot-receipts_root = Корень квитанций
 snapshot-facts = Фактов
 snapshot-sealed_at = Зафиксирован
 snapshot-position = Запись журнала
@@ -414,7 +416,7 @@ compare-unchanged = без изменений: { $n }
 
 side-snapshot = зафиксированный снимок
 side-job = проверка
-side-subject = субъект
+side-subject = объект
 side-world = вся база
 
 ## op
@@ -590,7 +592,7 @@ log-none = Журнал пуст.
 
 ## dead
 
-dead-title = Безуспешные запросы
+dead-title = Невыполненные задания
 dead-col_cause = Что случилось
 dead-col_at = Оставлено
 dead-retry = Повторить
@@ -610,7 +612,7 @@ timeline-compare = сравнить с предыдущим
 ## verify: проверка журнала на странице
 
 verify-title = Проверить журнал
-verify-lead = Каждая запись читается заново: цепочка, имена фактов и ответы источников пересчитываются. Снимки, улики и представления проверяет ещё и mirano verify рядом с данными.
+verify-lead = Каждая запись читается заново: цепочка, имена фактов и ответы источников пересчитываются. Снимки, доказательства и представления проверяет ещё и mirano verify рядом с данными.
 verify-submit = Проверить
 verify-progress = Записей: { $commits } из { $of }; фактов пересчитано: { $facts }; расхождений: { $findings }
 verify-ok = Всё сходится. Записей: { $commits }, фактов пересчитано: { $facts }.
