@@ -7,7 +7,7 @@ use super::model::*;
 use super::row::{origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
-use super::words::{Arg, Both, ago, both, duration, moment, within};
+use super::words::{Arg, Both, ago, both, day, duration, moment, within};
 use mirano_replay::rows::JobRow;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -192,7 +192,7 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
     if let (Some(age), Some(ttl)) = (row.age_s.filter(|_| row.receipt_id.is_some()), row.ttl_s) {
         let (code, topic, from) = origin_of(row.origin, row.reuse.as_ref().is_some_and(|reuse| reuse.narrowed));
         let own = match &row.as_of {
-            Some(date) => both("row-own", &[("date", date.as_str().into())]),
+            Some(date) => both("row-own", &[("date", day(date).into())]),
             None => both("row-own_none", &[]),
         };
         let text = both(

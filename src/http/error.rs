@@ -326,16 +326,16 @@ impl From<Rejection> for Problem {
 }
 
 fn fault_of(fault: InputFault) -> Both {
-    let word = match fault {
-        InputFault::Unknown => "input_unknown",
-        InputFault::Empty => "input_empty",
-        InputFault::Inn => "input_inn",
-        InputFault::Date => "input_date",
-        InputFault::Cadastral => "input_cadastral",
-        InputFault::TooOften => "every",
-        InputFault::Digest => "digest",
-    };
-    refused(word, &[])
+    let said = |word: &str| refused(word, &[]);
+    match fault {
+        InputFault::Unknown => said("input_unknown"),
+        InputFault::Empty => said("input_empty"),
+        InputFault::Inn => said("input_inn"),
+        InputFault::Date => said("input_date"),
+        InputFault::Cadastral => said("input_cadastral"),
+        InputFault::TooOften => said("every"),
+        InputFault::Digest => said("digest"),
+    }
 }
 
 impl From<NoMoment> for Problem {

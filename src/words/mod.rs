@@ -11,7 +11,7 @@ mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
-pub use time::{ago, duration, moment, within};
+pub use time::{ago, day, duration, moment, within};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! How long something takes, how long ago it was, and when.
 
-use super::{Both, both};
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use super::{Arg, Both, both};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 /// The largest whole unit, rounded down.
 fn unit(seconds: u64) -> (&'static str, u64) {
@@ -37,14 +37,23 @@ pub fn ago(seconds: u64) -> Both {
 /// A moment of the interface (RFC 3339) for people, in UTC, which it says: «15 января 2027, 08:00 UTC». What is none, such as a position in the
 /// log, is left as it stands.
 pub fn moment(text: &str) -> Both {
-    let Ok(at) = text.parse::<DateTime<Utc>>() else { return Both::new(text, text) };
-    let args = [
-        ("day", at.day().to_string().into()),
-        ("month", both(&format!("month-{}", at.month()), &[]).into()),
-        ("year", at.year().to_string().into()),
-        ("time", format!("{:02}:{:02}", at.hour(), at.minute()).into()),
+    let Ok(at) = text.parse::<DateTime<Utc>>() else { return Both::from(text) };
+    let time = format!("{:02}:{:02}", at.hour(), at.minute());
+    both("moment-written", &[("day", written(at.date_naive()).into()), ("time", time.into())])
+}
+
+/// A date of the interface for people: «15 января 2027». What is none is left as it stands: sources may write anything.
+pub fn day(text: &str) -> Both {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_or_else(|_| Both::from(text), written)
+}
+
+fn written(day: NaiveDate) -> Both {
+    let args: [(&str, Arg); 3] = [
+        ("day", day.day().to_string().into()),
+        ("month", both(&format!("month-{}", day.month()), &[]).into()),
+        ("year", day.year().to_string().into()),
     ];
-    both("moment-written", &args)
+    both("moment-day", &args)
 }
 
 #[cfg(test)]
@@ -56,6 +65,8 @@ mod tests {
         let said = moment("2027-01-05T11:07:59.123+03:00");
         assert_eq!((said.ru.as_str(), said.en.as_str()), ("5 января 2027, 08:07 UTC", "5 January 2027, 08:07 UTC"));
         assert_eq!(moment("0:12"), Both::new("0:12", "0:12"));
+        assert_eq!(day("2026-03-01"), Both::new("1 марта 2026", "1 March 2026"));
+        assert_eq!(day("весна"), Both::new("весна", "весна"));
     }
 
     #[test]

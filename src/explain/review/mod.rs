@@ -91,3 +91,47 @@ fn claim(ground: &Ground<'_>, text: &str, start: usize, found: Found, lang: Lang
         say_instead: ground.instead(&found, lang),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pattern that does not compile would match nothing, in silence.
+    #[test]
+    fn every_pattern_compiles() {
+        let patterns = [
+            &*absence::CLEAN,
+            &*absence::GOOD,
+            &*absence::NOT_GOOD,
+            &*absence::BAD,
+            &*absence::NONE_SEEN,
+            &*absence::FREE,
+            &*absence::PROBLEM,
+            &*absence::ABSENT,
+            &*absence::NO_ANSWER,
+            &*asked::CHECKED,
+            &*asked::UPDATED,
+            &*asked::REPORTED,
+            &*asked::NOT_DONE,
+            &*asked::AT_ANOTHER_TIME,
+            &*complete::ALL_SOURCES,
+            &*complete::EVERYWHERE,
+            &*complete::LOOKED,
+            &*complete::NO_GAPS,
+            &*complete::ENOUGH,
+            &*complete::FULL,
+            &*complete::FINISHED,
+            &*counts::NARROWED,
+            &*counts::NO_RECORD,
+            &*risk::SAFE,
+            &*risk::OPEN_ROAD,
+            &*time::WEEK,
+            &*time::PARTLY,
+            &*time::NOTHING_OLD,
+            &*time::NOT_OLD,
+        ];
+        for pattern in patterns {
+            assert_ne!(pattern.as_str(), text::never().as_str());
+        }
+    }
+}

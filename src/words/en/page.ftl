@@ -366,7 +366,8 @@ month-12 = December
 
 ## moment
 
-moment-written = { $day } { $month } { $year }, { $time } UTC
+moment-day = { $day } { $month } { $year }
+moment-written = { $day }, { $time } UTC
 moment-title = Moments of this check
 moment-answered = { $answered } of { $total } answered
 moment-sealed = snapshot

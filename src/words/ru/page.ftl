@@ -382,7 +382,8 @@ month-12 = декабря
 
 ## moment
 
-moment-written = { $day } { $month } { $year }, { $time } UTC
+moment-day = { $day } { $month } { $year }
+moment-written = { $day }, { $time } UTC
 moment-title = Моменты проверки
 moment-answered = есть ответ: { $answered } из { $total }
 moment-sealed = снимок
