@@ -20,7 +20,7 @@ pattern!(
 );
 pattern!(
     LOOKED,
-    r"\b(?:looked|searched|went|been|checked|covered|inquired|enquired)\b|\b(?:смотрел\p{L}*|искал\p{L}*|иска\p{L}*|посмотрел\p{L}*|поискал\p{L}*|обошл\p{L}*)\b"
+    r"\b(?:looked|searched|covered|inquired|enquired)\b|\b(?:смотрел\p{L}*|искал\p{L}*|иска\p{L}*|посмотрел\p{L}*|поискал\p{L}*|обошл\p{L}*)\b"
 );
 // "Six of the profile": what is counted is said.
 pattern!(
