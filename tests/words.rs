@@ -7,6 +7,8 @@
 mod catalogues;
 #[path = "words/explain.rs"]
 mod explain;
+#[path = "words/glossary.rs"]
+mod glossary;
 #[path = "words/jobs.rs"]
 mod jobs;
 #[path = "words/review.rs"]

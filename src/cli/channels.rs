@@ -2,8 +2,8 @@
 
 use super::notifications::muted;
 use super::table::Table;
-use super::{Misused, Server, check, lang_of, list, part, text};
-use crate::words::{Lang, code, one};
+use super::{Misused, Server, list, part, text};
+use crate::words::{Lang, code, moment, one};
 use anyhow::Result;
 use console::Style;
 use reqwest::Method;
@@ -35,9 +35,6 @@ struct Common {
     /// Print what the interface gives
     #[arg(long)]
     json: bool,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = check::language(), value_parser = ["ru", "en"])]
-    lang: String,
     #[command(flatten)]
     server: Server,
 }
@@ -123,10 +120,6 @@ pub(super) async fn emails(args: EmailArgs) -> Result<()> {
 }
 
 impl Common {
-    fn lang(&self) -> Lang {
-        lang_of(&self.lang)
-    }
-
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let request = self.server.request(method, path);
         self.server.json(body.iter().fold(request, |request, body| request.json(body))).await
@@ -136,7 +129,7 @@ impl Common {
         if self.json {
             println!("{}", serde_json::to_string_pretty(answer)?);
         } else {
-            println!("{}", lines(self.lang()));
+            println!("{}", lines(self.server.lang()));
         }
         Ok(())
     }
@@ -157,7 +150,7 @@ async fn run(kind: &Kind, command: Command) -> Result<()> {
             }
             body.extend(digest.map(|digest| ("digest".to_owned(), json!(digest))));
             if kind.plural == "emails" {
-                body.insert("lang".to_owned(), json!(common.lang));
+                body.insert("lang".to_owned(), json!(common.server.lang));
             }
             let added = common.call(Method::POST, &all, Some(Value::Object(body))).await?;
             common.show(&added, |lang| {
@@ -182,7 +175,7 @@ async fn run(kind: &Kind, command: Command) -> Result<()> {
         Command::Replay { id, deliveries, dead, common } => {
             let deliveries = if dead { dead_letters(&common, &of(&id)).await? } else { deliveries };
             if deliveries.is_empty() && !dead {
-                return Err(Misused("name deliveries as `sent` lists them, or use --dead".to_owned()).into());
+                return Err(Misused(common.server.say("cli-replay_which", &[])).into());
             }
             for delivery in &deliveries {
                 let path = format!("{}/deliveries/{}/retry", of(&id), part(delivery));
@@ -230,7 +223,7 @@ fn listed(kind: &Kind, page: &Value, lang: Lang) -> String {
         let digest = text(item, "digest");
         also.extend((!digest.is_empty()).then(|| one(lang, "channel-digest", &[("digest", digest.into())])));
         let until = text(item, "muted_until");
-        also.extend((!until.is_empty()).then(|| one(lang, "channel-muted", &[("until", until.into())])));
+        also.extend((!until.is_empty()).then(|| one(lang, "channel-muted", &[("until", moment(until).into())])));
         let target = text(item, kind.target).to_owned();
         table.row([dim.apply_to(text(item, kind.id)).to_string(), target, also.join("; ")]);
     }
@@ -285,7 +278,7 @@ mod tests {
             {"webhook_id": "w22", "url": "https://b.example/", "events": [], "muted_until": "2027-01-15T08:00:00.000Z"}]});
         expect![[r#"
             w1   https://a.example/hook  of: job.final, facts.changed; collected over 1d
-            w22  https://b.example/      only what a check names it for; told nothing until 2027-01-15T08:00:00.000Z"#]]
+            w22  https://b.example/      only what a check names it for; told nothing until 15 January 2027, 08:00 UTC"#]]
         .assert_eq(&listed(&kind, &page, Lang::En));
         let page = json!({"items": [
             {"delivery_id": "d2", "state": "dead", "notifications": ["a", "b"], "attempts": [{"n": 10, "cause": "status 500"}]},

@@ -5,7 +5,7 @@ mod events;
 mod shown;
 
 use super::{Misused, Server, Wrong, list, text};
-use crate::words::{Arg, Lang};
+use crate::words::Arg;
 use anyhow::Result;
 use bars::Bars;
 use console::Style;
@@ -39,26 +39,16 @@ pub(super) struct Args {
     /// Stay when the check is final, and tell what changes: a re-check, a TTL that ends, facts that come and go
     #[arg(long)]
     watch: bool,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = language(), value_parser = ["ru", "en"])]
-    lang: String,
     #[command(flatten)]
     server: Server,
-}
-
-/// The language of the environment.
-pub(super) fn language() -> String {
-    let set =
-        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    set.and_then(|set| Lang::from_tag(&set)).unwrap_or(Lang::En).code().to_owned()
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let server = &args.server;
     let started = server.json(server.request(Method::POST, &args.path("/v1/jobs")).json(&args.request()?)).await?;
     let id = text(&started, "job_id").to_owned();
-    let look = Look { lang: super::lang_of(&args.lang), titles: titles(server).await };
-    let mut events = Events::of(server, &id, &args.lang);
+    let look = Look { lang: server.lang(), titles: titles(server).await };
+    let mut events = Events::of(server, &id);
     if args.watch && args.json {
         return tell(&mut events).await;
     }
@@ -72,25 +62,22 @@ pub(super) async fn run(args: Args) -> Result<()> {
         return watch(&args, &look, &mut events, &id).await;
     }
     if text(&job, "status") == "FAILED" {
-        let why = format!("no source answered\n`mirano explain {id}` says why; the page `/sources` shows how each is.");
-        return Err(Wrong(why).into());
+        return Err(Wrong(server.say("cli-no_source_answered", &[("id", id.as_str().into())])).into());
     }
     Ok(())
 }
 
 impl Args {
     fn path(&self, path: &str) -> String {
-        format!("{path}?lang={}", self.lang)
+        format!("{path}?lang={}", self.server.lang)
     }
 
     /// What is asked of the server.
     fn request(&self) -> Result<Value> {
         let input = |pair: &String| {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                Misused(format!(
-                    "--input {pair}: is not NAME=VALUE; `GET /v1/profiles` lists the names of each profile"
-                ))
-            })?;
+            let (name, value) = pair
+                .split_once('=')
+                .ok_or_else(|| Misused(self.server.say("cli-input_pair", &[("pair", pair.as_str().into())])))?;
             Ok((name.to_owned(), value.to_owned()))
         };
         let inputs = self.inputs.iter().map(input).collect::<Result<BTreeMap<_, _>>>()?;
@@ -134,7 +121,12 @@ fn is_final(job: &Value) -> bool {
 
 /// Follows the job's events until it is final.
 async fn follow(args: &Args, look: &Look, events: &mut Events<'_>, first: &Value) -> Result<Value> {
-    let bars = Bars::new(look, !args.json && std::io::stderr().is_terminal());
+    let bars = match (args.json, std::io::stderr().is_terminal()) {
+        (true, _) => Bars::none(look),
+        (false, true) => Bars::moving(look),
+        // Into a file or a pipe a line for each change: whoever waits for minutes sees that something happens.
+        (false, false) => Bars::lines(look),
+    };
     bars.show(first);
     let ended = loop {
         match events.next().await {
@@ -153,19 +145,18 @@ async fn follow(args: &Args, look: &Look, events: &mut Events<'_>, first: &Value
     let id = text(first, "job_id");
     let job = args.job(id).await?;
     if !is_final(&job) {
-        let why =
-            format!("job {id} is not final: it was opened again meanwhile\nFollow it with `--watch`, or on the page.");
-        return Err(Wrong(why).into());
+        return Err(Wrong(args.server.say("cli-not_final", &[("id", id.into())])).into());
     }
     Ok(job)
 }
 
 /// Prints each event in a line of its own, until the reader has enough.
 async fn tell(events: &mut Events<'_>) -> Result<()> {
-    loop {
+    while !super::nobody_reads() {
         let Event { name, id, data } = events.next().await?;
         println!("{}", serde_json::json!({"event": name, "id": id, "data": data}));
     }
+    Ok(())
 }
 
 /// Tells what changes, and shows the whole check each time it is final again.
@@ -173,7 +164,7 @@ async fn watch(args: &Args, look: &Look, events: &mut Events<'_>, id: &str) -> R
     eprintln!("{}", look.say("cli-watching", &[]));
     // What was shown already is not told again.
     let mut sources: BTreeMap<String, Value> = BTreeMap::new();
-    loop {
+    while !super::nobody_reads() {
         let Event { name, data, .. } = events.next().await?;
         let line = match name.as_str() {
             "job" => {
@@ -204,4 +195,5 @@ async fn watch(args: &Args, look: &Look, events: &mut Events<'_>, id: &str) -> R
         let now = chrono::Local::now().format("%H:%M:%S");
         println!("{} {line}", Style::new().dim().apply_to(now));
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `mirano diff`: what two moments differ in, as a table; from a server, or from a data folder without one.
 
-use super::{Misused, Server, Wrong, lang_of, list, text};
+use super::{Misused, Server, Wrong, list, text};
 use crate::audit::verify::Keys;
 use crate::core::policy::Policy;
 use crate::core::vault::{MemoryVault, Vault};
@@ -9,7 +9,7 @@ use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render,
 use crate::node::{KEYS, VIEWS};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::views::Views;
-use crate::words::{Lang, code, one};
+use crate::words::{Lang, code, moment, one};
 use anyhow::{Context, Result};
 use console::Style;
 use futures::StreamExt;
@@ -42,9 +42,6 @@ pub(super) struct Args {
     /// the whole, the last `{"end": true, …}`
     #[arg(long, conflicts_with = "json")]
     ndjson: bool,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = super::check::language(), value_parser = ["ru", "en"])]
-    lang: String,
     #[command(flatten)]
     server: Server,
 }
@@ -67,7 +64,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&diff)?);
     } else {
-        print!("{}", table(&diff, lang_of(&args.lang)));
+        print!("{}", table(&diff, args.server.lang()));
     }
     Ok(())
 }
@@ -180,17 +177,20 @@ fn in_folder<T>(folder: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T,
 }
 
 /// A value in one word; nothing is `—`.
-fn plain(value: Option<&Value>) -> String {
+fn plain(lang: Lang, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "—".to_owned(),
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(yes)) => one(lang, if *yes { "fact-yes" } else { "fact-no" }, &[]),
         Some(other) => other.to_string(),
     }
 }
 
-fn pairs(value: Option<&Value>) -> String {
+/// Attributes by the names that people call them.
+fn pairs(lang: Lang, value: Option<&Value>) -> String {
     let pairs = value.and_then(Value::as_object).into_iter().flatten();
-    pairs.map(|(name, value)| format!("{name}={}", plain(Some(value)))).collect::<Vec<_>>().join(" ")
+    let told = pairs.map(|(name, value)| format!("{}: {}", code(lang, "attr", name), plain(lang, Some(value))));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The difference in lines for a terminal.
@@ -206,13 +206,18 @@ fn table(diff: &Value, lang: Lang) -> String {
     };
     for name in ["from", "to"] {
         let word = format!("{:<5}", say(&format!("diff-{name}")));
-        line(format!("{} {}  {}", bold.apply_to(word), text(side(name), "ref"), dim.apply_to(text(side(name), "at"))));
+        line(format!(
+            "{} {}  {}",
+            bold.apply_to(word),
+            text(side(name), "ref"),
+            dim.apply_to(moment(text(side(name), "at")).get(lang))
+        ));
     }
     let count = |name: &str| diff.pointer(&format!("/counts/{name}")).and_then(Value::as_u64).unwrap_or(0);
     let counts = [("changed", "changed"), ("added", "added"), ("gone", "gone"), ("same", "unchanged")];
     line(one(lang, "diff-counts", &counts.map(|(name, of)| (name, count(of).into()))));
     let items: Vec<&Value> = list(diff, "items").collect();
-    let identities: Vec<String> = items.iter().map(|item| pairs(item.get("identity"))).collect();
+    let identities: Vec<String> = items.iter().map(|item| pairs(lang, item.get("identity"))).collect();
     let widest = identities.iter().map(|text| text.chars().count()).max().unwrap_or(0).min(48);
     for (item, identity) in items.iter().zip(&identities) {
         let (sign, style, fact) = match text(item, "op") {
@@ -230,10 +235,11 @@ fn table(diff: &Value, lang: Lang) -> String {
             .into_iter()
             .flatten()
             .map(|(name, moved)| {
-                format!("{}: {} → {}", code(lang, "attr", name), plain(moved.get("from")), plain(moved.get("to")))
+                let [from, to] = ["from", "to"].map(|side| plain(lang, moved.get(side)));
+                format!("{}: {from} → {to}", code(lang, "attr", name))
             })
             .collect();
-        let rest = fact.map(|fact| pairs(fact.get("attrs"))).unwrap_or_else(|| moved.join(", "));
+        let rest = fact.map(|fact| pairs(lang, fact.get("attrs"))).unwrap_or_else(|| moved.join(", "));
         line(format!("{} {kind:<18} {identity:<widest$}  {rest}{}", style.apply_to(sign), dim.apply_to(cause)));
     }
     for skipped in list(diff, "not_compared") {
@@ -248,7 +254,7 @@ fn table(diff: &Value, lang: Lang) -> String {
     }
     let risk = side("risk");
     if !risk.is_null() {
-        let score = |name: &str| plain(risk.get(name));
+        let score = |name: &str| plain(lang, risk.get(name));
         line(format!("{} {} → {}", bold.apply_to(say("diff-risk")), score("from"), score("to")));
         for because in list(risk, "because") {
             let points = because.get("points").and_then(Value::as_i64).unwrap_or(0);
@@ -284,16 +290,18 @@ mod tests {
         });
         console::set_colors_enabled(false);
         expect![[r#"
-            from  a  2026-01-01T00:00:00Z
-            to    b  2026-02-01T00:00:00Z
+            from  a  1 January 2026, 00:00 UTC
+            to    b  1 February 2026, 00:00 UTC
             1 changed, 1 added, 1 gone, 43 unchanged
-            ~ Offer              id=o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
-            + Offer              id=o22  price=7
+            ~ Offer              id: o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
+            + Offer              id: o22  price: 7
             - (erased)
             not compared: courts company:1: the source gave no answer (after)
             risk 20 → 30
               +10 price.low: by facts that changed (1)
         "#]]
         .assert_eq(&table(&diff, Lang::En));
+        let russian = table(&diff, Lang::Ru);
+        assert!(russian.contains("цена: 7") && !russian.contains("price:"), "{russian}");
     }
 }

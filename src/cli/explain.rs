@@ -1,8 +1,8 @@
 //! `mirano explain`: a check in sentences, each with the receipts that it rests on; a client of a running server.
 
 use super::table::Table;
-use super::{Server, lang_of, list, text};
-use crate::words::{Lang, one, within};
+use super::{Server, list, text};
+use crate::words::{Lang, moment, one, within};
 use anyhow::Result;
 use console::Style;
 use reqwest::Method;
@@ -19,21 +19,18 @@ pub(super) struct Args {
     /// Print the explanation as the interface gives it
     #[arg(long)]
     json: bool,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = super::check::language(), value_parser = ["ru", "en"])]
-    lang: String,
     #[command(flatten)]
     server: Server,
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let id = percent_encoding::utf8_percent_encode(&args.job, percent_encoding::NON_ALPHANUMERIC);
-    let path = format!("/v1/jobs/{id}/explain?lang={}", args.lang);
+    let path = format!("/v1/jobs/{id}/explain?lang={}", args.server.lang);
     let told = args.server.json(args.server.request(Method::GET, &path)).await?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print!("{}", text_of(&told, lang_of(&args.lang)));
+        print!("{}", text_of(&told, args.server.lang()));
     }
     Ok(())
 }
@@ -75,7 +72,7 @@ fn text_of(told: &Value, lang: Lang) -> String {
     let mut table = Table::default();
     for (n, receipt) in receipts.iter().enumerate() {
         let ttl = within(receipt.get("ttl_s").and_then(Value::as_u64).unwrap_or(0));
-        let asked = [("at", text(receipt, "observed_at").into()), ("ttl", ttl.into())];
+        let asked = [("at", moment(text(receipt, "observed_at")).into()), ("ttl", ttl.into())];
         let cells = ["source", "origin", "outcome"].map(|name| text(receipt, name).to_owned());
         let id = dim.apply_to(text(receipt, "receipt_id")).to_string();
         table.row([format!("[{}]", n + 1)].into_iter().chain(cells).chain([one(lang, "explain-receipt", &asked), id]));
@@ -117,8 +114,8 @@ mod tests {
             Why is it still being updated?
               Nothing is being updated now.
             Receipts
-              [1]  cadastre  fetched  found          asked 2026-11-24T16:25:48Z, TTL 7 days   ra
-              [2]  reviews   reused   nothing_found  asked 2026-11-20T16:25:48Z, TTL 14 days  rb
+              [1]  cadastre  fetched  found          asked 24 November 2026, 16:25 UTC, TTL 7 days   ra
+              [2]  reviews   reused   nothing_found  asked 20 November 2026, 16:25 UTC, TTL 14 days  rb
         "#]]
         .assert_eq(&text_of(&told, Lang::En));
     }

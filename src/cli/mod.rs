@@ -5,7 +5,7 @@
 macro_rules! println {
     ($($words:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($words)*);
+        $crate::cli::wrote(writeln!(std::io::stdout(), $($words)*));
     }};
 }
 
@@ -13,7 +13,15 @@ macro_rules! println {
 macro_rules! print {
     ($($words:tt)*) => {{
         use std::io::Write as _;
-        let _ = write!(std::io::stdout(), $($words)*);
+        $crate::cli::wrote(write!(std::io::stdout(), $($words)*));
+    }};
+}
+
+/// As the standard one, with the same difference: `2>&1 | head` closes both.
+macro_rules! eprintln {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        $crate::cli::wrote(writeln!(std::io::stderr(), $($words)*));
     }};
 }
 
@@ -44,10 +52,27 @@ mod verify;
 mod verify_proof;
 
 use crate::sequencer::kafka::OpenError;
+use crate::words::{Arg, Lang, one};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_subscriber::EnvFilter;
+
+/// Whether whoever reads what is printed went away.
+static NOBODY_READS: AtomicBool = AtomicBool::new(false);
+
+/// Notes that something could not be printed, which is nobody's fault.
+fn wrote(printed: std::io::Result<()>) {
+    if printed.is_err() {
+        NOBODY_READS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether there is nobody to print for: what prints without end then ends.
+fn nobody_reads() -> bool {
+    NOBODY_READS.load(Ordering::Relaxed)
+}
 
 /// Found something wrong: not an error of the program.
 #[derive(Debug, thiserror::Error)]
@@ -144,15 +169,40 @@ struct Server {
     /// The key to use, where the server asks for one
     #[arg(long, env = "MIRANO_KEY", hide_env_values = true)]
     key: Option<String>,
+    /// Words in `ru` or `en`
+    #[arg(long, default_value_t = language(), value_parser = ["ru", "en"])]
+    lang: String,
+}
+
+/// The language of the environment.
+fn language() -> String {
+    let set =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    set.and_then(|set| Lang::from_tag(&set)).unwrap_or(Lang::En).code().to_owned()
+}
+
+/// Words of the catalogues in the language of the environment, for commands that ask no server.
+fn say(id: &str, args: &[(&str, Arg)]) -> String {
+    one(Lang::from_tag(&language()).unwrap_or(Lang::En), id, args)
 }
 
 impl Server {
+    fn lang(&self) -> Lang {
+        Lang::from_tag(&self.lang).unwrap_or(Lang::En)
+    }
+
+    /// Words of the catalogues in the language asked for.
+    fn say(&self, id: &str, args: &[(&str, Arg)]) -> String {
+        one(self.lang(), id, args)
+    }
+
     fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         crate::work::tls::install();
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
         // A server on this machine is never behind a proxy.
         let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
-        let request = client.request(method, url);
+        // Problems are told in the reader's language.
+        let request = client.request(method, url).header("accept-language", &self.lang);
         match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
@@ -162,21 +212,30 @@ impl Server {
     /// Sends a request and reads the JSON; a problem becomes its words.
     async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
         let answer = self.answer(request).await?;
-        Ok(answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?)
+        Ok(answer.json().await.map_err(|error| self.not_json(&error))?)
+    }
+
+    fn not_json(&self, error: &reqwest::Error) -> Wrong {
+        Wrong(self.say("cli-not_json", &[("why", error.to_string().into())]))
     }
 
     /// Sends a request; a problem becomes its words.
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
         let answer = request.send().await.map_err(|error| {
-            Wrong(format!("no answer from {}: {error}\nIs it running? `mirano serve` starts it.", self.server))
+            let args = [("server", self.server.as_str().into()), ("why", error.to_string().into())];
+            Wrong(self.say("cli-no_answer", &args))
         })?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let status = answer.status().as_u16();
-        let body: serde_json::Value = answer.json().await.map_err(|error| Wrong(format!("not JSON: {error}")))?;
+        let body: serde_json::Value = answer.json().await.map_err(|error| self.not_json(&error))?;
         // What was asked for can't be read, or means nothing: the caller's to mend.
-        Err(if matches!(status, 400 | 422) { Misused(problem(&body)).into() } else { Wrong(problem(&body)).into() })
+        Err(if matches!(status, 400 | 422) {
+            Misused(problem(&body, self.lang())).into()
+        } else {
+            Wrong(problem(&body, self.lang())).into()
+        })
     }
 
     /// Sends a request whose answer has no body.
@@ -195,20 +254,16 @@ fn list<'a>(value: &'a serde_json::Value, name: &str) -> impl Iterator<Item = &'
     value.get(name).and_then(serde_json::Value::as_array).into_iter().flatten()
 }
 
-/// The language of `--lang`.
-fn lang_of(code: &str) -> crate::words::Lang {
-    crate::words::Lang::from_tag(code).unwrap_or(crate::words::Lang::En)
-}
-
 /// An id as a part of a path.
 fn part(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A problem (RFC 9457) in words.
-fn problem(body: &serde_json::Value) -> String {
+fn problem(body: &serde_json::Value, lang: Lang) -> String {
     let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-    let mut words = text("detail").or(text("title")).unwrap_or("the server refused").to_owned();
+    let said = text("detail").or(text("title")).map(str::to_owned);
+    let mut words = said.unwrap_or_else(|| one(lang, "cli-refused", &[]));
     for error in body.get("errors").and_then(serde_json::Value::as_array).into_iter().flatten() {
         let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
         words.push_str(&format!("\n  {}: {}", part("at"), part("detail")));
@@ -233,6 +288,8 @@ pub fn main() -> ExitCode {
     use std::io::IsTerminal;
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);
+    // A standard error that nobody reads is no reason to panic.
+    let lines = lines.log_internal_errors(false);
     if std::env::var("MIRANO_LOG_FORMAT").is_ok_and(|format| format == "json") {
         lines.json().init();
     } else {

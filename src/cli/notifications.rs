@@ -1,8 +1,8 @@
 //! `mirano notifications`: what the tenant was told, newest first; a client of a running server.
 
 use super::table::Table;
-use super::{Misused, Server, check, lang_of, list, part, text};
-use crate::words::{Lang, code, one};
+use super::{Misused, Server, list, part, text};
+use crate::words::{Lang, code, moment, one};
 use anyhow::Result;
 use console::Style;
 use reqwest::Method;
@@ -38,9 +38,6 @@ struct List {
     /// Print the list as the interface gives it
     #[arg(long)]
     json: bool,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = check::language(), value_parser = ["ru", "en"])]
-    lang: String,
     #[command(flatten)]
     server: Server,
 }
@@ -54,9 +51,6 @@ enum Command {
         /// All that there are
         #[arg(long, conflicts_with = "ids")]
         all: bool,
-        /// Words in `ru` or `en`
-        #[arg(long, default_value_t = check::language(), value_parser = ["ru", "en"])]
-        lang: String,
         #[command(flatten)]
         server: Server,
     },
@@ -67,9 +61,6 @@ enum Command {
         /// For how long, such as `8h`; `0s` ends it
         #[arg(value_name = "FOR")]
         time: String,
-        /// Words in `ru` or `en`
-        #[arg(long, default_value_t = check::language(), value_parser = ["ru", "en"])]
-        lang: String,
         #[command(flatten)]
         server: Server,
     },
@@ -78,17 +69,17 @@ enum Command {
 pub(super) async fn run(args: Args) -> Result<()> {
     match args.command {
         None => show(&args.list).await,
-        Some(Command::Read { ids, all, lang, server }) => {
+        Some(Command::Read { ids, all, server }) => {
             let body = match (all, ids.is_empty()) {
                 (true, _) => json!({"all": true}),
                 (false, false) => json!({"ids": ids}),
-                (false, true) => return Err(Misused("name notifications by their ids, or use --all".to_owned()).into()),
+                (false, true) => return Err(Misused(server.say("cli-read_which", &[])).into()),
             };
             server.done(server.request(Method::POST, "/v1/notifications/read").json(&body)).await?;
-            println!("{}", one(lang_of(&lang), "told-marked", &[]));
+            println!("{}", server.say("told-marked", &[]));
             Ok(())
         }
-        Some(Command::Mute { job, time, lang, server }) => {
+        Some(Command::Mute { job, time, server }) => {
             let path = format!("/v1/jobs/{}/notify", part(&job));
             let set = server.json(server.request(Method::GET, &path)).await?;
             // What else is set stays as it is.
@@ -98,7 +89,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
                 body.insert("channels".to_owned(), json!(channels));
             }
             let now = server.json(server.request(Method::PUT, &path).json(&body)).await?;
-            println!("{}", muted(lang_of(&lang), &job, &now));
+            println!("{}", muted(server.lang(), &job, &now));
             Ok(())
         }
     }
@@ -108,13 +99,13 @@ pub(super) async fn run(args: Args) -> Result<()> {
 pub(super) fn muted(lang: Lang, id: &str, now: &Value) -> String {
     match text(now, "muted_until") {
         "" => one(lang, "told-unmuted", &[("id", id.into())]),
-        until => one(lang, "told-muted", &[("id", id.into()), ("until", until.into())]),
+        until => one(lang, "told-muted", &[("id", id.into()), ("until", moment(until).into())]),
     }
 }
 
 async fn show(args: &List) -> Result<()> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("limit", &args.limit.to_string()).append_pair("lang", &args.lang);
+    query.append_pair("limit", &args.limit.to_string()).append_pair("lang", &args.server.lang);
     if args.unread {
         query.append_pair("unread", "true");
     }
@@ -128,7 +119,7 @@ async fn show(args: &List) -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print!("{}", lines(&told, lang_of(&args.lang), args.unread));
+        print!("{}", lines(&told, args.server.lang(), args.unread));
     }
     Ok(())
 }
@@ -142,8 +133,7 @@ fn lines(told: &Value, lang: Lang, unread: bool) -> String {
         let kind = code(lang, "notice", text(item, "type"));
         let said = if new { bold.apply_to(text(item, "text")).to_string() } else { text(item, "text").to_owned() };
         let mark = if new { "•" } else { " " };
-        let at = text(item, "timestamp");
-        let at = at.get(..16).map_or(at.to_owned(), |minute| minute.replace('T', " "));
+        let at = moment(text(item, "timestamp")).get(lang).to_owned();
         table.row([
             mark.to_owned(),
             dim.apply_to(at).to_string(),
@@ -181,8 +171,8 @@ mod tests {
         let told = json!({"items": [item("n2", "job.final", "Тверская 7: the check has ended without any data", false),
             item("n1", "source.recovered", "The source “Courts” answers again", true)], "unread": 1, "next_cursor": "abc"});
         expect![[r#"
-            •  2027-01-15 08:00  Check ended     Тверская 7: the check has ended without any data  n2
-               2027-01-15 08:00  Source is back  The source “Courts” answers again                 n1
+            •  15 January 2027, 08:00 UTC  Check ended     Тверская 7: the check has ended without any data  n2
+               15 January 2027, 08:00 UTC  Source is back  The source “Courts” answers again                 n1
             Unread: 1
             More: --cursor abc
         "#]]

@@ -1,7 +1,7 @@
 //! `mirano serve`
 
 use super::stop::StopSignals;
-use super::{DataFolder, Misused, checkpoint, kafka};
+use super::{DataFolder, Misused, checkpoint, kafka, say};
 use crate::core::policy::{DurationMs, NotifySpec};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::demo;
@@ -14,6 +14,7 @@ use crate::notify::{self, Courier};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::sources::config::{self, LoadedConfig, MailSettings};
 use crate::ui;
+use crate::words::Arg;
 use crate::work::fetch::{FetchOptions, Fetcher};
 use crate::work::forecasts;
 use anyhow::{Context, Result};
@@ -102,7 +103,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
     let (loaded, demo) = configuration(&args).await?;
     // Taken before anything is opened: a port in use is told at once, and nothing is left half started.
-    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        not_listening(&error, &[("address", args.listen.to_string().into()), ("option", "--listen".into())])
+    })?;
     let partitions = partitions(args.partitions, &args.folder.data)?;
     let options = NodeOptions {
         data: args.folder.data.clone(),
@@ -130,6 +133,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         Some(metrics.clone()),
         CancellationToken::new(),
     );
+    if loaded.mail.is_none() {
+        state.without_mail();
+    }
     let checkpoints = args.checkpoints.start(&node, &state)?;
     let api = http::router(state.clone());
     let showcases = demo.is_some().then(showcases);
@@ -171,6 +177,16 @@ pub(super) async fn run(args: Args) -> Result<()> {
         by_schedule.abort();
     }
     node.close()
+}
+
+/// What to do about an address that can't be listened on.
+fn not_listening(error: &std::io::Error, at: &[(&str, Arg); 2]) -> anyhow::Error {
+    let busy = error.kind() == std::io::ErrorKind::AddrInUse;
+    let [address, option] = at.clone();
+    if busy {
+        return Misused(say("cli-port_busy", &[address, option])).into();
+    }
+    Misused(say("cli-port_refused", &[address, option, ("why", error.to_string().into())])).into()
 }
 
 /// The number asked for; else what the log in the folder has; else one.
@@ -252,7 +268,12 @@ async fn configuration(args: &Args) -> Result<(LoadedConfig, Option<demo::Runnin
         speed: args.demo_speed,
         ..demo::Options::default()
     };
-    let running = demo::start(options).await?;
+    let running = demo::start(options).await.map_err(|error| match error {
+        demo::DemoError::Listen { addr, source } => {
+            not_listening(&source, &[("address", addr.to_string().into()), ("option", "--demo-listen".into())])
+        }
+        other => other.into(),
+    })?;
     let mut files = demo::config_at_speed(&running.base_url(), args.demo_data.as_deref(), args.demo_speed)?;
     files.insert("risk.toml".to_owned(), DEFAULT_RISK_TOML.to_owned());
     let loaded = config::load(&files).map_err(|problems| {

@@ -298,6 +298,32 @@ pub struct LeasedTask {
     pub proxy: Option<String>,
 }
 
+/// What is wrong with an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum InputFault {
+    /// The profile does not know it.
+    #[error("the profile has no such input")]
+    Unknown,
+    /// Nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// Not an ИНН.
+    #[error("is no taxpayer's number (10 or 12 digits with a checksum)")]
+    Inn,
+    /// Not a date.
+    #[error("is no date YYYY-MM-DD")]
+    Date,
+    /// Not a cadastral number.
+    #[error("is no cadastral number like 77:01:0001001:1024")]
+    Cadastral,
+    /// More often than a watch may.
+    #[error("is shorter than a minute")]
+    TooOften,
+    /// A digest over less or more than it may.
+    #[error("is not 1s to 31d")]
+    Digest,
+}
+
 /// A refusal: a normal outcome, with data. The HTTP layer maps each to a stable code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
@@ -309,7 +335,10 @@ pub enum Rejection {
     InputMissing(String),
     /// An input of the wrong form.
     #[error("input {0:?}: {1}")]
-    InputInvalid(String, String),
+    InputInvalid(String, InputFault),
+    /// A field of the request, beside its inputs.
+    #[error("{0}: {1}")]
+    FieldInvalid(String, InputFault),
     /// A source that the job has not.
     #[error("no source or need {0:?} in this job")]
     SourceUnknown(String),

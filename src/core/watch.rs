@@ -1,7 +1,7 @@
 //! Watches: a job is checked again by itself, at its times. It stays the same job; each time that changes something seals
 //! a snapshot, as every re-check does.
 
-use super::command::{Rejection, Reply, SetWatch};
+use super::command::{InputFault, Rejection, Reply, SetWatch};
 use super::decision::{DecideError, Decision};
 use super::policy::DayHours;
 use super::{job, prefetch};
@@ -23,8 +23,7 @@ pub fn set(decision: &mut Decision<'_>, command: &SetWatch) -> Result<Reply, Dec
         return Err(Rejection::JobNotFound.into());
     }
     if command.every_ms < SHORTEST_MS {
-        let shortest = format!("is shorter than {} s", SHORTEST_MS / 1_000);
-        return Err(Rejection::InputInvalid("every".to_owned(), shortest).into());
+        return Err(Rejection::FieldInvalid("every".to_owned(), InputFault::TooOften).into());
     }
     let known: Option<WatchRow> = decision.rows.row(command.watch.as_bytes())?;
     if let Some(known) = known {

@@ -150,7 +150,7 @@ pub(super) fn view(
         task_id: row.named.as_ref().map(|named| named.alias.to_string()),
         attempts: row.task.as_ref().map_or(0, |task| super::tasks::attempts_seen(job, task)),
         blocked_on: blocked,
-        note: note(ctx, row),
+        note: note(ctx, job, row),
     })
 }
 
@@ -166,7 +166,7 @@ fn reuse(receipt: &Receipt) -> Reuse {
     Reuse { decision: decision.to_owned(), reused, stale, missing, narrowed: receipt.reason == NARROWED }
 }
 
-fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
+fn note(ctx: &Context<'_>, job: &JobRow, row: &Joined<'_>) -> Both {
     let shown = row.shown();
     let plain = |id: &str| both(id, &[]);
     let pending = |id: &str| match shown {
@@ -181,7 +181,7 @@ fn note(ctx: &Context<'_>, row: &Joined<'_>) -> Both {
         RowState::Retrying => pending("note-retrying"),
         RowState::Queued => pending("note-queued"),
         RowState::WaitingForSubject => plain("note-waiting"),
-        RowState::NotApplicable => super::unchecked::nothing_to_ask(row.need),
+        RowState::NotApplicable => super::unchecked::nothing_to_ask(ctx, job, row.need),
         RowState::Failed if row.need.receipt.is_some() && row.need.last_failure.is_none() => plain("note-too_old"),
         RowState::Failed => plain("note-no_answer"),
         RowState::Stale => plain("note-stale"),

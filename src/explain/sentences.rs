@@ -7,7 +7,7 @@ use super::model::*;
 use super::row::{origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
-use super::words::{Arg, Both, ago, both, duration, within};
+use super::words::{Arg, Both, ago, both, day, duration, moment, within};
 use mirano_replay::rows::JobRow;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(super) struct Honest {
 /// What has to be said before anything else.
 pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     let mut out = Vec::new();
-    let Progress { total, reused, stale, failed, .. } = view.progress;
+    let Progress { total, answered, reused, stale, failed, .. } = view.progress;
     // Words about some of the rows: what names them, and the receipts of those that have one.
     let rows = |wanted: &dyn Fn(&RowView) -> bool| -> Vec<&RowView> {
         view.sources.iter().filter(|row| wanted(row)).collect()
@@ -37,22 +37,33 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     }
     let of_earlier = rows(&|row| matches!(row.origin, OriginWord::Reused | OriginWord::ServedStale));
     if view.status == Status::Completed && reused > 0 {
-        say("honesty-done_reused", &[], json!({"reused": reused}), receipts(&of_earlier));
+        let id = if reused < total { "honesty-done_reused" } else { "honesty-done_all_reused" };
+        say(id, &[], json!({"reused": reused}), receipts(&of_earlier));
+    }
+    // A low score would be read as good news; here it is no news at all.
+    let shown = rows(&|row| row.receipt_id.is_some() && row.state != RowState::NotApplicable);
+    if !shown.is_empty() && shown.iter().all(|row| row.outcome == Some(OutcomeWord::NothingFound)) {
+        let id = if answered < total { "honesty-nothing_known_yet" } else { "honesty-nothing_known" };
+        let args = [("answered", answered.into()), ("total", total.into())];
+        say(id, &args, json!({"answered": answered, "total": total}), receipts(&shown));
     }
     if stale > 0 {
         // Of the stale ones only: that something else is being asked makes these no fresher.
         let past = rows(&|row| row.freshness == FreshnessWord::Stale && row.state != RowState::NotApplicable);
         let asked = u32::try_from(past.iter().filter(|row| row.updating).count()).unwrap_or(u32::MAX);
-        let mut args: Vec<(&str, Arg)> = vec![("stale", stale.into()), ("total", total.into())];
-        let id = match asked {
-            0 => "honesty-stale_untouched",
-            n if n >= stale => "honesty-stale_updating",
-            n => {
-                args.push(("asked", n.into()));
-                "honesty-stale_some"
-            }
+        let of = if stale < total { "honesty-stale_part" } else { "honesty-stale_all" };
+        let of = both(of, &[("stale", stale.into()), ("total", total.into())]);
+        let now = match asked {
+            0 => both("honesty-stale_untouched", &[]),
+            n if n >= stale => both("honesty-stale_updating", &[]),
+            n => both("honesty-stale_some", &[("asked", n.into())]),
         };
-        say(id, &args, json!({"stale": stale, "total": total, "updating": asked}), receipts(&past));
+        say(
+            "honesty-stale",
+            &[("of", of.into()), ("now", now.into())],
+            json!({"stale": stale, "total": total, "updating": asked}),
+            receipts(&past),
+        );
     }
     let mut name = |id: &str, rows: &[&RowView]| {
         say(id, &[("sources", titles(ctx, rows).into())], json!({"sources": ids(rows)}), receipts(rows));
@@ -181,7 +192,7 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
     if let (Some(age), Some(ttl)) = (row.age_s.filter(|_| row.receipt_id.is_some()), row.ttl_s) {
         let (code, topic, from) = origin_of(row.origin, row.reuse.as_ref().is_some_and(|reuse| reuse.narrowed));
         let own = match &row.as_of {
-            Some(date) => both("row-own", &[("date", date.as_str().into())]),
+            Some(date) => both("row-own", &[("date", day(date).into())]),
             None => both("row-own_none", &[]),
         };
         let text = both(
@@ -193,7 +204,7 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
                 ("age", ago(age).into()),
                 ("own", own.into()),
                 ("ttl", duration(ttl).into()),
-                ("until", row.fresh_until.clone().unwrap_or_default().into()),
+                ("until", moment(row.fresh_until.as_deref().unwrap_or_default()).into()),
             ],
         );
         let args = json!({"source": row.source, "facts": row.facts, "age_s": age, "ttl_s": ttl, "as_of": row.as_of});

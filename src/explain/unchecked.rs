@@ -2,20 +2,31 @@
 
 use super::Context;
 use super::model::{JobView, NotChecked, RowState};
-use super::words::{Both, both};
+use super::words::{Both, Lang, both, code};
 use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::NotApplicable;
 
 /// What a need that has nothing to ask says of itself.
-pub(super) fn nothing_to_ask(need: &NeedRow) -> Both {
+pub(super) fn nothing_to_ask(ctx: &Context<'_>, job: &JobRow, need: &NeedRow) -> Both {
     if need.withdrawn {
         return both("unasked-withdrawn", &[]);
     }
     match &need.not_applicable {
-        Some(NotApplicable::InputMissing(name)) => both("unasked-input", &[("name", name.as_str().into())]),
+        Some(NotApplicable::InputMissing(name)) => both("unasked-input", &[("name", name_of(ctx, job, name).into())]),
         Some(NotApplicable::OverMax(n)) => both("unasked-over_max", &[("n", (*n).into())]),
         Some(NotApplicable::NoneFound) | None => both("unasked-nobody", &[]),
     }
+}
+
+/// What a template wanted, as people call it: an input by its title in the profile, a part of the address by its word.
+fn name_of(ctx: &Context<'_>, job: &JobRow, name: &str) -> Both {
+    if let Some(part) = name.strip_prefix("address.") {
+        return Lang::ALL.map(|lang| code(lang, "address_part", part)).into();
+    }
+    let input = name.strip_prefix("inputs.").unwrap_or(name);
+    let profile = ctx.policy.document.profiles.get(&job.created.profile);
+    let title = profile.and_then(|profile| profile.inputs.get(input)?.title.as_ref());
+    title.map_or_else(|| Both::new(input, input), Both::from)
 }
 
 fn reason(need: &NeedRow) -> &'static str {
@@ -42,7 +53,7 @@ pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotCh
             });
         };
         match row.state {
-            RowState::NotApplicable => add(reason(need), nothing_to_ask(need)),
+            RowState::NotApplicable => add(reason(need), nothing_to_ask(ctx, job, need)),
             RowState::Failed if need.receipt.is_some() && need.last_failure.is_none() => {
                 add("expired", row.note.clone())
             }

@@ -78,6 +78,7 @@ fn because(cause: Option<&str>) -> &'static str {
     match cause {
         Some("breaker_open") => "held-breaker_open",
         Some("slowed_down") => "held-slowed_down",
+        Some("overloaded") => "held-overloaded",
         Some("quiet_hours") => "held-quiet_hours",
         Some("daily_quota") => "held-daily_quota",
         _ => "held-asked_to_wait",

@@ -26,8 +26,22 @@ pub use things::HELD;
 use crate::core::policy::Policy;
 use crate::core::vault::Vault;
 use mirano_replay::store::{Read, StoreError};
-use mirano_schemas::Timestamp;
+use mirano_schemas::{Position, Timestamp};
 use std::sync::Arc;
+
+/// Why a text names no moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoMoment {
+    /// It is of no form that we know.
+    #[error("{0:?} is neither a time nor a position")]
+    Unread(String),
+    /// It has not come yet.
+    #[error("{0} has not come yet")]
+    ToCome(String),
+    /// The log has no such commit, or the views do not show it yet.
+    #[error("there is no commit at {0} yet")]
+    NoCommit(Position),
+}
 
 /// Why a question about history has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +56,8 @@ pub enum HistoryError {
     #[error("there is no such {0}")]
     NotFound(String),
     /// It names no moment.
-    #[error("{0}")]
-    BadMoment(String),
+    #[error(transparent)]
+    BadMoment(#[from] NoMoment),
     /// The two sides are not of one kind and about one thing.
     #[error("{0}")]
     NotComparable(String),

@@ -1,6 +1,6 @@
 //! A moment as people write it: a time, a date, a position, a cut, or `now`.
 
-use super::HistoryError;
+use super::{HistoryError, NoMoment};
 use crate::explain::time;
 use crate::sequencer::Sequencer;
 use mirano_replay::history::Moment;
@@ -32,27 +32,25 @@ impl Times for LogTimes<'_> {
 
 /// Reads `now`, a time, a date (its first moment in UTC), a position `partition:seq`, or a cut: positions with commas between. Nothing that has not come yet.
 pub fn parse(text: &str, rows: &dyn Read, times: &dyn Times, now: Timestamp) -> Result<Moment, HistoryError> {
-    let bad = |why: String| HistoryError::BadMoment(why);
     if text == "now" {
         return Ok(Moment::time(now));
     }
     if let Some(at) = time::parse_or_day(text) {
         if at > now {
-            return Err(bad(format!("{text} has not come yet")));
+            return Err(NoMoment::ToCome(text.to_owned()).into());
         }
         return Ok(Moment::time(at));
     }
     let mut places = Vec::new();
     for part in text.split(',') {
-        let position: Position =
-            part.trim().parse().map_err(|_| bad(format!("{text:?} is neither a time nor a position")))?;
+        let position: Position = part.trim().parse().map_err(|_| NoMoment::Unread(text.to_owned()))?;
         // What the log has and the views do not show yet is not known here either.
         let anchor: Option<AnchorRow> = rows.row(&key::anchor(position.partition))?;
         let recorded = match anchor.filter(|anchor| position.seq < anchor.next_seq) {
             Some(_) => times.recorded_at(position)?,
             None => None,
         };
-        let recorded = recorded.ok_or_else(|| bad(format!("there is no commit at {position} yet")))?;
+        let recorded = recorded.ok_or(NoMoment::NoCommit(position))?;
         places.push((position, recorded));
     }
     Ok(Moment::cut(places))

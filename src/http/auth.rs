@@ -2,7 +2,7 @@
 //!
 //! The file holds hashes of keys, never keys. Without it nobody listens beyond loopback: see [`Auth::may_listen`].
 
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::state::AppState;
 use axum::extract::FromRequestParts;
 use axum::http::Method;
@@ -135,10 +135,10 @@ impl Auth {
             }
             Self::Keys(keys) => keys,
         };
-        let Some(key) = key else { return Err(Problem::new(Code::NoKey, "there is no key")) };
+        let Some(key) = key else { return Err(Problem::said(Code::NoKey, "no_key", &[])) };
         // The hash is looked up, not the key: how long that takes tells nothing of the keys that are there.
         let hash = blake3::hash(key.as_bytes());
-        keys.get(hash.as_bytes()).cloned().ok_or_else(|| Problem::new(Code::NoKey, "the key is not known"))
+        keys.get(hash.as_bytes()).cloned().ok_or_else(|| Problem::said(Code::NoKey, "key_unknown", &[]))
     }
 }
 
@@ -149,8 +149,9 @@ impl Caller {
             return Ok(());
         }
         let word = role.word();
-        Err(Problem::new(Code::RoleMissing, format!("the key {:?} has not the role `{word}`", self.key))
-            .fix(format!("Use a key with the role `{word}`.")))
+        let key = ("key", self.key.as_str().into());
+        Err(Problem::said(Code::RoleMissing, "role", &[key, ("role", word.into())])
+            .fix(refused("role_fix", &[("role", word.into())])))
     }
 }
 

@@ -1,6 +1,6 @@
 //! JSON bodies: read whole within a limit, and refused with the place that is wrong.
 
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::state::AppState;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
         let (parts, body) = request.into_parts();
         let bytes = tokio::time::timeout(PATIENCE, collect(body))
             .await
-            .map_err(|_| Problem::new(Code::BadJson, "the body did not arrive within 30 seconds"))??;
+            .map_err(|_| Problem::said(Code::BadJson, "body_late", &[]))??;
         if !bytes.is_empty() {
             is_json(&parts.headers)?;
         }
@@ -37,7 +37,7 @@ async fn collect(body: axum::body::Body) -> Result<Vec<u8>> {
     let (mut bytes, mut seen) = (Vec::new(), 0usize);
     let mut stream = body.into_data_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Problem::new(Code::BadJson, "the body ends too early").private(error))?;
+        let chunk = chunk.map_err(|error| Problem::said(Code::BadJson, "body_short", &[]).private(error))?;
         seen += chunk.len();
         if seen <= MAX_JSON {
             bytes.extend_from_slice(&chunk);
@@ -46,7 +46,7 @@ async fn collect(body: axum::body::Body) -> Result<Vec<u8>> {
         }
     }
     if seen > MAX_JSON {
-        return Err(Problem::new(Code::TooLarge, format!("the body has more than {MAX_JSON} bytes")));
+        return Err(Problem::said(Code::TooLarge, "body_large", &[("most", MAX_JSON.to_string().into())]));
     }
     Ok(bytes)
 }
@@ -57,8 +57,7 @@ fn is_json(headers: &HeaderMap) -> Result<()> {
     if essence == "application/json" || essence.ends_with("+json") {
         return Ok(());
     }
-    Err(Problem::new(Code::BadJson, format!("`Content-Type` is {kind:?}, not application/json"))
-        .fix("Send `Content-Type: application/json`."))
+    Err(Problem::said(Code::BadJson, "body_kind", &[("given", kind.into())]).fix(refused("body_kind_fix", &[])))
 }
 
 /// Reads JSON; an error names the place.
@@ -67,7 +66,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     // serde would take the members of an array for those of an object, in order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Problem::new(Code::BadJson, "the body is an array, not an object").at("", "is not an object"));
+        return Err(Problem::said(Code::BadJson, "body_array", &[]).at("", refused("body_array_at", &[])));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {

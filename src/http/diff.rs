@@ -1,7 +1,7 @@
 //! `GET /v1/diff`: what two snapshots, or two moments of a job, a subject or the whole base, differ in.
 
 use super::auth::{Caller, Role};
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::query::{At, Query, cursor, limit, place};
 use super::state::{AppState, log_access};
 use super::{answer, lines};
@@ -49,9 +49,9 @@ pub async fn get(
     let limit = limit(query.limit)?;
     let side = |name: &str, text: Option<String>| {
         text.filter(|text| !text.is_empty()).ok_or_else(|| {
-            Problem::new(Code::InputMissing, format!("`{name}` is missing"))
-                .at(name, "is required")
-                .fix("Name both sides: a snapshot's id, `job:<id>@<at>`, `<subject>@<at>` or `world@<cut>`.")
+            Problem::said(Code::InputMissing, "side_missing", &[("name", name.into())])
+                .at(name, refused("required", &[]))
+                .fix(refused("side_fix", &[]))
         })
     };
     let (from, to) = (side("from", query.from)?, side("to", query.to)?);

@@ -1,11 +1,14 @@
-//! Every error of the interface: its code, its status, and what to do about it. The only place that knows them.
+//! Every error of the interface: its code and its status. The only place that knows them; its words are in the catalogue `errors`.
 //!
+//! Words are Russian where the caller asks for Russian (`?lang=`, else `Accept-Language`), else English: see [`in_language`].
 //! An error goes out as a problem document (RFC 9457). What belongs to the inside (`private`) is logged under the
 //! request's id and never sent. Each code has a page `docs/errors/<code>.md`.
 
-use crate::core::command::Rejection;
+use crate::core::command::{InputFault, Rejection};
+use crate::core::policy::duration::ParseDurationError;
 use crate::engine::EngineError;
-use crate::history::HistoryError;
+use crate::history::{HistoryError, NoMoment};
+use crate::words::{Arg, Both, Lang, both, has, one};
 use crate::work::evidence::EvidenceError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -106,67 +109,13 @@ impl Code {
         }
     }
 
-    fn title(self) -> &'static str {
-        match self {
-            Self::BadJson => "The body is not the JSON that was expected",
-            Self::BadCursor => "The cursor is not one of ours",
-            Self::BadTime => "The time or position cannot be read",
-            Self::NoKey => "No key, or an unknown one",
-            Self::RoleMissing => "The key may not do this",
-            Self::NotFound => "There is nothing under this name",
-            Self::MethodNotAllowed => "This cannot be done here",
-            Self::IdempotencyMismatch => "This Idempotency-Key was used for something else",
-            Self::LeaseLost => "The lease is no longer yours",
-            Self::Erased => "This was erased",
-            Self::VersionChanged => "It changed since you read it",
-            Self::TooLarge => "Too large",
-            Self::AddressEmpty => "There is no address",
-            Self::AddressUnusable => "This cannot be an address",
-            Self::ProfileUnknown => "There is no such profile",
-            Self::InputInvalid => "An input is not what it should be",
-            Self::InputMissing => "An input is missing",
-            Self::SourceUnknown => "There is no such source",
-            Self::PolicyInvalid => "The policy cannot be used",
-            Self::NotComparable => "These two cannot be compared",
-            Self::IfMatchMissing => "If-Match is missing",
-            Self::TooMany => "Too many requests",
-            Self::Internal => "Something broke inside",
-            Self::NotReady => "Not ready yet",
-            Self::PositionTimeout => "The views did not get there in time",
-            Self::LogUnavailable => "The log takes no commits now",
-        }
+    fn title(self, lang: Lang) -> String {
+        one(lang, &format!("error_title-{}", self.code()), &[])
     }
 
     /// What to do when nothing more exact is known.
-    fn fix(self) -> &'static str {
-        match self {
-            Self::BadJson => "Send the body as documented, with `Content-Type: application/json`.",
-            Self::BadCursor => "Begin again without `cursor`.",
-            Self::BadTime => "Write a time like `2026-03-01T00:00:00Z` and a position like `0:1234`.",
-            Self::NoKey => "Send `Authorization: Bearer <key>`.",
-            Self::RoleMissing => "Use a key with the role that is named.",
-            Self::NotFound => "Check the id; it may belong to another tenant's key.",
-            Self::MethodNotAllowed => "Use a method of `Allow`.",
-            Self::IdempotencyMismatch => "Use a new Idempotency-Key for a new request.",
-            Self::LeaseLost => "Drop this work and lease again.",
-            Self::Erased => "Start a new check if there is still a reason for one.",
-            Self::VersionChanged => "Read the policy again and repeat the change.",
-            Self::TooLarge => "Send at most 1048576 bytes.",
-            Self::AddressEmpty => "Send the address as one line.",
-            Self::AddressUnusable => "Send town, street and house, or a cadastral number.",
-            Self::ProfileUnknown => "Use one of the profiles of `GET /v1/profiles`.",
-            Self::InputInvalid => "Correct the input that is named.",
-            Self::InputMissing => "Send the input that is named.",
-            Self::SourceUnknown => "Use one of the sources of `GET /v1/sources`.",
-            Self::PolicyInvalid => "Correct the places listed and send it again.",
-            Self::NotComparable => "Compare two moments of one subject.",
-            Self::IfMatchMissing => "Read the policy and send its ETag in `If-Match`.",
-            Self::TooMany => "Wait as long as `Retry-After` says and repeat with the same Idempotency-Key.",
-            Self::Internal => "Report it with the `x-request-id` of this answer.",
-            Self::NotReady => "Wait as long as `Retry-After` says and repeat.",
-            Self::PositionTimeout => "Wait 1 second and repeat.",
-            Self::LogUnavailable => "Wait as long as `Retry-After` says and repeat with the same Idempotency-Key.",
-        }
+    fn fix(self, lang: Lang) -> String {
+        one(lang, &format!("error_fix-{}", self.code()), &[])
     }
 
     fn retry_after_s(self) -> Option<u64> {
@@ -210,9 +159,9 @@ pub struct At {
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
-    detail: String,
-    fix: Option<String>,
-    errors: Vec<At>,
+    detail: Both,
+    fix: Option<Both>,
+    errors: Vec<(String, Both)>,
     private: Option<String>,
 }
 
@@ -221,20 +170,25 @@ pub type Result<T> = std::result::Result<T, Problem>;
 
 impl Problem {
     /// An error with its own words.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<Both>) -> Self {
         Self { code, detail: detail.into(), fix: None, errors: Vec::new(), private: None }
+    }
+
+    /// An error in the words of the catalogue: `refused-<word>`.
+    pub fn said(code: Code, word: &str, args: &[(&str, Arg)]) -> Self {
+        Self::new(code, refused(word, args))
     }
 
     /// Names a place that is wrong.
     #[must_use]
-    pub fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(At { at: at.into(), detail: detail.into() });
+    pub fn at(mut self, at: impl Into<String>, detail: impl Into<Both>) -> Self {
+        self.errors.push((at.into(), detail.into()));
         self
     }
 
     /// Says what to do.
     #[must_use]
-    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+    pub fn fix(mut self, fix: impl Into<Both>) -> Self {
         self.fix = Some(fix.into());
         self
     }
@@ -247,19 +201,22 @@ impl Problem {
     }
 
     /// One place of the body that is not what it should be; `at`: its JSON pointer.
-    pub fn invalid(at: &str, detail: impl Into<String>) -> Self {
+    pub fn invalid(at: &str, detail: impl Into<Both>) -> Self {
         let detail = detail.into();
-        Self::new(Code::InputInvalid, format!("{at}: {detail}")).at(at, detail)
+        let said = Both::new(format!("{at}: {}", detail.ru), format!("{at}: {}", detail.en));
+        Self::new(Code::InputInvalid, said).at(at, detail)
     }
 
     /// There is nothing under this name, or it is another tenant's: the two can't be told apart.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, format!("there is no such {what}"))
+        let id = format!("no_such-{}", what.replace(' ', "_"));
+        let plain = || Both::new(format!("такого нет: {what}"), format!("there is no such {what}"));
+        Self::new(Code::NotFound, if has(&id) { both(&id, &[]) } else { plain() })
     }
 
     /// A fault of ours.
     pub fn internal(detail: impl std::fmt::Display) -> Self {
-        Self::new(Code::Internal, "the request could not be answered").private(detail)
+        Self::said(Code::Internal, "internal", &[]).private(detail)
     }
 
     /// Its kind.
@@ -268,25 +225,47 @@ impl Problem {
     }
 }
 
+/// Words of the catalogue: `refused-<word>`.
+pub fn refused(word: &str, args: &[(&str, Arg)]) -> Both {
+    both(&format!("refused-{word}"), args)
+}
+
+/// What is said of a text that is no duration.
+pub fn no_duration(error: ParseDurationError) -> Both {
+    refused("duration", &[("given", error.0.into())])
+}
+
+tokio::task_local! {
+    /// The language of the request that is being answered.
+    static ASKED_IN: Lang;
+}
+
+/// Answers a request with its problems in a language. Outside of it they are English, as they are for programs that ask for none.
+pub async fn in_language<T>(lang: Lang, answer: impl Future<Output = T>) -> T {
+    ASKED_IN.scope(lang, answer).await
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = (self.code.status(), self.code.code());
         match &self.private {
             Some(private) if status.is_server_error() => tracing::error!(code, private, "request failed"),
-            _ if status.is_server_error() => tracing::info!(code, detail = self.detail, "request refused"),
+            _ if status.is_server_error() => tracing::info!(code, detail = self.detail.en, "request refused"),
             // The words may quote what was sent, and that may be about a person: only places are noted.
             _ => {
-                let places: Vec<&str> = self.errors.iter().map(|error| error.at.as_str()).collect();
+                let places: Vec<&str> = self.errors.iter().map(|(at, _)| at.as_str()).collect();
                 tracing::info!(code, at = places.join(" "), "request refused");
             }
         }
+        let lang = ASKED_IN.try_with(|lang| *lang).unwrap_or(Lang::En);
+        let place = |(at, detail): (String, Both)| At { at, detail: detail.get(lang).to_owned() };
         let body = ProblemBody {
-            title: self.code.title().to_owned(),
+            title: self.code.title(lang),
             status: status.as_u16(),
             code: code.to_owned(),
-            detail: self.detail,
-            fix: self.fix.unwrap_or_else(|| self.code.fix().to_owned()),
-            errors: self.errors,
+            detail: self.detail.get(lang).to_owned(),
+            fix: self.fix.map_or_else(|| self.code.fix(lang), |fix| fix.get(lang).to_owned()),
+            errors: self.errors.into_iter().map(place).collect(),
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
@@ -303,35 +282,70 @@ impl IntoResponse for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let said = rejection.to_string();
-        let new = |code| Self::new(code, said.clone());
+        let named = |name: &str| [("name", Arg::from(name))];
         match rejection {
-            Rejection::ProfileUnknown(_) => new(Code::ProfileUnknown).at("/profile", said.clone()),
-            Rejection::InputMissing(name) => new(Code::InputMissing)
-                .at(format!("/inputs/{name}"), "is required")
-                .fix(format!("Send `inputs.{name}`.")),
-            Rejection::InputInvalid(name, why) => {
-                new(Code::InputInvalid).at(format!("/inputs/{name}"), why).fix(format!("Correct `inputs.{name}`."))
+            Rejection::ProfileUnknown(name) => Self::said(Code::ProfileUnknown, "profile", &[("given", name.into())])
+                .at("/profile", refused("profile_at", &[])),
+            Rejection::InputMissing(name) => Self::said(Code::InputMissing, "input_missing", &named(&name))
+                .at(format!("/inputs/{name}"), refused("required", &[]))
+                .fix(refused("input_missing_fix", &named(&name))),
+            Rejection::InputInvalid(name, fault) => {
+                let why = fault_of(fault);
+                Self::said(Code::InputInvalid, "input", &[("name", name.as_str().into()), ("why", (&why).into())])
+                    .at(format!("/inputs/{name}"), why)
+                    .fix(refused("input_fix", &named(&name)))
+            }
+            Rejection::FieldInvalid(name, fault) => {
+                let problem = Self::invalid(&format!("/{name}"), fault_of(fault));
+                if fault == InputFault::TooOften { problem.fix(refused("every_fix", &[])) } else { problem }
             }
             Rejection::SourceUnknown(name) => {
-                new(Code::SourceUnknown).at("/sources", format!("{name:?} is neither a source nor a need of this job"))
+                let said = refused("source_of_job", &[("given", name.into())]);
+                Self::new(Code::SourceUnknown, said.clone()).at("/sources", said)
             }
             Rejection::JobNotFound => Self::not_found("job"),
-            Rejection::NothingToSeal => Self::new(Code::NotFound, "nothing is known yet that could be sealed")
-                .fix("Wait for the first answer and repeat."),
-            Rejection::IdempotencyMismatch => new(Code::IdempotencyMismatch),
+            Rejection::NothingToSeal => {
+                Self::said(Code::NotFound, "nothing_to_seal", &[]).fix(refused("nothing_to_seal_fix", &[]))
+            }
+            Rejection::IdempotencyMismatch => Self::said(Code::IdempotencyMismatch, "other_request", &[]),
             Rejection::NoDeadLetter => Self::not_found("dead letter"),
             Rejection::ChannelUnknown(_) => Self::not_found("channel"),
             Rejection::NoDelivery => Self::not_found("delivery that could be sent again"),
-            Rejection::LeaseLost => new(Code::LeaseLost),
+            Rejection::LeaseLost => Self::said(Code::LeaseLost, "lease_lost", &[]),
             Rejection::VersionChanged(version) => {
-                Self::new(Code::VersionChanged, format!("the version in force is {version}"))
+                Self::said(Code::VersionChanged, "version", &[("version", version.to_string().into())])
             }
-            Rejection::PolicyInvalid(why) => new(Code::PolicyInvalid).at("", why),
-            Rejection::NoPolicy => new(Code::NotReady),
-            Rejection::NotAnAnswer => new(Code::InputInvalid).at("/outcome", said.clone()),
-            Rejection::TooLarge(_) => new(Code::TooLarge).fix("Send less at once."),
+            Rejection::PolicyInvalid(why) => Self::new(Code::PolicyInvalid, format!("policy: {why}")).at("", why),
+            Rejection::NoPolicy => Self::said(Code::NotReady, "no_policy", &[]),
+            Rejection::NotAnAnswer => Self::invalid("/outcome", rejection.to_string()),
+            Rejection::TooLarge(_) => {
+                Self::new(Code::TooLarge, rejection.to_string()).fix(refused("too_large_fix", &[]))
+            }
         }
+    }
+}
+
+fn fault_of(fault: InputFault) -> Both {
+    let said = |word: &str| refused(word, &[]);
+    match fault {
+        InputFault::Unknown => said("input_unknown"),
+        InputFault::Empty => said("input_empty"),
+        InputFault::Inn => said("input_inn"),
+        InputFault::Date => said("input_date"),
+        InputFault::Cadastral => said("input_cadastral"),
+        InputFault::TooOften => said("every"),
+        InputFault::Digest => said("digest"),
+    }
+}
+
+impl From<NoMoment> for Problem {
+    fn from(error: NoMoment) -> Self {
+        let (word, args) = match error {
+            NoMoment::Unread(given) => ("moment", [("given", given.into())]),
+            NoMoment::ToCome(given) => ("moment_to_come", [("given", given.into())]),
+            NoMoment::NoCommit(position) => ("moment_no_commit", [("position", position.to_string().into())]),
+        };
+        Self::said(Code::BadTime, word, &args)
     }
 }
 
@@ -340,8 +354,7 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Rejected(rejection) => rejection.into(),
             EngineError::LogUnavailable(_) | EngineError::Stopped { .. } | EngineError::Moved { .. } => {
-                Self::new(Code::LogUnavailable, "the log takes no commits now; what was read stays readable")
-                    .private(error)
+                Self::said(Code::LogUnavailable, "log", &[]).private(error)
             }
             other => Self::internal(other),
         }
@@ -361,11 +374,14 @@ impl From<HistoryError> for Problem {
             HistoryError::Store(error) => error.into(),
             HistoryError::Log(_) | HistoryError::NobodyReads => Self::internal(said),
             HistoryError::NotFound(what) => Self::not_found(&what),
-            HistoryError::BadMoment(_) => Self::new(Code::BadTime, said),
-            HistoryError::NotComparable(_) => Self::new(Code::NotComparable, said)
-                .fix("Compare two snapshots or moments of checks of one address, two moments of one subject, or two cuts of the whole base."),
-            HistoryError::Erased => Self::new(Code::Erased, said),
-            HistoryError::AuditorsOnly => Self::new(Code::RoleMissing, said).fix("Use a key with the role `auditor`."),
+            HistoryError::BadMoment(error) => error.into(),
+            HistoryError::NotComparable(_) => {
+                Self::new(Code::NotComparable, said).fix(refused("not_comparable_fix", &[]))
+            }
+            HistoryError::Erased => Self::said(Code::Erased, "erased_person", &[]),
+            HistoryError::AuditorsOnly => {
+                Self::said(Code::RoleMissing, "auditors_only", &[]).fix(refused("auditors_only_fix", &[]))
+            }
         }
     }
 }
@@ -374,10 +390,8 @@ impl From<EvidenceError> for Problem {
     fn from(error: EvidenceError) -> Self {
         match &error {
             EvidenceError::NotFound(_) => Self::not_found("evidence"),
-            EvidenceError::Sealed(_) => Self::new(Code::Erased, "the person's key was destroyed"),
-            other if other.retryable() => {
-                Self::new(Code::NotReady, "the evidence store does not answer").private(error)
-            }
+            EvidenceError::Sealed(_) => Self::said(Code::Erased, "erased_person", &[]),
+            other if other.retryable() => Self::said(Code::NotReady, "evidence_store", &[]).private(error),
             _ => Self::internal(error),
         }
     }

@@ -4,7 +4,7 @@
 use super::answer;
 use super::auth::User;
 use super::body::Body;
-use super::error::{Code, Problem, ProblemBody, Result};
+use super::error::{Code, Problem, ProblemBody, Result, refused};
 use super::jobs::read::AsOf;
 use super::query::{At, Query};
 use super::state::{AppState, log_access};
@@ -71,9 +71,9 @@ pub async fn review(
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
     if draft.text.chars().count() > MAX_DRAFT {
-        return Err(Problem::new(Code::TooLarge, format!("the draft has more than {MAX_DRAFT} characters"))
-            .at("/text", "is too long")
-            .fix("Send it in parts."));
+        return Err(Problem::said(Code::TooLarge, "draft", &[("most", MAX_DRAFT.into())])
+            .at("/text", refused("draft_at", &[]))
+            .fix(refused("draft_fix", &[])));
     }
     let reviewed = tokio::task::spawn_blocking(move || -> Result<Review> {
         let policy = state.policy()?;

@@ -90,7 +90,7 @@ pub async fn get(
     let ctx = state.context_at(&policy, Lang::default(), moment);
     let volatile = explain::volatile_of(&ctx, observation.recorded.observation)?;
     let view = explain::fact_in(&ctx, fact_id, &observation, &volatile)?
-        .ok_or_else(|| Problem::new(Code::Erased, "the person's key was destroyed"))?;
+        .ok_or_else(|| Problem::said(Code::Erased, "erased_person", &[]))?;
     log_access(&caller, "fact", &id, person_of(&row, &observation).as_slice());
     Ok(answer::json(&at, &view))
 }
@@ -127,10 +127,10 @@ pub async fn evidence(
     }
     let keys = asked.and_then(|asked| state.engine().vault().by_subject(asked));
     if asked.is_some() && keys.is_none() {
-        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+        return Err(Problem::said(Code::Erased, "erased_person", &[]));
     }
     if matches!(row.body, Sealable::Sealed(_)) && persons::open(&**state.engine().vault(), &row.body).is_none() {
-        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+        return Err(Problem::said(Code::Erased, "erased_person", &[]));
     }
     let found = state.evidence().get(&evidence, keys.as_ref()).await?;
     let persons: Vec<Subject> = person_of(&row, &observation).into_iter().chain(asked.cloned()).collect();

@@ -1,6 +1,7 @@
 //! What stands around every call: a request id, a span, measurements, panics caught, strangers told.
 
-use super::error::{Code, Problem};
+use super::error::{self, Code, Problem, refused};
+use super::query;
 use super::state::AppState;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -42,13 +43,13 @@ async fn nowhere(uri: Uri, headers: HeaderMap) -> Response {
     if accept.starts_with("text/html") {
         return crate::ui::nowhere(&headers, uri.path());
     }
-    let problem = Problem::new(Code::NotFound, format!("there is nothing at {}", uri.path()))
-        .fix("See `/docs` for what there is.");
-    problem.into_response()
+    let problem = Problem::said(Code::NotFound, "nowhere", &[("path", uri.path().into())]);
+    problem.fix(refused("nowhere_fix", &[])).into_response()
 }
 
 async fn not_here(method: Method, uri: Uri) -> Problem {
-    Problem::new(Code::MethodNotAllowed, format!("{method} is not done at {}", uri.path()))
+    let args = [("method", method.as_str().into()), ("path", uri.path().into())];
+    Problem::said(Code::MethodNotAllowed, "method", &args)
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
@@ -66,7 +67,8 @@ async fn told(request: Request, next: Next) -> Response {
     let method = label(request.method());
     let span = tracing::info_span!("http", request_id = id, method, route, tenant = tracing::field::Empty);
     let began = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let lang = query::of_problems(request.uri(), request.headers());
+    let mut response = error::in_language(lang, next.run(request)).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     span.in_scope(|| tracing::debug!(status, took_ms = took.as_millis(), "answered"));
     let labels = [("method", method.to_owned()), ("route", route), ("status", status.to_string())];

@@ -2,8 +2,8 @@
 
 use super::answer;
 use super::auth::{Caller, Role};
-use super::error::{Code, Problem, Result};
-use super::query::{At, Page, Query, cursor, limit, place};
+use super::error::{Code, Problem, Result, refused};
+use super::query::{At, Page, Query, cursor, limit, no_cursor, place};
 use super::state::AppState;
 use crate::audit::json::{readable, stream};
 use crate::explain::time::rfc3339;
@@ -93,8 +93,9 @@ pub async fn get(
         );
     }
     if from.partition >= state.engine().partitions() {
-        return Err(Problem::new(Code::BadTime, format!("there is no partition {}", from.partition))
-            .at("from", "is not in this log"));
+        let last = state.engine().partitions().saturating_sub(1);
+        return Err(Problem::said(Code::BadTime, "partition", &[("n", from.partition.into())])
+            .at("from", refused("partition_at", &[("last", last.into())])));
     }
     let page =
         tokio::task::spawn_blocking(move || page(&state, &query, from, limit)).await.map_err(Problem::internal)??;
@@ -105,11 +106,10 @@ pub async fn get(
 const LIST: &str = "log";
 
 fn start(query: &LogQuery) -> Result<Position> {
-    let bad =
-        || Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "is not one of ours");
+    let bad = no_cursor;
     let read = |text: &str| {
         text.parse::<Position>().map_err(|_| {
-            Problem::new(Code::BadTime, format!("{text:?} is not a position")).at("from", "is no `partition:seq`")
+            Problem::said(Code::BadTime, "position", &[("given", text.into())]).at("from", refused("position_at", &[]))
         })
     };
     match (&query.cursor, &query.from) {

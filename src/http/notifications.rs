@@ -3,7 +3,7 @@
 use super::answer;
 use super::auth::User;
 use super::body::Body;
-use super::error::{Code, Problem, ProblemBody, Result};
+use super::error::{Code, Problem, ProblemBody, Result, refused};
 use super::query::{At, Query, behind, limit, start};
 use super::state::AppState;
 use crate::core::command::Command;
@@ -85,7 +85,7 @@ pub async fn list(
     let limit = limit(query.limit)?;
     let what = query.r#type.as_deref().map(|word| {
         let unknown =
-            || Problem::new(Code::InputInvalid, format!("there is no type {word:?}")).at("type", "is no type");
+            || Problem::said(Code::InputInvalid, "type", &[("given", word.into())]).at("type", refused("type_at", &[]));
         NotificationType::of_word(word).ok_or_else(unknown)
     });
     let what = what.transpose()?;
@@ -205,9 +205,9 @@ pub async fn read(State(state): State<AppState>, User(caller): User, Body(body):
             body.ids.iter().map(parse).collect::<Result<Vec<NotificationId>>>()?
         }
         (false, true) => {
-            return Err(Problem::new(Code::InputMissing, "neither `ids` nor `all` is there")
-                .at("/ids", "is required")
-                .fix("Send `ids`, or `all: true`."));
+            return Err(Problem::said(Code::InputMissing, "read_nothing", &[])
+                .at("/ids", refused("required", &[]))
+                .fix(refused("read_nothing_fix", &[])));
         }
     };
     let mut by_partition: BTreeMap<u32, Vec<NotificationId>> = BTreeMap::new();

@@ -1,11 +1,11 @@
 //! What the query string and the headers say: language, paging, positions.
 
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::state::AppState;
 use crate::explain::words::Lang;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
 use mirano_schemas::{FactId, Position, base32, from_base32};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,9 +28,9 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self> {
         let text = parts.uri.query().unwrap_or_default();
         axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|error| {
-            Problem::new(Code::InputInvalid, format!("the query string can't be read: {error}"))
+            Problem::said(Code::InputInvalid, "query_string", &[("why", error.to_string().into())])
                 .at("query", text)
-                .fix("Correct the parameters behind `?`.")
+                .fix(refused("query_string_fix", &[]))
         })
     }
 }
@@ -48,20 +48,30 @@ impl FromRequestParts<AppState> for Lang {
         match parameter(parts, "lang").as_deref() {
             Some("ru") => Ok(Self::Ru),
             Some("en") => Ok(Self::En),
-            Some(other) => Err(Problem::new(Code::InputInvalid, format!("there is no language {other:?}"))
-                .at("lang", "is neither `ru` nor `en`")
-                .fix("Use `lang=ru` or `lang=en`.")),
-            None => {
-                let accepted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-                Ok(accepted.map_or(Self::Ru, preferred))
-            }
+            Some(other) => Err(Problem::said(Code::InputInvalid, "lang", &[("given", other.into())])
+                .at("lang", refused("lang_at", &[]))
+                .fix(refused("lang_fix", &[]))),
+            None => Ok(accepted(&parts.headers).unwrap_or(Self::Ru)),
         }
     }
 }
 
-/// The one of our languages that `Accept-Language` likes best.
-fn preferred(accepted: &str) -> Lang {
-    let mut best = (0.0f32, Lang::Ru);
+/// The language that problems are told in: as for everything else, but English where none of ours is asked for, since programs read them.
+pub fn of_problems(uri: &Uri, headers: &HeaderMap) -> Lang {
+    let asked = uri.query().and_then(|query| {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, _)| name == "lang").and_then(|(_, value)| Lang::from_tag(&value))
+    });
+    asked.or_else(|| accepted(headers)).unwrap_or(Lang::En)
+}
+
+fn accepted(headers: &HeaderMap) -> Option<Lang> {
+    headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(preferred)
+}
+
+/// The one of our languages that `Accept-Language` likes best; none where it names none of them.
+fn preferred(accepted: &str) -> Option<Lang> {
+    let mut best = (0.0f32, None);
     for part in accepted.split(',') {
         let mut pieces = part.trim().split(';');
         let tag = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -72,7 +82,7 @@ fn preferred(accepted: &str) -> Lang {
             _ => continue,
         };
         if weight > best.0 {
-            best = (weight, lang);
+            best = (weight, Some(lang));
         }
     }
     best.1
@@ -92,19 +102,18 @@ impl FromRequestParts<AppState> for At {
         let wanted = parameter(parts, "min_position");
         for text in wanted.iter().flat_map(|wanted| wanted.split(',')).filter(|text| !text.is_empty()) {
             let position: Position = text.trim().parse().map_err(|_| {
-                Problem::new(Code::BadTime, format!("{text:?} is not a position")).at("min_position", "is no position")
+                Problem::said(Code::BadTime, "position", &[("given", text.into())])
+                    .at("min_position", refused("position_at", &[]))
             })?;
             if position.partition >= engine.partitions() {
-                let partitions = engine.partitions();
-                return Err(Problem::new(Code::BadTime, format!("there is no partition {}", position.partition))
-                    .at("min_position", format!("this log has {partitions} partition(s), counted from 0")));
+                let last = engine.partitions().saturating_sub(1);
+                return Err(Problem::said(Code::BadTime, "partition", &[("n", position.partition.into())])
+                    .at("min_position", refused("partition_at", &[("last", last.into())])));
             }
             if !engine.wait_for(position, POSITION_PATIENCE).await {
                 let shown = cut(engine);
-                return Err(Problem::new(
-                    Code::PositionTimeout,
-                    format!("the views are at {shown}, `min_position` is {position}"),
-                ));
+                let args = [("shown", shown.into()), ("wanted", position.to_string().into())];
+                return Err(Problem::said(Code::PositionTimeout, "behind", &args));
             }
         }
         Ok(Self { cut: cut(engine) })
@@ -126,9 +135,9 @@ impl OptionalFromRequestParts<AppState> for IdempotencyKey {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
         let text = value.to_str().unwrap_or_default().trim().to_owned();
         if text.is_empty() || text.len() > 255 {
-            return Err(Problem::new(Code::InputInvalid, "`Idempotency-Key` is not 1 to 255 visible characters")
-                .at("Idempotency-Key", "is empty, too long or not ASCII")
-                .fix("Send a fresh UUID as `Idempotency-Key`."));
+            return Err(Problem::said(Code::InputInvalid, "idempotency_key", &[])
+                .at("Idempotency-Key", refused("idempotency_key_at", &[]))
+                .fix(refused("idempotency_key_fix", &[])));
         }
         Ok(Some(Self(text)))
     }
@@ -148,9 +157,9 @@ pub fn limit(asked: Option<usize>) -> Result<usize> {
     match asked {
         None => Ok(DEFAULT_LIMIT),
         Some(n) if (1..=MAX_LIMIT).contains(&n) => Ok(n),
-        Some(n) => Err(Problem::new(Code::InputInvalid, format!("`limit` is {n}"))
-            .at("limit", format!("is not 1 to {MAX_LIMIT}"))
-            .fix(format!("Use a limit of 1 to {MAX_LIMIT}."))),
+        Some(n) => Err(Problem::said(Code::InputInvalid, "limit", &[("given", n.to_string().into())])
+            .at("limit", refused("limit_at", &[("most", MAX_LIMIT.into())]))
+            .fix(refused("limit_fix", &[("most", MAX_LIMIT.into())]))),
     }
 }
 
@@ -161,14 +170,17 @@ pub fn cursor(list: &str, place: &[u8]) -> String {
     base32(&bytes)
 }
 
+/// It is none of ours, or of another list.
+pub fn no_cursor() -> Problem {
+    Problem::said(Code::BadCursor, "cursor", &[]).at("cursor", refused("cursor_at", &[]))
+}
+
 /// The place that a cursor names.
 pub fn place(list: &str, cursor: &str) -> Result<Vec<u8>> {
-    let bad =
-        || Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "is not one of ours");
-    let bytes = from_base32(cursor).ok_or_else(bad)?;
-    let (sum, place) = bytes.split_first_chunk::<4>().ok_or_else(bad)?;
+    let bytes = from_base32(cursor).ok_or_else(no_cursor)?;
+    let (sum, place) = bytes.split_first_chunk::<4>().ok_or_else(no_cursor)?;
     if *sum != check(list, place) {
-        return Err(bad());
+        return Err(no_cursor());
     }
     Ok(place.to_vec())
 }
@@ -191,10 +203,7 @@ pub fn behind(list: &str, prefix: &[u8], key: &[u8]) -> Option<String> {
 /// The fact that a cursor names.
 pub fn fact_place(list: &str, text: &str) -> Result<FactId> {
     let place = place(list, text)?;
-    let id = place.try_into().map_err(|_| {
-        Problem::new(Code::BadCursor, "the cursor was not made by this list").at("cursor", "names no fact")
-    })?;
-    Ok(FactId(id))
+    Ok(FactId(place.try_into().map_err(|_| no_cursor())?))
 }
 
 fn check(list: &str, place: &[u8]) -> [u8; 4] {
@@ -211,14 +220,12 @@ mod tests {
 
     #[test]
     fn languages_are_preferred_by_weight() {
-        for (accepted, want) in [
-            ("en-US,en;q=0.9,ru;q=0.8", Lang::En),
-            ("ru-RU, en;q=0.7", Lang::Ru),
-            ("de, en;q=0.3", Lang::En),
-            ("de", Lang::Ru),
-        ] {
-            assert_eq!(preferred(accepted), want, "{accepted}");
+        for (accepted, want) in
+            [("en-US,en;q=0.9,ru;q=0.8", Lang::En), ("ru-RU, en;q=0.7", Lang::Ru), ("de, en;q=0.3", Lang::En)]
+        {
+            assert_eq!(preferred(accepted), Some(want), "{accepted}");
         }
+        assert_eq!(preferred("de"), None);
     }
 
     #[test]

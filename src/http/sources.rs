@@ -41,7 +41,7 @@ pub struct SourceView {
     pub health: String,
     /// Whether it is left alone because it did not answer.
     pub breaker: BreakerView,
-    /// It said that it is asked too fast, and is asked more slowly.
+    /// It said that it is asked too fast, or that it is unavailable for now, and is asked more slowly.
     pub slowed: Option<SlowedView>,
     /// Tasks that wait; about, unless the caller is an operator.
     pub queue: u64,
@@ -89,6 +89,8 @@ pub struct SlowedView {
     pub percent: u32,
     /// When it is asked at the whole rate again; to the minute, unless the caller is an operator.
     pub full_at: String,
+    /// `slowed_down`: it said that it is asked too fast (429). `overloaded`: it answered that it is unavailable for now (503).
+    pub because: String,
 }
 
 /// A proxy, as one source sees it.
@@ -151,10 +153,11 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         serve_stale_s: seconds(spec.serve_stale.0),
         health: health(spec, row, now).to_owned(),
         breaker: breaker_view(breaker::of_source(spec, row, now), breaker::open_of(spec, row), exact),
-        slowed: row
-            .pace
-            .filter(|pace| pace.at(now) < 1_000)
-            .map(|pace| SlowedView { percent: pace.at(now) / 10, full_at: later(pace.full_at, exact) }),
+        slowed: row.pace.filter(|pace| pace.at(now) < 1_000).map(|pace| SlowedView {
+            percent: pace.at(now) / 10,
+            full_at: later(pace.full_at, exact),
+            because: pace::because(row, now).unwrap_or_default().to_owned(),
+        }),
         queue: number(row.queued),
         delayed: number(row.delayed),
         running: number(row.leases.len() as u64),

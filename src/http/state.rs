@@ -1,7 +1,7 @@
 //! What every handler stands on.
 
 use super::auth::{Auth, Caller, Role};
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::events::live::Live;
 use crate::audit::heads::CommitTrees;
 use crate::checkpoint::Taker;
@@ -39,6 +39,7 @@ struct Inner {
     policies: Mutex<BTreeMap<u64, Arc<Policy>>>,
     live: Live,
     checkpoints: OnceLock<Arc<Taker>>,
+    no_mail: OnceLock<()>,
 }
 
 /// Answers of any length that are on their way at once.
@@ -68,7 +69,18 @@ impl AppState {
             policies: Mutex::default(),
             live: Live::default(),
             checkpoints: OnceLock::new(),
+            no_mail: OnceLock::new(),
         }))
+    }
+
+    /// Says that no mail server is configured: addresses are not taken then, since nothing would ever be sent to them.
+    pub fn without_mail(&self) {
+        self.0.no_mail.get_or_init(|| ());
+    }
+
+    /// Whether mail is sent.
+    pub fn sends_mail(&self) -> bool {
+        self.0.no_mail.get().is_none()
     }
 
     /// The engine.
@@ -109,7 +121,7 @@ impl AppState {
     /// Leave to give an answer of any length: each holds a thread while it lasts.
     pub fn long_answer(&self) -> Result<OwnedSemaphorePermit> {
         let taken = Arc::clone(&self.0.streams).try_acquire_owned();
-        taken.map_err(|_| Problem::new(Code::TooMany, "many long answers are on their way"))
+        taken.map_err(|_| Problem::said(Code::TooMany, "busy", &[]))
     }
 
     /// What workers of other processes are answered by.
@@ -171,7 +183,7 @@ impl AppState {
     pub fn moment(&self, parameter: &str, text: &str) -> Result<Moment> {
         let engine = self.engine();
         crate::history::moment::parse(text, &**engine.views(), &LogTimes(&**engine.log()), engine.now())
-            .map_err(|error| Problem::from(error).at(parameter, "names no moment of this log"))
+            .map_err(|error| Problem::from(error).at(parameter, refused("moment_at", &[])))
     }
 
     /// The moment that `?as_of=` names, where it is given.
@@ -202,10 +214,10 @@ impl AppState {
     pub fn job_at(&self, job: &JobRow, moment: &Moment) -> Result<JobRow> {
         let then = history::job_at(&**self.engine().views(), job, moment)?;
         then.ok_or_else(|| {
-            let asked = crate::explain::time::rfc3339(job.created_at);
-            Problem::new(Code::NotFound, format!("there was no such job yet: it was asked for at {asked}"))
-                .at("as_of", "lies before the job")
-                .fix("Ask for a moment after that.")
+            let asked = crate::words::moment(&crate::explain::time::rfc3339(job.created_at));
+            Problem::said(Code::NotFound, "before_job", &[("at", asked.into())])
+                .at("as_of", refused("before_job_at", &[]))
+                .fix(refused("before_job_fix", &[]))
         })
     }
 

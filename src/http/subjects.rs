@@ -3,7 +3,7 @@
 //! A search looks through the tenant's own jobs only: what others asked about is nobody's business (I9).
 
 use super::auth::{Caller, User};
-use super::error::{Code, Problem, Result};
+use super::error::{Code, Problem, Result, refused};
 use super::query::{At, Page, Query, cursor, fact_place, limit, place};
 use super::state::{AppState, log_access};
 use super::{answer, lines};
@@ -77,7 +77,7 @@ pub async fn search(
     let list = format!("{LIST} of {}", caller.tenant);
     let after = query.cursor.as_deref().map(|cursor| place(&list, cursor)).transpose()?;
     let after = after.map(|place| String::from_utf8(place).map(Subject)).transpose();
-    let after = after.map_err(|_| Problem::new(Code::BadCursor, "the cursor was not made by this list"))?;
+    let after = after.map_err(|_| super::query::no_cursor())?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<SubjectView>> {
         let views = &**state.engine().views();
         let (mut items, mut last) = (Vec::new(), after);
@@ -139,7 +139,7 @@ pub(super) fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> 
         return Err(Problem::not_found("subject"));
     }
     if state.engine().vault().by_subject(subject).is_none() {
-        return Err(Problem::new(Code::Erased, "the person's key was destroyed"));
+        return Err(Problem::said(Code::Erased, "erased_person", &[]));
     }
     log_access(caller, "subject_facts", &subject.0, std::slice::from_ref(subject));
     Ok(())
@@ -271,8 +271,7 @@ fn wanted(fact: &FactView, kind: Option<&str>, valid_at: Option<&str>) -> bool {
 /// The day that `valid_at` names: a date, or a time on it in UTC. Sources state days.
 fn day(text: &str) -> Result<String> {
     let at = time::parse_or_day(text).ok_or_else(|| {
-        Problem::new(Code::BadTime, format!("`valid_at` is {text:?}, neither a date nor a time"))
-            .at("valid_at", "can't be read")
+        Problem::said(Code::BadTime, "valid_at", &[("given", text.into())]).at("valid_at", refused("valid_at_at", &[]))
     })?;
     Ok(time::rfc3339(at).chars().take(10).collect())
 }

@@ -3,14 +3,15 @@
 use super::answer;
 use super::auth::{Caller, User};
 use super::body::Body;
-use super::error::{Code, Problem, ProblemBody, Result};
+use super::error::{Code, Problem, ProblemBody, Result, no_duration, refused};
 use super::jobs::create::{self, NewJob};
 use super::jobs::notify::Notify;
 use super::query::{At, IdempotencyKey, Page, Query, behind, limit, start};
 use super::state::AppState;
-use crate::core::command::{Command, Reply, SetWatch};
+use crate::core::command::{Command, InputFault, Rejection, Reply, SetWatch};
 use crate::core::notify::NotifyCommand;
 use crate::core::policy::{DayHours, DurationMs};
+use crate::core::watch::SHORTEST_MS;
 use crate::explain::time::rfc3339;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -86,12 +87,17 @@ pub async fn post(
     key: Option<IdempotencyKey>,
     Body(new): Body<NewWatch>,
 ) -> Result<Response> {
-    let every: DurationMs = new.every.parse().map_err(|error: crate::core::policy::duration::ParseDurationError| {
-        Problem::invalid("/every", error.to_string()).fix("Write a duration like `12h` or `1d`.")
-    })?;
+    let every: DurationMs = new
+        .every
+        .parse()
+        .map_err(|error| Problem::invalid("/every", no_duration(error)).fix(refused("every_fix", &[])))?;
+    if every.0 < SHORTEST_MS {
+        // Before a check is made for the watch.
+        return Err(Rejection::FieldInvalid("every".to_owned(), InputFault::TooOften).into());
+    }
     let hours = new.hours.as_deref().map(|text| {
         text.parse().map(|DayHours(hours)| hours).map_err(|error: crate::core::policy::ParseHoursError| {
-            Problem::invalid("/hours", error.to_string()).fix("Write hours like `22:00-06:00`, in UTC.")
+            Problem::invalid("/hours", refused("hours", &[("given", error.0.into())])).fix(refused("hours_fix", &[]))
         })
     });
     let hours = hours.transpose()?;
@@ -99,7 +105,7 @@ pub async fn post(
         "key" => WatchReason::Key,
         "popular" => WatchReason::Popular,
         "paid" => WatchReason::Paid,
-        _ => return Err(Problem::invalid("/reason", "is none of `key`, `popular`, `paid`")),
+        _ => return Err(Problem::invalid("/reason", refused("reason", &[]))),
     };
     let job = job(&state, &caller, key.as_ref(), &new).await?;
     let watch = watch_id(&state, &caller, key.as_ref())?;
@@ -149,12 +155,12 @@ async fn job(state: &AppState, caller: &Caller, key: Option<&IdempotencyKey>, ne
         }
         (None, Some(_), None) => Err(missing("/profile")),
         (None, None, _) => Err(missing("/job_id")),
-        _ => Err(Problem::invalid("/job_id", "stands beside an address or a profile").fix("Send either, not both.")),
+        _ => Err(Problem::invalid("/job_id", refused("watch_of_both", &[])).fix(refused("watch_of_both_fix", &[]))),
     }
 }
 
 fn missing(at: &str) -> Problem {
-    Problem::new(Code::InputMissing, "a watch names a check, or an address and a profile").at(at, "is required")
+    Problem::said(Code::InputMissing, "watch_of", &[]).at(at, refused("required", &[]))
 }
 
 /// List watches

@@ -3,7 +3,7 @@
 use super::api::{Api, Who};
 use super::say::{self, list, text};
 use crate::http::Ask;
-use crate::words::{Lang, one};
+use crate::words::{Lang, moment, one};
 use axum::http::Method;
 use futures::StreamExt;
 use rmcp::ErrorData;
@@ -122,8 +122,10 @@ pub(super) async fn call(
 }
 
 fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Value> {
+    let lang = arguments.get("lang").and_then(Value::as_str).and_then(Lang::from_tag).unwrap_or(Lang::En);
     serde_json::from_value(arguments).map_err(|error| {
-        json!({"code": "bad_json", "detail": error.to_string(), "errors": [], "fix": "Send the arguments that the tool's schema names."})
+        let fix = one(lang, "assistant-arguments", &[]);
+        json!({"code": "bad_json", "detail": error.to_string(), "errors": [], "fix": fix})
     })
 }
 
@@ -248,7 +250,8 @@ impl Calls<'_> {
 
     async fn compare(&self, ask: Compare) -> Told {
         let limit = ask.limit.unwrap_or(FACTS).clamp(1, MOST_FACTS);
-        let mut path = format!("/v1/diff?from={}&to={}&limit={limit}", part(&ask.from), part(&ask.to));
+        let lang = query(ask.lang, None);
+        let mut path = format!("/v1/diff{lang}&from={}&to={}&limit={limit}", part(&ask.from), part(&ask.to));
         if let Some(cursor) = &ask.cursor {
             path.push_str(&format!("&cursor={}", part(cursor)));
         }
@@ -264,7 +267,7 @@ impl Calls<'_> {
         let mut say = vec![say::sentence(text(&report, "notice"), Value::Null)];
         if as_of.is_some() {
             let at = text(&report, "at");
-            let then = one(of.lang.unwrap_or_default(), "assistant-then", &[("at", at.into())]);
+            let then = one(of.lang.unwrap_or_default(), "assistant-then", &[("at", moment(at).into())]);
             say.push(say::sentence(then, Value::Null));
         }
         say.extend(say::of_explanation(&explanation, |_| true));
@@ -272,7 +275,7 @@ impl Calls<'_> {
     }
 
     async fn list_sources(&self, ask: Nothing) -> Told {
-        let mut page = self.get("/v1/sources").await?;
+        let mut page = self.get(&format!("/v1/sources{}", query(ask.lang, None))).await?;
         let sources: Vec<Value> = match page.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
@@ -292,7 +295,7 @@ impl Calls<'_> {
     }
 
     async fn review_draft(&self, ask: ReviewDraft) -> Told {
-        let path = format!("/v1/jobs/{}/review", part(&ask.job_id));
+        let path = format!("/v1/jobs/{}/review{}", part(&ask.job_id), query(ask.lang, None));
         let review = self.post(&path, json!({"text": ask.text}), None).await?;
         let say = say::of_review(&review, ask.lang.unwrap_or_default());
         Ok((json!({"review": review}), say))

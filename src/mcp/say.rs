@@ -1,6 +1,6 @@
 //! What may be said: the rules of honesty, and the sentences that go with answers that are not explanations themselves.
 
-use crate::words::{Arg, Lang, code, one, within};
+use crate::words::{Arg, Both, Lang, code, moment, one, within};
 use serde_json::{Value, json};
 
 /// The rules that every prompt and the server's instructions carry.
@@ -38,7 +38,9 @@ pub(super) fn of_explanation(told: &Value, wanted: impl Fn(&Value) -> bool) -> V
 /// What may be said of a difference.
 pub(super) fn of_diff(diff: &Value, lang: Lang) -> Vec<Value> {
     let count = |name: &str| diff.pointer(&format!("/counts/{name}")).and_then(Value::as_u64).unwrap_or(0);
-    let at = |side: &str| diff.pointer(&format!("/{side}/at")).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let at = |side: &str| -> Both {
+        moment(diff.pointer(&format!("/{side}/at")).and_then(Value::as_str).unwrap_or_default())
+    };
     let mut out = vec![one(
         lang,
         "assistant-diff",
@@ -52,7 +54,11 @@ pub(super) fn of_diff(diff: &Value, lang: Lang) -> Vec<Value> {
         ],
     )];
     for skipped in list(diff, "not_compared") {
-        let args = ["source", "reason", "side"].map(|name| (name, Arg::from(text(skipped, name))));
+        let args = [
+            ("source", text(skipped, "source").into()),
+            ("reason", code(lang, "lacks", text(skipped, "reason")).into()),
+            ("side", code(lang, "lacking", text(skipped, "side")).into()),
+        ];
         out.push(one(lang, "assistant-diff_skipped", &args));
     }
     let risk = diff.get("risk").unwrap_or(&Value::Null);
@@ -71,7 +77,7 @@ pub(super) fn of_sources(sources: &[Value], lang: Lang) -> Vec<Value> {
         let mut args: Vec<(&str, Arg)> = vec![("source", title.into()), ("ttl", ttl.into()), ("health", health.into())];
         let id = match source.get("last_answer_at").and_then(Value::as_str) {
             Some(at) => {
-                args.push(("at", at.into()));
+                args.push(("at", moment(at).into()));
                 "assistant-source"
             }
             None => "assistant-source_unasked",

@@ -48,6 +48,7 @@ macro_rules! catalogue {
             include_str!(concat!($folder, "/explain.ftl")),
             include_str!(concat!($folder, "/notify.ftl")),
             include_str!(concat!($folder, "/assistant.ftl")),
+            include_str!(concat!($folder, "/errors.ftl")),
             include_str!(concat!($folder, "/cli.ftl")),
             include_str!(concat!($folder, "/page.ftl")),
         ]

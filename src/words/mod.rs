@@ -11,7 +11,7 @@ mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
-pub use time::{ago, duration, within};
+pub use time::{ago, day, duration, moment, within};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -73,6 +73,26 @@ impl Both {
     pub fn join(all: &[Self], between: &str) -> Self {
         let join = |lang| all.iter().map(|one| one.get(lang)).collect::<Vec<_>>().join(between);
         Self::new(join(Lang::Ru), join(Lang::En))
+    }
+}
+
+impl From<[String; 2]> for Both {
+    /// In the order of [`Lang::ALL`].
+    fn from([ru, en]: [String; 2]) -> Self {
+        Self { ru, en }
+    }
+}
+
+/// What is no word, or has no other in the other language.
+impl From<String> for Both {
+    fn from(text: String) -> Self {
+        Self { ru: text.clone(), en: text }
+    }
+}
+
+impl From<&str> for Both {
+    fn from(text: &str) -> Self {
+        Self::new(text, text)
     }
 }
 

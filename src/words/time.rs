@@ -1,6 +1,7 @@
-//! How long something takes, and how long ago it was.
+//! How long something takes, how long ago it was, and when.
 
-use super::{Both, both};
+use super::{Arg, Both, both};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 /// The largest whole unit, rounded down.
 fn unit(seconds: u64) -> (&'static str, u64) {
@@ -33,9 +34,40 @@ pub fn ago(seconds: u64) -> Both {
     both("ago-told", &[("age", within(seconds).into())])
 }
 
+/// A moment of the interface (RFC 3339) for people, in UTC, which it says: «15 января 2027, 08:00 UTC». What is none, such as a position in the
+/// log, is left as it stands.
+pub fn moment(text: &str) -> Both {
+    let Ok(at) = text.parse::<DateTime<Utc>>() else { return Both::from(text) };
+    let time = format!("{:02}:{:02}", at.hour(), at.minute());
+    both("moment-written", &[("day", written(at.date_naive()).into()), ("time", time.into())])
+}
+
+/// A date of the interface for people: «15 января 2027». What is none is left as it stands: sources may write anything.
+pub fn day(text: &str) -> Both {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_or_else(|_| Both::from(text), written)
+}
+
+fn written(day: NaiveDate) -> Both {
+    let args: [(&str, Arg); 3] = [
+        ("day", day.day().to_string().into()),
+        ("month", both(&format!("month-{}", day.month()), &[]).into()),
+        ("year", day.year().to_string().into()),
+    ];
+    both("moment-day", &args)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_say_their_zone() {
+        let said = moment("2027-01-05T11:07:59.123+03:00");
+        assert_eq!((said.ru.as_str(), said.en.as_str()), ("5 января 2027, 08:07 UTC", "5 January 2027, 08:07 UTC"));
+        assert_eq!(moment("0:12"), Both::new("0:12", "0:12"));
+        assert_eq!(day("2026-03-01"), Both::new("1 марта 2026", "1 March 2026"));
+        assert_eq!(day("весна"), Both::new("весна", "весна"));
+    }
 
     #[test]
     fn numbers_agree_with_their_nouns() {

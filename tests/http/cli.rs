@@ -44,7 +44,7 @@ async fn a_check_is_told_as_a_table_in_both_languages() {
     for words in [
         "COMPLETED",
         "Source",
-        "within its time",
+        "within its TTL",
         "1 record",
         "the source was asked for this check",
         "Why so: mirano explain ",
@@ -52,6 +52,10 @@ async fn a_check_is_told_as_a_table_in_both_languages() {
         assert!(first.out.contains(words), "{words} in {}", first.out);
     }
     assert!(!first.out.contains('\u{1b}'), "no colours but on a terminal");
+    // Into a pipe a line for each change tells that something happens.
+    for words in ["Cadastre: queued", "Courts: waiting for another source", "Courts: within its TTL"] {
+        assert!(first.errors.contains(words), "{words} in {}", first.errors);
+    }
     // The same again, in Russian: everything is reused, and said to be.
     let second = run(&world, &["check", ADDRESS, "--lang", "ru"]).await;
     for words in
@@ -110,6 +114,19 @@ async fn what_is_wrong_is_told_with_what_to_do() {
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}{}", ran.out, ran.errors);
         assert!(ran.errors.contains(words), "{arguments:?}: {words} in {}", ran.errors);
     }
+    // In Russian where Russian is asked for, by the option or by the environment.
+    for (arguments, words) in [
+        (&["check", "", "--lang", "ru"][..], "адрес пуст"),
+        (&["check", ADDRESS, "--input", "novalue", "--lang", "ru"], "не вида NAME=VALUE"),
+        (&["explain", "nothing", "--lang", "ru"], "такой проверки нет"),
+        (&["notifications", "read", "--lang", "ru"], "укажите --all"),
+    ] {
+        let ran = run(&world, arguments).await;
+        assert!(ran.errors.contains(words), "{arguments:?}: {words} in {}", ran.errors);
+    }
+    let russian = command(&world, &["explain", "nothing"]).env("LANG", "ru_RU.UTF-8").output().await.expect("runs");
+    let errors = String::from_utf8_lossy(&russian.stderr).into_owned();
+    assert!(errors.contains("такой проверки нет"), "{errors}");
     let mut nobody = Command::new(env!("CARGO_BIN_EXE_mirano"));
     let nobody = nobody.args(["check", ADDRESS, "--server", "http://127.0.0.1:9"]).output().await.expect("runs");
     let errors = String::from_utf8_lossy(&nobody.stderr).into_owned();
@@ -171,4 +188,38 @@ async fn channels_are_added_muted_sent_to_again_and_removed() {
     assert!(run(&world, &["webhooks", "remove", id]).await.out.contains("removed"));
     let nobody = run(&world, &["webhooks", "list"]).await;
     assert_eq!(nobody.out, "Nobody is told. To add: mirano webhooks add\n");
+}
+
+/// `mirano … 2>&1 | head -1`: whoever has read enough closes both, and that is no panic.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_went_away_is_no_panic() {
+    let world = World::new().await;
+    for arguments in [&["policy", "show"][..], &["explain", "nothing"]] {
+        // Both ends of the pipe are closed before anything is written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut both = command(&world, arguments);
+        both.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        drop(reader);
+        let ended = both.status().await.expect("runs");
+        assert!(ended.code().is_some_and(|code| code < 2), "{arguments:?}: {ended}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_option_that_names_another() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = held.local_addr().expect("bound").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    for (options, option) in [
+        (["--listen", address.as_str(), "--demo-listen", "127.0.0.1:0"], "--listen"),
+        (["--demo-listen", address.as_str(), "--listen", "127.0.0.1:0"], "--demo-listen"),
+    ] {
+        let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_mirano"));
+        serve.args(["serve", "--demo", "--data"]).arg(folder.path().join("data")).args(options);
+        serve.env("LANG", "en_US.UTF-8").env_remove("LC_ALL").env_remove("LC_MESSAGES");
+        let ran = serve.output().expect("runs, and ends");
+        let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(&format!("`{option} 127.0.0.1:0` takes a free port")), "{errors}");
+    }
 }

@@ -161,3 +161,79 @@ async fn the_policy_changes_only_for_who_has_read_it() {
     let courts = sources["items"].as_array().expect("items").iter().find(|source| source["source"] == "courts");
     assert_eq!(courts.expect("there")["ttl_s"], 2 * 86_400);
 }
+
+/// Codes and places stay; words follow `?lang=`, else `Accept-Language`, else they are English, as programs know them.
+#[tokio::test]
+async fn problems_are_told_in_the_language_asked_for() {
+    let world = World::new().await;
+    let job = world.create("k", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    let good = json!({"address": crate::world::ADDRESS, "profile": "standard"});
+    let inn = json!({"address": crate::world::ADDRESS, "profile": "seller", "inputs": {"seller_inn": "123"}});
+    let watch = json!({"job_id": job, "every": "1s", "reason": "key"});
+    let as_of = format!("/v1/jobs/{job}?as_of=1999");
+    let before = format!("/v1/jobs/{job}?as_of=1999-01-01");
+    for (method, path, body, code, words) in [
+        ("POST", "/v1/jobs", json!({"address": "", "profile": "standard"}), "address_empty", "адрес пуст"),
+        ("POST", "/v1/jobs", json!({"address": "!!!", "profile": "standard"}), "address_unusable", "не названы"),
+        ("POST", "/v1/jobs", json!({"address": "x", "profile": "nope"}), "profile_unknown", "нет профиля «nope»"),
+        ("POST", "/v1/jobs", inn, "input_invalid", "не ИНН"),
+        ("POST", "/v1/watches", watch, "input_invalid", "меньше минуты"),
+        ("GET", as_of.as_str(), Json::Null, "bad_time", "«1999» — не время, не дата и не позиция"),
+        ("GET", before.as_str(), Json::Null, "not_found", "такой проверки тогда ещё не было"),
+        ("GET", "/v1/jobs/nothing", Json::Null, "not_found", "такой проверки нет"),
+        ("GET", "/v1/jobs?limit=0", Json::Null, "input_invalid", "`limit`"),
+        ("GET", "/v1/jobs?cursor=zzz", Json::Null, "bad_cursor", "не от этого списка"),
+        ("GET", "/v1/nowhere", Json::Null, "not_found", "ничего нет"),
+        ("DELETE", "/v1/jobs", good, "method_not_allowed", "не делается"),
+    ] {
+        let ask = |accept: &'static str| {
+            let request = world.request(method, path, KEY_A);
+            let request = if body.is_null() { request } else { request.json(&body) };
+            world.send(if accept.is_empty() { request } else { request.header("accept-language", accept) })
+        };
+        let (ru, en, none) = (ask("ru-RU,ru;q=0.9").await, ask("en").await, ask("").await);
+        assert_eq!(ru.problem().1, code, "{path}: {}", ru.text);
+        assert_eq!(
+            (en.problem(), en.text.as_str()),
+            (ru.problem(), none.text.as_str()),
+            "English is what programs get"
+        );
+        let cyrillic = |text: &str| text.chars().any(|c| ('а'..='я').contains(&c));
+        let (ru, en) = (ru.json(), en.json());
+        assert!(ru["detail"].as_str().is_some_and(|said| said.contains(words)), "{path}: {ru}");
+        for member in ["title", "detail", "fix"] {
+            assert!(ru[member].as_str().is_some_and(cyrillic), "{path}: {member} of {ru}");
+            assert!(!en[member].as_str().is_some_and(cyrillic), "{path}: {member} of {en}");
+        }
+        for (ru, en) in ru["errors"].as_array().expect("places").iter().zip(en["errors"].as_array().expect("places")) {
+            assert_eq!(ru["at"], en["at"]);
+        }
+    }
+    let by_query = world.send(world.request("GET", "/v1/jobs/nothing?lang=ru", KEY_A).header("accept-language", "en"));
+    assert_eq!(by_query.await.json()["detail"], "такой проверки нет", "the query string goes first");
+}
+
+#[tokio::test]
+async fn places_of_bad_input_are_where_it_stands() {
+    let world = World::new().await;
+    let job = world.create("k", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    let got = world.post("/v1/watches", &json!({"job_id": job, "every": "1s", "reason": "key"})).await;
+    assert_eq!(got.json()["errors"][0]["at"], "/every", "{}", got.text);
+    let got = world.send(world.request("GET", "/v1/log?from=zzz", crate::world::KEY_AUDITOR)).await;
+    assert_eq!(got.problem(), (400, "bad_time".to_owned()));
+    assert_eq!(got.json()["errors"][0]["at"], "from", "{}", got.text);
+}
+
+/// An address that nothing would ever be sent to is not taken.
+#[tokio::test]
+async fn addresses_are_refused_where_no_mail_is_sent() {
+    let world = World::new().await;
+    let body = json!({"address": "a@example.org"});
+    let add = || world.post("/v1/emails?lang=en", &body);
+    assert_eq!(add().await.status, 201);
+    world.state.without_mail();
+    let refused = add().await;
+    assert_eq!(refused.problem(), (422, "input_invalid".to_owned()));
+    assert!(refused.json()["fix"].as_str().is_some_and(|fix| fix.contains("[smtp]")), "{}", refused.text);
+    assert_eq!(world.read("/v1/emails").await["items"].as_array().map(Vec::len), Some(1));
+}

@@ -87,10 +87,28 @@ async fn a_source_that_is_asked_too_fast_is_told_to_be_slowed() {
     let task = world.lease("cadastre").await;
     fails(&world, &task, Outcome::Blocked, Some(429)).await;
     let source = cadastre(&world, KEY_ADMIN).await;
-    assert_eq!(source["slowed"], json!({"percent": 50, "full_at": "2027-01-15T08:10:00.000Z"}));
+    assert_eq!(
+        source["slowed"],
+        json!({"percent": 50, "full_at": "2027-01-15T08:10:00.000Z", "because": "slowed_down"})
+    );
     assert_eq!((&source["health"], &source["breaker"]["state"]), (&json!("failing"), &json!("closed")));
     world.pass(300_000);
     assert_eq!(cadastre(&world, KEY_ADMIN).await["slowed"]["percent"], 75);
     world.pass(300_000);
     assert_eq!(cadastre(&world, KEY_ADMIN).await["slowed"], Json::Null);
+}
+
+/// A 503 speaks of the source's own state: it is never told as if we had asked too fast.
+#[tokio::test]
+async fn a_source_that_is_overloaded_is_not_told_to_be_asked_too_fast() {
+    let world = world().await;
+    let job = world.create("k1", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    let task = world.lease("cadastre").await;
+    fails(&world, &task, Outcome::Unavailable, Some(503)).await;
+    let source = cadastre(&world, KEY_ADMIN).await;
+    assert_eq!((&source["slowed"]["percent"], &source["slowed"]["because"]), (&json!(50), &json!("overloaded")));
+    for lang in ["ru", "en"] {
+        let told = world.read(&format!("/v1/jobs/{job}/explain?lang={lang}")).await.to_string();
+        assert!(!told.contains("too fast") && !told.contains("слишком частых"), "{told}");
+    }
 }

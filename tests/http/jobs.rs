@@ -40,7 +40,7 @@ async fn a_job_from_created_to_reused_and_stale() {
     world.pass(3_600_000);
     let reused = world.create("k2", json!({})).await;
     assert_eq!((reused["status"].as_str(), reused["progress"]["reused"].as_u64()), (Some("COMPLETED"), Some(3)));
-    assert!(reused["honesty"][0].as_str().expect("honest").contains("часть данных не запрашивалась заново"));
+    assert!(reused["honesty"][0].as_str().expect("honest").contains("все ответы взяты из предыдущих проверок"));
     check("reused", &reused);
 
     // Two days on the national list is past its TTL, and may not be shown at all.

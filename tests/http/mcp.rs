@@ -76,6 +76,45 @@ async fn wrong_arguments_and_unknown_tools_are_refused() {
     assert!(refused["content"][0]["text"].as_str().is_some_and(|text| text.starts_with("address_empty")), "{refused}");
 }
 
+/// What can't be read is answered as JSON-RPC 2.0 says: by its codes, with the id where there is one.
+#[tokio::test]
+async fn rubbish_is_answered_as_json_rpc() {
+    let world = World::new().await;
+    for (body, code, id) in [
+        ("rubbish", -32_700, Json::Null),
+        ("", -32_700, Json::Null),
+        ("{\"jsonrpc\": \"2.0\", ", -32_700, Json::Null),
+        ("{\"id\": 7}", -32_600, json!(7)),
+        ("[]", -32_600, Json::Null),
+    ] {
+        let request = post(&world, KEY_A).header("content-type", "application/json").body(body);
+        let got = world.send(request).await;
+        assert!((400..500).contains(&got.status), "{body}: {}", got.text);
+        assert_eq!(got.header("content-type"), "application/json", "{body}: {}", got.text);
+        let answer = got.json();
+        assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &id), "{body}: {answer}");
+        assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
+        assert!(answer["error"]["message"].as_str().is_some_and(|said| !said.is_empty()), "{answer}");
+    }
+}
+
+/// What is wrong is told in the language of the call.
+#[tokio::test]
+async fn refusals_of_tools_follow_their_language() {
+    let world = World::new().await;
+    for (name, arguments, words) in [
+        ("start_check", json!({"address": "", "lang": "ru"}), "адрес пуст"),
+        ("get_check", json!({"job_id": "nothing", "lang": "ru"}), "такой проверки нет"),
+        ("get_check", json!({"job_id": "nothing", "lang": "en"}), "there is no such job"),
+        ("start_check", json!({"lang": "ru"}), "Отправьте аргументы"),
+        ("compare", json!({"from": "job:x@now", "to": "job:x@now", "lang": "ru"}), "Проверьте номер"),
+    ] {
+        let refused = tool(&world, KEY_A, name, arguments).await;
+        assert_eq!(refused["isError"], true, "{refused}");
+        assert!(refused["content"][0]["text"].as_str().is_some_and(|text| text.contains(words)), "{words}: {refused}");
+    }
+}
+
 /// The answer of a wait comes with the event, not with the time.
 #[tokio::test]
 async fn a_wait_ends_with_the_check() {

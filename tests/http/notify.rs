@@ -138,7 +138,7 @@ async fn each_cause_is_listed_once_in_words_and_can_be_read() {
     let list = world.read("/v1/notifications?lang=en").await;
     assert_eq!(types(&list), ["job.first_result", "job.final"], "{list:#}");
     assert_eq!(list["unread"], 2);
-    assert!(text(&list["items"][0]["text"]).ends_with("the check has ended; all data are within their time to live"));
+    assert!(text(&list["items"][0]["text"]).ends_with("the check has ended; all data are within their TTL"));
     assert_eq!(list["items"][0]["data"]["job_id"], json!(job));
 
     // The same key and body: the same check, and nothing is told again.

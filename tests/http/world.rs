@@ -71,6 +71,7 @@ pub struct World {
     clock: TestClock,
     tokens: AtomicU64,
     pub stop: CancellationToken,
+    pub state: AppState,
     _folder: TempDir,
 }
 
@@ -151,9 +152,9 @@ impl World {
         let api = router(state.clone());
         let guard = mcp::Guard::new(listener.local_addr().expect("bound"), &[], &[]);
         let app = api.clone().merge(mcp::router(state.clone(), api, &guard));
-        tokio::spawn(serve(listener, app, state, stop.clone().cancelled_owned()));
+        tokio::spawn(serve(listener, app, state.clone(), stop.clone().cancelled_owned()));
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { engine, vault, evidence, url, client, clock, tokens: AtomicU64::new(0), stop, _folder: folder }
+        Self { engine, vault, evidence, url, client, clock, tokens: AtomicU64::new(0), stop, state, _folder: folder }
     }
 
     pub fn pass(&self, ms: i64) {

@@ -146,14 +146,13 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
         if text.contains("не значит проверено заново") || text.contains("Reused does not mean") {
             prop_assert_eq!(&sentence.receipts, &earlier, "{}", text);
         }
-        if text.contains("частично устарели") || text.contains("partly stale") {
+        if text.contains("устарели") || text.contains("stale:") {
             prop_assert_eq!(&sentence.receipts, &past_ttl, "{}", text);
         }
     }
     let past = |row: &&RowView| row.freshness == FreshnessWord::Stale && row.receipt_id.is_some();
     let moving = view.sources.iter().filter(past).filter(|row| row.updating).count();
-    for text in view.honesty.iter().filter(|text| text.contains("частично устарели") || text.contains("partly stale"))
-    {
+    for text in view.honesty.iter().filter(|text| text.contains("устарели") || text.contains("stale:")) {
         let still = text.contains("не обновляются") || text.contains("not being updated");
         prop_assert_eq!(still, moving == 0, "{}", text);
     }
@@ -215,6 +214,77 @@ proptest! {
         for lang in [Lang::Ru, Lang::En] {
             holds(&made, &made.view(lang), &made.explanation(lang), lang)?;
         }
+    }
+}
+
+/// What has to be said first, in both languages.
+fn notes(made: &Made) -> [Vec<String>; 2] {
+    [Lang::Ru, Lang::En].map(|lang| made.view(lang).honesty)
+}
+
+fn says(notes: &[Vec<String>; 2], words: [&str; 2]) -> [bool; 2] {
+    [0, 1].map(|lang| notes[lang].iter().any(|note| note.contains(words[lang])))
+}
+
+const BOTH: [bool; 2] = [true, true];
+const NEITHER: [bool; 2] = [false, false];
+
+#[test]
+fn all_that_is_reused_is_not_called_a_part() {
+    let (part, all) = (["часть данных", "a part of the data"], ["все ответы взяты", "all answers come from earlier"]);
+    let old = |source| Row::answered(source, Origin::Reused, 2, DAY / 2);
+    let every = notes(&made(&[old("cadastre"), old("courts")], None));
+    assert_eq!((says(&every, part), says(&every, all)), (NEITHER, BOTH), "{every:?}");
+    let some = notes(&made(&[old("cadastre"), Row::answered("courts", Origin::Fetched, 2, 0)], None));
+    assert_eq!((says(&some, part), says(&some, all)), (BOTH, NEITHER), "{some:?}");
+}
+
+#[test]
+fn an_object_that_nobody_knows_is_said_to_be_unknown() {
+    let words = ["ничего не известно", "Nothing is known"];
+    let nothing = |source| Row::answered(source, Origin::Fetched, 0, 0);
+    let unknown = notes(&made(&[nothing("cadastre"), nothing("courts")], None));
+    assert_eq!(says(&unknown, words), BOTH, "{unknown:?}");
+    assert_eq!(says(&unknown, ["пока ничего", "so far"]), NEITHER, "{unknown:?}");
+    let so_far = notes(&made(&[nothing("cadastre"), Row { failed: true, ..Row::of("courts") }], None));
+    assert_eq!(says(&so_far, ["пока ничего не известно: ответили 1 из 2", "so far: 1 of 2"]), BOTH, "{so_far:?}");
+    let known = notes(&made(&[nothing("cadastre"), Row::answered("courts", Origin::Fetched, 1, 0)], None));
+    let unasked = notes(&made(&[Row { failed: true, ..Row::of("courts") }], None));
+    assert_eq!((says(&known, words), says(&unasked, words)), (NEITHER, NEITHER));
+}
+
+#[test]
+fn a_check_whose_answers_are_all_stale_is_told_to_have_answers() {
+    let old = |source| Row::answered(source, Origin::Fetched, 2, 20 * DAY);
+    let stale = notes(&made(&[old("cadastre"), old("courts")], None));
+    assert_eq!(
+        says(&stale, ["Ответы есть, но все они устарели", "There are answers, but all are stale"]),
+        BOTH,
+        "{stale:?}"
+    );
+    assert_eq!(says(&stale, ["частично", "partly"]), NEITHER, "{stale:?}");
+}
+
+#[test]
+fn words_for_people_hold_no_names_of_programs() {
+    let made = made(
+        &[
+            Row {
+                not_applicable: Some(NotApplicable::InputMissing("inputs.seller_birth_date".to_owned())),
+                ..Row::of("enforcement_persons")
+            },
+            Row::answered("courts", Origin::Fetched, 2, 0),
+        ],
+        None,
+    );
+    let raw = regex::Regex::new(r"\d{4}-\d{2}-\d{2}T|inputs\.|seller_").expect("a pattern");
+    for lang in [Lang::Ru, Lang::En] {
+        let told = made.explanation(lang);
+        for sentence in &told.sentences {
+            assert!(!raw.is_match(&sentence.text), "{}", sentence.text);
+        }
+        let all: Vec<&str> = told.sentences.iter().map(|sentence| sentence.text.as_str()).collect();
+        assert!(all.iter().any(|text| text.contains("UTC")), "a moment says its zone: {all:?}");
     }
 }
 

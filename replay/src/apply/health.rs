@@ -51,6 +51,7 @@ pub(super) fn closed(store: &mut impl Write, event: &BreakerClosed) -> Result<()
 
 pub(super) fn slowed(store: &mut impl Write, at: At, event: &SourceSlowed) -> Result<(), ApplyError> {
     change(store, &event.source, |row| {
-        row.pace = Some(PaceRow { permille: event.permille, since: at.recorded_at, full_at: event.full_at });
+        let SourceSlowed { permille, full_at, http_status, .. } = *event;
+        row.pace = Some(PaceRow { permille, since: at.recorded_at, full_at, http_status });
     })
 }

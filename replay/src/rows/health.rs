@@ -103,7 +103,7 @@ impl BreakerRow {
     }
 }
 
-/// How fast a source is asked that said it was asked too fast.
+/// How fast a source is asked that said it was asked too fast, or that it is overloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaceRow {
     /// So many thousandths of its rate are used.
@@ -112,6 +112,8 @@ pub struct PaceRow {
     pub since: Timestamp,
     /// Until then that grows evenly to the whole rate.
     pub full_at: Timestamp,
+    /// The status that said so: 429 speaks of us, 503 of the source.
+    pub http_status: Option<u16>,
 }
 
 impl PaceRow {
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_slow_pace_grows_evenly() {
-        let pace = PaceRow { permille: 200, since: Timestamp(1_000), full_at: Timestamp(9_000) };
+        let pace = PaceRow { permille: 200, since: Timestamp(1_000), full_at: Timestamp(9_000), http_status: None };
         let at = |at| pace.at(Timestamp(at));
         assert_eq!(
             [at(0), at(1_000), at(2_000), at(5_000), at(8_999), at(9_000), at(99_000)],

@@ -35,10 +35,10 @@ pub(super) struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn of(server: &'a Server, job: &str, lang: &str) -> Self {
+    pub(super) fn of(server: &'a Server, job: &str) -> Self {
         Self {
             server,
-            path: format!("/v1/jobs/{job}/events?lang={lang}"),
+            path: format!("/v1/jobs/{job}/events?lang={}", server.lang),
             job: job.to_owned(),
             last_id: String::new(),
             tries: 0,
@@ -65,9 +65,8 @@ impl<'a> Events<'a> {
                     self.tries += 1;
                     if self.tries > TRIES {
                         let why = broken.err().map(|error| format!(": {error}")).unwrap_or_default();
-                        let next =
-                            format!("The check goes on by itself. Look at it with `mirano explain {}`.", self.job);
-                        return Err(Wrong(format!("the events of job {} ended{why}\n{next}", self.job)).into());
+                        let args = [("id", self.job.as_str().into()), ("why", why.into())];
+                        return Err(Wrong(self.server.say("cli-events_ended", &args)).into());
                     }
                     // Nothing tells when a server is back: it is asked again, each time later.
                     tokio::time::sleep(PAUSE * self.tries).await;
@@ -89,7 +88,7 @@ impl<'a> Events<'a> {
                 let status = answer.status();
                 if !status.is_success() {
                     let body: Value = answer.json().await.unwrap_or(Value::Null);
-                    return Err(Wrong(format!("{status}: {}", problem(&body))).into());
+                    return Err(Wrong(format!("{status}: {}", problem(&body, self.server.lang()))).into());
                 }
                 self.open.insert(answer.bytes_stream().boxed())
             }

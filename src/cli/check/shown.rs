@@ -70,6 +70,7 @@ impl Look {
         let address = job.get("address").unwrap_or(&Value::Null);
         out.push(bold.apply_to(text(address, "canonical")).to_string());
         out.push(format!("{}  {}", status(text(job, "status")), dim.apply_to(text(job, "job_id"))));
+        out.extend(self.status_said(job).map(|said| format!("  {said}")));
         for sentence in list(job, "honesty").filter_map(Value::as_str) {
             out.push(format!("  {sentence}"));
         }
@@ -103,6 +104,27 @@ impl Look {
         out.push(dim.apply_to(self.say("cli-more", &[("id", text(job, "job_id").into())])).to_string());
         out.push(String::new());
         out.join("\n")
+    }
+
+    /// What a status that is not COMPLETED means here: whether answers are missing, or merely stale.
+    fn status_said(&self, job: &Value) -> Option<String> {
+        let of = |name: &str| job.pointer(&format!("/progress/{name}")).and_then(Value::as_u64).unwrap_or(0);
+        let (total, answered, stale) = (of("total"), of("answered"), of("stale"));
+        let ended = job.get("final").and_then(Value::as_bool).unwrap_or(false);
+        let all_but_stale = answered == total && stale > 0;
+        let id = match text(job, "status") {
+            "PARTIAL" if all_but_stale && ended => "status-partial_stale",
+            "PARTIAL" if all_but_stale => "status-partial_stale_updating",
+            "PARTIAL" if ended => "status-partial_final",
+            "PARTIAL" if answered == total => "status-partial_all_updating",
+            "PARTIAL" if of("failed") > 0 => "status-partial_some_updating",
+            "PARTIAL" => "status-partial_updating",
+            "FAILED" => "status-failed",
+            _ => return None,
+        };
+        let args: &[(&str, Arg)] =
+            if all_but_stale { &[("stale", stale.into()), ("total", total.into())] } else { &[] };
+        Some(self.say(id, args))
     }
 
     fn risk(&self, risk: &Value) -> Vec<String> {
@@ -146,7 +168,7 @@ mod tests {
     use serde_json::json;
 
     fn job() -> Value {
-        json!({"job_id": "j1", "status": "PARTIAL", "address": {"canonical": "г Москва, ул Тверская, д 7"},
+        json!({"job_id": "j1", "status": "PARTIAL", "final": false, "progress": {"total": 3, "answered": 1, "stale": 0}, "address": {"canonical": "г Москва, ул Тверская, д 7"},
             "honesty": ["No answer: Reviews. That does not mean that there is nothing."],
             "sources": [
                 {"source": "courts", "state": "fresh", "facts": 12, "receipt_id": "r1", "age_s": 86400, "subject": "company:7707083893",
@@ -159,6 +181,16 @@ mod tests {
             "risk": {"score": 20, "score_is": "at_least", "level": "incomplete",
                 "factors": [{"rule": "court.defendant", "title": {"ru": "Ответчик в суде", "en": "Defendant in court"}, "points": 20, "facts": ["a", "b"]}]},
             "snapshots": [{"snapshot_id": "s1"}]})
+    }
+
+    #[test]
+    fn what_is_answered_but_stale_is_not_told_to_be_missing() {
+        let look = Look { lang: Lang::En, titles: BTreeMap::new() };
+        let job = |stale: u64, ended: bool| json!({"status": "PARTIAL", "final": ended, "progress": {"total": 6, "answered": 6, "stale": stale}});
+        let said = |stale, ended| look.status_said(&job(stale, ended)).expect("said");
+        assert!(said(2, true).starts_with("All sources have answered, but 2 of 6 answers are stale; nothing"));
+        assert!(said(6, false).ends_with("an update is under way"));
+        assert_eq!(look.status_said(&json!({"status": "COMPLETED"})), None);
     }
 
     fn shown(lang: Lang) -> String {
@@ -174,13 +206,14 @@ mod tests {
         expect![[r#"
             г Москва, ул Тверская, д 7
             PARTIAL  j1
+              Part of the result is here, the rest is being updated
               No answer: Reviews. That does not mean that there is nothing.
 
-              Source                  State            Answer      Asked      From where
-              Court cases 7707083893  within its time  12 records  1 day ago  data reused from an earlier check
-              Court cases 7736050003  being asked                             the source is being asked
-              Reviews                 no answer                               the source gave no answer
-                                                                              timeout: no answer within 20s
+              Source                  State           Answer      Asked      From where
+              Court cases 7707083893  within its TTL  12 records  1 day ago  data reused from an earlier check
+              Court cases 7736050003  being asked                            the source is being asked
+              Reviews                 no answer                              the source gave no answer
+                                                                             timeout: no answer within 20s
 
             Risk: at least 20 of 100, level "not enough data".
               +20  Defendant in court  2 facts
@@ -195,6 +228,7 @@ mod tests {
         expect![[r#"
             г Москва, ул Тверская, д 7
             PARTIAL  j1
+              Есть часть результата, остальное обновляется
               No answer: Reviews. That does not mean that there is nothing.
 
               Источник         Состояние         Ответ       Спрошен       Откуда

@@ -2,7 +2,7 @@
 
 use super::{answer, settle};
 use crate::core::bugs::{self, Bug};
-use crate::core::command::{CreateJob, Rejection, Reply};
+use crate::core::command::{CreateJob, InputFault, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
@@ -78,7 +78,7 @@ pub fn create(decision: &mut Decision<'_>, command: &CreateJob) -> Result<Reply,
 
 fn check_inputs(profile: &ProfileSpec, inputs: &BTreeMap<String, String>) -> Result<(), Rejection> {
     if let Some(name) = inputs.keys().find(|name| !profile.inputs.contains_key(*name)) {
-        return Err(Rejection::InputInvalid(name.clone(), "the profile has no such input".to_owned()));
+        return Err(Rejection::InputInvalid(name.clone(), InputFault::Unknown));
     }
     for (name, spec) in &profile.inputs {
         let Some(value) = inputs.get(name) else {
@@ -87,20 +87,20 @@ fn check_inputs(profile: &ProfileSpec, inputs: &BTreeMap<String, String>) -> Res
             }
             continue;
         };
-        let invalid = |why: &str| Err(Rejection::InputInvalid(name.clone(), why.to_owned()));
+        let invalid = |why| Err(Rejection::InputInvalid(name.clone(), why));
         match spec.kind {
-            InputType::Text if value.trim().is_empty() => return invalid("is empty"),
+            InputType::Text if value.trim().is_empty() => return invalid(InputFault::Empty),
             InputType::Text => {}
             InputType::Inn if !valid_inn(value) => {
-                return invalid("is no taxpayer's number (10 or 12 digits with a checksum)");
+                return invalid(InputFault::Inn);
             }
             InputType::Inn => {}
             InputType::Date if chrono::NaiveDate::parse_from_str(value, "%Y-%m-%d").is_err() => {
-                return invalid("is no date YYYY-MM-DD");
+                return invalid(InputFault::Date);
             }
             InputType::Date => {}
             InputType::Cadastral if !valid_cadastral(value) => {
-                return invalid("is no cadastral number like 77:01:0001001:1024");
+                return invalid(InputFault::Cadastral);
             }
             InputType::Cadastral => {}
         }

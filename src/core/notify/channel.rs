@@ -1,7 +1,7 @@
 //! Channels: webhooks and addresses by which a tenant is told.
 
 use super::{SetChannel, sorted};
-use crate::core::command::{Rejection, Reply};
+use crate::core::command::{InputFault, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::rows::{ChannelRow, key};
 use mirano_replay::store::{ReadExt, Table};
@@ -32,7 +32,7 @@ pub(super) fn set(decision: &mut Decision<'_>, command: &SetChannel) -> Result<R
         _ => {}
     }
     if set.digest_ms.is_some_and(|ms| !(SHORTEST_DIGEST_MS..=LONGEST_DIGEST_MS).contains(&ms)) {
-        return Err(Rejection::InputInvalid("digest".to_owned(), "is not 1s to 31d".to_owned()).into());
+        return Err(Rejection::FieldInvalid("digest".to_owned(), InputFault::Digest).into());
     }
     if command.new {
         let prefix = key::channel_by_tenant(&set.tenant, None);

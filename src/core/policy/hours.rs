@@ -15,7 +15,7 @@ pub struct DayHours(pub Hours);
 /// Not hours of a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not two different times of the day like \"22:00-06:00\": {0:?}")]
-pub struct ParseHoursError(String);
+pub struct ParseHoursError(pub String);
 
 impl DayHours {
     /// Whether a moment is within.

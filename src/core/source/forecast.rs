@@ -149,7 +149,7 @@ impl About<'_> {
         let told = Forecast::by(reason, eta);
         match held_back {
             Some(cause) if reason == "rate" => told.because(cause),
-            None if reason == "rate" && pace::permille(row, now) < 1_000 => told.because("slowed_down"),
+            None if reason == "rate" => Forecast { cause: pace::because(row, now), ..told },
             _ => told,
         }
     }

@@ -1,4 +1,4 @@
-//! How fast a source is asked that says it is asked too fast (status 429 or 503): additive increase, multiplicative decrease.
+//! How fast a source is asked that says it is asked too fast (status 429) or that it can't keep up (503): additive increase, multiplicative decrease.
 //!
 //! Each such answer halves the rate that is used; it then grows evenly, a twentieth of the configured rate each period, up to
 //! all of it and never above: the limits hold in any case, and this only spaces what they let through. Answers to requests
@@ -21,6 +21,13 @@ const STEP_MS: std::ops::RangeInclusive<u64> = 10_000..=300_000;
 /// How many thousandths of its rate a source is asked at.
 pub fn permille(row: &SourceRow, now: Timestamp) -> u32 {
     row.pace.map_or(1_000, |pace| pace.at(now))
+}
+
+/// Why a source is asked more slowly now: `slowed_down`, it said that we ask too fast; `overloaded`, it said 503, which speaks of its
+/// own state and not of us. None: it is asked at its whole rate.
+pub fn because(row: &SourceRow, now: Timestamp) -> Option<&'static str> {
+    let pace = row.pace.filter(|pace| pace.at(now) < 1_000)?;
+    Some(if pace.http_status == Some(503) { "overloaded" } else { "slowed_down" })
 }
 
 /// The time between two requests at the pace of now.
@@ -73,7 +80,7 @@ mod tests {
         fn a_pace_only_spaces(slowest in 50u32..1_000, whole in 10_000u64..900_000, gaps in prop::collection::vec(0u64..9_000, 1..60)) {
             let rate = Rate { requests: 30, period: DurationMs(60_000) };
             let mut now = Timestamp(1_000_000);
-            let pace = PaceRow { permille: slowest, since: now, full_at: now.plus_ms(whole) };
+            let pace = PaceRow { permille: slowest, since: now, full_at: now.plus_ms(whole), http_status: None };
             let mut row = SourceRow { pace: Some(pace), ..SourceRow::default() };
             let mut last = None::<Timestamp>;
             for gap in gaps {

@@ -14,6 +14,28 @@ pattern!(
     r"\b(?:clean|spotless|squeaky|all clear|(?:is|are|looks?|seems?) clear|unblemished|flawless|impeccable)\b|^clear\b",
     r"|\b(?:чист|чиста|чисто|чисты|чистый|чистая|чистое|чистые|безупречн\p{L}*)\b"
 );
+// Everything is well: a judgement that no receipt makes.
+pattern!(
+    GOOD,
+    r"\b(?:looks?|is|are|was|were|seems?|appears?|came (?:back|out)|comes (?:back|out)|turned out|remains?)\s+(?:\w+\s+){0,2}(?:good|fine|great|okay|ok|alright|all right|perfect|excellent|positive|favou?rable|satisfactory|healthy|sound|solid|in order|in good (?:order|standing|shape))\b",
+    r"|\b(?:good|fine|great|perfect|excellent|positive|favou?rable|satisfactory|healthy|sound|solid)\s+(?:\w+\s+){0,1}(?:record|standing|reputation|history|shape|condition|result|outcome|purchase|buy|deal|choice|object|property|seller|developer|company)s?\b",
+    r"|\b(?:checks? out|all is well|all good|passed (?:the|our|every|all) (?:\w+ )?(?:checks?|screening|verification|tests?))\b|\b(?:check|verification|screening|search)\b[^.]{0,15}\bsuccess\w*",
+    r"|\b(?:хорош[оаи]|хороши|хороший|хорошая|отличн(?:о|ый|ая|ое|ые)|прекрасн\p{L}*|замечательн\p{L}*|идеальн\p{L}*|в норме|нормальн\p{L}*|благополучн\p{L}*|благоприятн\p{L}*|положительн\p{L}*|добросовестн\p{L}*|порядочн\p{L}*)\b|\bв порядке\s*(?:[,;.!)]|$)|\bпровер\p{L}*\b[^.]{0,15}\b(?:успешн|удачн)\p{L}*"
+);
+// Praise that is denied, or said of an answer's time: "good for 14 days".
+pattern!(NOT_GOOD, r"\b(?:not|never|n't|no|neither|good for|whether)\b|n't\b|\b(?:не|ни|ли|нет)\b");
+// What would speak against an object, and words that say that it is not there, anywhere in the clause.
+pattern!(
+    BAD,
+    r"\b(?:problems?|issues?|troubles?|concerns?|claims?|red flags?|restrictions?|violations?|irregularit\w+|defects?|difficult(?:y|ies)|worr(?:y|ies)|complications?|discrepanc\w+|inconsistenc\w+|threats?|warning signs?|warnings?|objections?|drawbacks?|faults?|flaws?|risk factors?|suspicious|wrong|bad|negative|alarming|problematic|adverse|questionable|dubious|worrying|concerning|disturbing|incriminating|untoward|amiss)\b",
+    r"|\b(?:проблем|претензи|нарушени|ограничени|замечани|нарекани|негатив|отрицательн|подозрительн|тревожн|настораживающ|опасени|сложност|трудност|недостатк|дефект|изъян|несоответстви|противоречи|угроз|сомнени|беспокойств|компромат|скандал|неприятност|осложнени|отклонени|факторов риск|плох)\p{L}*"
+);
+pattern!(
+    NONE_SEEN,
+    r"\b(?:no|none|nothing|never|without|zero|free (?:of|from)|hardly any|neither|absence of|lack of|devoid of|nowhere)\b|(?:\bnot|n't)\s+(?:\w+\s+){0,2}(?:find|found|see|seen|reveal\w*|show\w*|identif\w+|detect\w*|rais\w+|have|any|discover\w*|notic\w*|spot\w*|encounter\w*|aware|uncover\w*)\b",
+    r"|\b(?:нет|без|никак(?:их|ой|ого|ие)|ни одной|ни одного|ничего|ничто|отсутству\p{L}*|исключен\p{L}*)\b|\bне (?:\p{L}+ )?(?:выяв|обнаруж|наш|найд|увид|вид|замет|замеч|встрет|вскры|показа|возник|поступ|содерж|име|вызыва|зафиксир|установ|отмеч|отмет|наблюд|всплы|попал|да[её]т|дал)\p{L}*"
+);
+pattern!(FREE, r"\b(?:problem|trouble|issue|hassle|worry|defect)[- ]free\b");
 pattern!(
     PROBLEM,
     r"\b(?:no|zero|without(?: any)?|free (?:of|from)|not? (?:a single|any))\s+(?:\w+\s+){0,2}(?:problems?|issues?|claims?|red flags?|restrictions?|violations?|concerns?|irregularities|defects?)\b|\bnothing (?:suspicious|wrong|bad|negative|alarming)\b",
@@ -21,8 +43,8 @@ pattern!(
 );
 pattern!(
     ABSENT,
-    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|none|clear of|rid of)\b|\bnever (?:been|had|was|were)\b|\b(?:not|n't) (?:been )?(?:found|detected|revealed|sued|discovered|identified|have|has|owe)\b|\bnothing (?:was |is |has been |were )?(?:found|detected|revealed|owed|discovered)\b|\bowes? nothing\b|\babsence of\b|\b(?:debt|lien|claim|encumbrance|mortgage)s?-free\b|\b(?:is|are|was|were|came back|comes back|returned|remains?) (?:\w+ )?(?:empty|blank)\b|\bnothing (?:has been |was |is |has )?(?:filed|registered|lodged|recorded|listed|reported|came up|come up|turned up|surfaced|known)\b|\bneither\b|\bturned up nothing\b",
-    r"|\b(?:нет|без|отсутству\p{L}*|отсутстви\p{L}*|никак(?:их|ой|ого)|ни одного|ни одной)\b|\bне (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|числ\p{L}*|име\p{L}*|зафиксирован\p{L}*|установлен\p{L}*|значит\p{L}*|суд\p{L}*|должен|должн\p{L}*|был\p{L}*|наш\p{L}*)\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*|числ\p{L}*|значит\p{L}*|извест\p{L}*)\b|\bни с кем не\b|\b(?:пуст|пуста|пусто|пусты|пустые)\b"
+    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|none|clear of|rid of)\b|\bnever (?:been|had|was|were)\b|\bnothing (?:on|against)\b|(?:\bnot|n't) (?:find|see|turn up|come across|discover|detect|identify|reveal)\b|\b(?:not|n't) (?:been )?(?:found|detected|revealed|sued|discovered|identified|have|has|owe)\b|\bnothing (?:was |is |has been |were )?(?:found|detected|revealed|owed|discovered)\b|\bowes? nothing\b|\babsence of\b|\b(?:debt|lien|claim|encumbrance|mortgage)s?-free\b|\b(?:is|are|was|were|came back|comes back|returned|remains?) (?:\w+ )?(?:empty|blank)\b|\bnothing (?:has been |was |is |has )?(?:filed|registered|lodged|recorded|listed|reported|came up|come up|turned up|surfaced|known)\b|\bneither\b|\bturned up nothing\b",
+    r"|\b(?:нет|без|отсутству\p{L}*|отсутстви\p{L}*|никак(?:их|ой|ого)|ни одного|ни одной)\b|\bне (?:найд\p{L}*|обнаруж\p{L}*|выяв\p{L}*|увид\p{L}*|замет\p{L}*|встрет\p{L}*|всплы\p{L}*|фигурир\p{L}*|числ\p{L}*|име\p{L}*|зафиксирован\p{L}*|установлен\p{L}*|значит\p{L}*|суд\p{L}*|должен|должн\p{L}*|был\p{L}*|наш\p{L}*)\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*|числ\p{L}*|значит\p{L}*|извест\p{L}*)\b|\bни с кем не\b|\b(?:пуст|пуста|пусто|пусты|пустые)\b"
 );
 // What is missing is an answer, not a thing: told of itself, and never rosier than the truth.
 pattern!(
@@ -41,7 +63,11 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     if CLEAN.is_match(clause.text) {
         return Found::new("absence.clean", scope.rows, Instead::Rows);
     }
-    if PROBLEM.is_match(clause.text) {
+    if GOOD.is_match(clause.text) && !NOT_GOOD.is_match(clause.text) {
+        return Found::new("absence.clean", scope.rows, Instead::Whole);
+    }
+    let no_problem = BAD.is_match(clause.text) && NONE_SEEN.is_match(clause.text) && !NO_ANSWER.is_match(clause.text);
+    if PROBLEM.is_match(clause.text) || FREE.is_match(clause.text) || no_problem {
         return Found::new("absence.problems", ground.applicable(), Instead::Whole);
     }
     if !ABSENT.is_match(clause.text) || NO_ANSWER.is_match(clause.text) {

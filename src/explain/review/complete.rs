@@ -9,8 +9,18 @@ use crate::explain::model::Status;
 
 pattern!(
     ALL_SOURCES,
-    r"\b(?:all|every|each|everything)\b(?:\s+of)?(?:\s+(?:the|these|our|its|available|existing|possible|known|\w+))?(?:\s+\w+)?\s*(?:sources?|registers?|registr(?:y|ies)|databases?|data|information)\b|\beverything (?:was|has been|is|we)\b|\bacross the board\b",
-    r"|\b(?:все|всех|всем|всеми|всё|каждый|каждого)\b(?:\s+\p{L}+)?(?:\s+\p{L}+)?\s*(?:источник\p{L}*|реестр\p{L}*|баз\p{L}*|данн\p{L}*|сведени\p{L}*)\b|\bвся информация\b|\bвсё проверено\b"
+    r"\b(?:all|every|each|everything)\b(?:\s+of)?(?:\s+(?:the|these|our|its|available|existing|possible|known|\w+))?(?:\s+\w+)?\s*(?:sources?|registers?|registr(?:y|ies)|databases?|data|information|queries|query|requests?|questions?|records?|facts?|bodies|authorit(?:y|ies))\b|\beverything (?:was|has been|is|we)\b|\bacross the board\b",
+    r"|\b(?:все|всех|всем|всеми|всё|каждый|каждого)\b(?:\s+\p{L}+)?(?:\s+\p{L}+)?\s*(?:источник\p{L}*|реестр\p{L}*|баз\p{L}*|данн\p{L}*|сведени\p{L}*|запрос\p{L}*|вопрос\p{L}*|инстанци\p{L}*|ведомств\p{L}*)\b|\bвся информация\b|\bвсё проверено\b"
+);
+// Nothing is said to have been left out, in whatever words.
+pattern!(
+    EVERYWHERE,
+    r"\b(?:everywhere|everyone|all over|high and low|everything (?:there is|possible|we could)|leaving nothing out)\b",
+    r"|\b(?:везде|всюду|повсюду|со всех сторон|абсолютно вс[её]|вс[её],? что (?:можно|только можно|есть))\b"
+);
+pattern!(
+    LOOKED,
+    r"\b(?:looked|searched|covered|inquired|enquired)\b|\b(?:смотрел\p{L}*|искал\p{L}*|иска\p{L}*|посмотрел\p{L}*|поискал\p{L}*|обошл\p{L}*)\b"
 );
 // "Six of the profile": what is counted is said.
 pattern!(
@@ -28,8 +38,20 @@ pattern!(
 pattern!(NOT, r"\b(?:not|never|no|n't|nothing|hardly)\b|n't\b|\b(?:не|ни|нет|ещё идёт|еще идет|без)\b");
 pattern!(
     FULL,
-    r"\b(?:full(?:y)?|complete(?:ly)?|exhaustive(?:ly)?|comprehensive(?:ly)?|thorough(?:ly)?|total(?:ly)?|entire(?:ly)?)\b[^.]{0,40}\b(?:check\w*|report|picture|verif\w+|review\w*|search\w*|screen\w*|assessment|information|data|analysis)\b|\b(?:check|report|verification|screening|picture|assessment|data|information|search|analysis)\b[^.]{0,30}\b(?:full|complete|exhaustive|comprehensive|thorough|100 ?%|total)\b|\bcovers everything\b|\bnothing (?:is |was |has been )?(?:left|missing|omitted|overlooked|missed)\b|\b100 ?%",
-    r"|\b(?:полн(?:ая|ый|ое|ую|ость\p{L}*)|исчерпывающ\p{L}*|исчерпан\p{L}*|всесторонн\p{L}*|комплексн\p{L}*|доскональн\p{L}*)\b[^.]{0,40}\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данн\p{L}*|исследован\p{L}*)\b|\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данные)\b[^.]{0,30}\b(?:полн(?:ая|ый|ое|ость\p{L}*|ые)|исчерпывающ\p{L}*|всесторонн\p{L}*|100 ?%)\b|\bничего не (?:упущен\p{L}*|пропущен\p{L}*)\b|\bв полном объ[её]ме\b|\b100 ?%"
+    r"\b(?:full(?:y)?|complete(?:ly)?|exhaustive(?:ly)?|comprehensive(?:ly)?|thorough(?:ly)?|total(?:ly)?|entire(?:ly)?)\b[^.]{0,40}\b(?:check\w*|report|picture|verif\w+|review\w*|search\w*|screen\w*|assessment|information|data|analysis)\b|\b(?:check|report|verification|screening|picture|assessment|data|information|search|analysis)\b[^.]{0,30}\b(?:full|complete|exhaustive|comprehensive|thorough|100 ?%|total)\b|\bcovers everything\b|\b(?:exhaustive|comprehensive|thorough)\b|\b(?:whole|full|complete) picture\b|\b100 ?%",
+    r"|\b(?:полн(?:ая|ый|ое|ую|ость\p{L}*)|исчерпывающ\p{L}*|исчерпан\p{L}*|всесторонн\p{L}*|комплексн\p{L}*|доскональн\p{L}*)\b[^.]{0,40}\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данн\p{L}*|исследован\p{L}*)\b|\b(?:провер\p{L}*|отч[её]т\p{L}*|картин\p{L}*|анализ\p{L}*|информаци\p{L}*|данные)\b[^.]{0,30}\b(?:полн(?:ая|ый|ое|ость\p{L}*|ые)|исчерпывающ\p{L}*|всесторонн\p{L}*|100 ?%)\b|\bв полном объ[её]ме\b|\b100 ?%"
+);
+// Full, because nothing is missing. It holds a "no" that is no denial.
+pattern!(
+    NO_GAPS,
+    r"\b(?:no|without(?: any)?|zero|free of)\s+(?:\w+\s+){0,2}(?:gaps?|omissions?|holes?|blind spots?|white spots?|missing (?:data|pieces|parts))\b|\bnothing (?:\w+ )?(?:is |was |has been |were )?(?:left(?: out)?|missing|omitted|overlooked|missed|skipped|forgotten|un(?:checked|verified|examined|answered))\b",
+    r"|\b(?:пробел|белых пятен|упущени|пропуск)\p{L}*\b[^.]{0,25}\b(?:нет|не\s+\p{L}+)\b|\b(?:нет|без|никаких)\s+(?:\p{L}+\s+){0,2}(?:пробел|белых пятен|упущени|пропуск)\p{L}*|\bничего не (?:упущ|пропущ|забы|остал|упуст|пропуст)\p{L}*"
+);
+// Enough to decide upon.
+pattern!(
+    ENOUGH,
+    r"\b(?:enough|sufficient(?:ly)?)\b[^.]{0,40}\b(?:data|information|answers?|facts?|decide|decision|deal|buy|purchase|sign|conclude)\b|\b(?:data|information|answers?|facts?)\b[^.]{0,25}\b(?:enough|sufficient|suffice)\b",
+    r"|\bдостаточн\p{L}*\b[^.]{0,40}\b(?:данн|сведени|информаци|ответ|факт|решени|сделк|покупк|вывод)\p{L}*|\b(?:данн|сведени|информаци|ответ|факт)\p{L}*\b[^.]{0,30}\bдостаточно\b"
 );
 pattern!(
     FINISHED,
@@ -53,15 +75,23 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     if FINISHED.is_match(text) && !denied(text) && !ground.view.r#final {
         return whole("completeness.not_final");
     }
+    let partial = ground.view.status != Status::Completed || ground.left_out;
+    if NO_GAPS.is_match(text) && partial {
+        return whole("completeness.not_full");
+    }
     if NOT.is_match(text) {
         return None;
     }
-    if ALL_SOURCES.is_match(text)
-        && let Some(found) = all_sources(ground, clause)
+    if ENOUGH.is_match(text) && partial {
+        return whole("completeness.not_full");
+    }
+    let everywhere = EVERYWHERE.is_match(text) && (LOOKED.is_match(text) || claims_asking(text));
+    if (ALL_SOURCES.is_match(text) || everywhere)
+        && let Some(found) = all_sources(ground, clause, everywhere)
     {
         return Some(found);
     }
-    if FULL.is_match(text) && (ground.view.status != Status::Completed || ground.left_out) {
+    if FULL.is_match(text) && partial {
         return whole("completeness.not_full");
     }
     None
@@ -73,14 +103,14 @@ fn denied(text: &str) -> bool {
     NOT.is_match(&nothing)
 }
 
-fn all_sources(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+fn all_sources(ground: &Ground<'_>, clause: &Clause<'_>, everywhere: bool) -> Option<Found> {
     // What is excepted stands behind, also behind a comma: «все, кроме судов».
     let except = EXCEPT.captures(clause.sentence);
     let excepted = except.as_ref().and_then(|found| found.name("rest").or_else(|| found.name("rest2")));
     let excepted = excepted.map(|rest| scope::of_text(ground, rest.as_str()).rows).unwrap_or_default();
     let mut rows = ground.applicable();
     rows.retain(|row| !excepted.contains(row));
-    let asking = claims_asking(clause.text);
+    let asking = everywhere || claims_asking(clause.text) || LOOKED.is_match(clause.text);
     if !asking && !ANSWERED.is_match(clause.text) {
         return None;
     }

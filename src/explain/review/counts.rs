@@ -39,6 +39,19 @@ pattern!(
     r"\b(?:only|just|exactly|total|in all|altogether|found|were|are|is|was|returned|lists?|shows?|there)\b|\b(?:только|лишь|всего|ровно|найден\p{L}*|обнаружен\p{L}*|вернул\p{L}*|показ\p{L}*|числится|итого)\b"
 );
 
+// A part of them by what it is: fewer than all may be meant.
+pattern!(
+    NARROWED,
+    r"\b(?:defendants?|plaintiffs?|claimants?|debtors?|closed|open|won|lost|dismissed|pending|active|of them|of these|above|over|against|since|worth|including|last year|this year|recent)\b",
+    r"|\b(?:ответчик\p{L}*|истец|истц\p{L}*|должник\p{L}*|закрыт\p{L}*|открыт\p{L}*|выигран\p{L}*|проигран\p{L}*|прекращ\p{L}*|рассматрива\p{L}*|рассмотрен\p{L}*|действующ\p{L}*|из них|на сумму|свыше|больше|против|начиная|за \d{4}|с \d{4}|в \d{4}|в том числе)\b"
+);
+// What is counted is no record: an answer, a source, a check.
+pattern!(
+    NO_RECORD,
+    r"^(?:answers?|repl(?:y|ies)|responses?|sources?|registers?|databases?|checks?|times?|sellers?|quer(?:y|ies)|requests?|attempts?|flats?|houses?|floors?|rooms?)\b",
+    r"|^(?:ответ\p{L}*|источник\p{L}*|реестр\p{L}*|баз\p{L}*|провер\p{L}*|раз\p{L}{0,1}|запрос\p{L}*|попыт\p{L}*|продав\p{L}*|квартир\p{L}*|дом\p{L}{0,2}|этаж\p{L}*|комнат\p{L}*)\b"
+);
+
 /// The first number that does not hold.
 pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     if SCORE.is_match(clause.text) {
@@ -72,6 +85,17 @@ fn of_sources(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     if n == have { None } else { Found::new("count.sources", rows, Instead::Whole) }
 }
 
+/// «12.01.2027», "08:00", "in 2026": a number, but of no records.
+fn is_date(text: &str, found: &regex::Captures<'_>) -> bool {
+    let Some(number) = found.name("n").or_else(|| found.name("n2")) else { return false };
+    let year = number.as_str().len() == 4 && (number.as_str().starts_with("19") || number.as_str().starts_with("20"));
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let mut behind = text.get(number.end()..).unwrap_or_default().chars();
+    let mut ahead = text.get(..number.start()).unwrap_or_default().chars().rev();
+    let joined = |c: Option<char>| c.is_some_and(|c| ".:/-".contains(c));
+    year || (joined(behind.next()) && digit(behind.next())) || (joined(ahead.next()) && digit(ahead.next()))
+}
+
 /// "Twelve court cases".
 fn of_records(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     for found in COUNT.captures_iter(clause.text) {
@@ -81,7 +105,7 @@ fn of_records(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
             _ => continue,
         };
         let Some(n) = value(n) else { continue };
-        if OTHER_UNIT.is_match(what) {
+        if OTHER_UNIT.is_match(what) || NO_RECORD.is_match(what) || is_date(clause.text, &found) {
             continue;
         }
         let scope = scope::of_text(ground, what);
@@ -96,7 +120,10 @@ fn of_records(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
         let most: u64 = known.iter().map(of_row).sum();
         let holds = n == most || known.iter().any(|row| of_row(row) == n);
         // Fewer may be a part of them, unless it is said that these are all.
-        if !holds && (n > most || EXACT.is_match(clause.text) || clause.text.trim_end_matches('.').ends_with(what)) {
+        let all = !NARROWED.is_match(clause.text);
+        if !holds
+            && (n > most || (all && (EXACT.is_match(clause.text) || clause.text.trim_end_matches('.').ends_with(what))))
+        {
             return Found::new("count.records", known, Instead::Rows);
         }
     }

@@ -130,6 +130,11 @@ pub(super) fn asked_today(row: &RowView) -> bool {
     asked(row) && row.age_s.is_some_and(|age| age < DAY_S)
 }
 
+/// Whether it was asked for this check within the last seven days.
+pub(super) fn asked_this_week(row: &RowView) -> bool {
+    asked(row) && row.age_s.is_some_and(|age| age < 7 * DAY_S)
+}
+
 /// Whether an answer is shown.
 pub(super) fn answered(row: &RowView) -> bool {
     row.receipt_id.is_some()

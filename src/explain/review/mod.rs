@@ -5,6 +5,7 @@
 //! kinds, and whether it holds from the job's rows. What the draft does not claim (a question, a condition, a denial) is let pass.
 
 mod absence;
+mod asked;
 mod claim;
 mod complete;
 mod counts;
@@ -63,6 +64,7 @@ pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> R
                 time::judge(&ground, &clause),
                 absence::judge(&ground, &clause),
                 complete::judge(&ground, &clause),
+                asked::judge(&ground, &clause),
                 counts::judge(&ground, &clause),
                 risk::judge(&ground, &clause),
             ];
@@ -87,5 +89,49 @@ fn claim(ground: &Ground<'_>, text: &str, start: usize, found: Found, lang: Lang
         code: found.code.to_owned(),
         receipts: receipts.into_iter().collect(),
         say_instead: ground.instead(&found, lang),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pattern that does not compile would match nothing, in silence.
+    #[test]
+    fn every_pattern_compiles() {
+        let patterns = [
+            &*absence::CLEAN,
+            &*absence::GOOD,
+            &*absence::NOT_GOOD,
+            &*absence::BAD,
+            &*absence::NONE_SEEN,
+            &*absence::FREE,
+            &*absence::PROBLEM,
+            &*absence::ABSENT,
+            &*absence::NO_ANSWER,
+            &*asked::CHECKED,
+            &*asked::UPDATED,
+            &*asked::REPORTED,
+            &*asked::NOT_DONE,
+            &*asked::AT_ANOTHER_TIME,
+            &*complete::ALL_SOURCES,
+            &*complete::EVERYWHERE,
+            &*complete::LOOKED,
+            &*complete::NO_GAPS,
+            &*complete::ENOUGH,
+            &*complete::FULL,
+            &*complete::FINISHED,
+            &*counts::NARROWED,
+            &*counts::NO_RECORD,
+            &*risk::SAFE,
+            &*risk::OPEN_ROAD,
+            &*time::WEEK,
+            &*time::PARTLY,
+            &*time::NOTHING_OLD,
+            &*time::NOT_OLD,
+        ];
+        for pattern in patterns {
+            assert_ne!(pattern.as_str(), text::never().as_str());
+        }
     }
 }

@@ -9,13 +9,13 @@ use regex::Regex;
 pattern!(ABOUT, r"\b(?:risk\w*|score|level)\b|\b(?:риск\p{L}*|уровень|балл\p{L}*|оценк\p{L}*)\b");
 pattern!(
     SAFE,
-    r"\b(?:safe|safely|risk[- ]free|riskless|negligible|(?:no|zero|without(?: any)?) risks?|minimal risk|risk is minimal|trouble[- ]free|good to go|nothing to (?:worry|fear)(?: about)?|without (?:any )?(?:worry|worries|fear|hesitation)|go ahead|(?:can|may) (?:\w+ )?(?:sign|buy|purchase|proceed)|reliable|trustworthy)\b|\brisks?\b[^.]{0,20}\b(?:minimal|negligible|absent|nil|none)\b",
-    r"|\b(?:безопасн\p{L}*|безрисков\p{L}*|риск(?:а|ов)? (?:\p{L}+ )?(?:нет|отсутству\p{L}*)|нет (?:никак\p{L}+ )?риск\p{L}*|без риск\p{L}*|никаких рисков|рисков не\b|риск\p{L}* минимальн\p{L}*|минимальн\p{L}* риск\p{L}*|над[её]жн\p{L}*|(?:смело|спокойно|уверенно) \p{L}+|можно (?:\p{L}+ )?(?:покупать|брать|подписывать|заключать)|(?:бояться|опасаться|беспокоиться) (?:тут |здесь )?нечего)\b"
+    r"\b(?:safe|safely|risk[- ]free|riskless|negligible|(?:no|zero|without(?: any)?) risks?|minimal risk|risk is minimal|trouble[- ]free|good to go|nothing to (?:worry|fear)(?: about)?|without (?:any )?(?:worry|worries|fear|hesitation)|go ahead|(?:can|may) (?:\w+ )?(?:sign|buy|purchase|proceed)|reliable|trustworthy)\b|\b(?:saw|see|sees|found|find|identified|detected|carries|poses|bears) no (?:\w+ ){0,2}risks?\b|\brisks?\b[^.]{0,20}\b(?:minimal|negligible|absent|nil|none)\b",
+    r"|\b(?:безопасн\p{L}*|безрисков\p{L}*|риск(?:а|ов)? (?:\p{L}+ )?(?:нет|отсутству\p{L}*)|нет (?:никак\p{L}+ )?риск\p{L}*|без риск\p{L}*|никаких рисков|рисков не\b|риск\p{L}* минимальн\p{L}*|минимальн\p{L}* риск\p{L}*|над[её]ж(?:н|ен)\p{L}*|благонад[её]жен|безопасен|риск(?:ов|а|и) (?:\p{L}+ ){0,2}не (?:\p{L}+ )?(?:увид|вид|наш|найд|наход|замет|обнаруж|выяв|усм)\p{L}*|(?:смело|спокойно|уверенно) \p{L}+|можно (?:\p{L}+ )?(?:покупать|брать|подписывать|заключать)|(?:бояться|опасаться|беспокоиться) (?:тут |здесь )?нечего)\b"
 );
 pattern!(
     OPEN_ROAD,
-    r"\bnothing\b[^.]{0,20}\b(?:stands? in the way|prevents|blocks|hinders)\b|\bno (?:obstacles?|stop(?:ping)? factors?|blockers?|impediments?)\b",
-    r"|\bпрепятстви[йя]\b[^.]{0,30}\bнет\b|\bнет препятстви\p{L}*|\bстоп-факторов\b[^.]{0,20}\bнет\b|\bнет стоп-фактор\p{L}*|\bничто не (?:мешает|препятствует)\b"
+    r"\bnothing\b[^.]{0,20}\b(?:stands? in the way|prevents|blocks|hinders)\b|\b(?:no|without|zero|free of)\s+(?:\w+\s+){0,1}(?:obstacles?|hindrances?|barriers?|stop(?:ping)? factors?|blockers?|impediments?)\b",
+    r"|\bпрепятстви[йя]\b[^.]{0,30}\bнет\b|\bнет препятстви\p{L}*|\b(?:стоп-факторов|помех|преград|препятствий)\b[^.]{0,25}\b(?:нет|не\s+\p{L}+)\b|\b(?:нет|без|никаких|ни одного)\s+(?:\p{L}+\s+)?(?:стоп-фактор|помех|преград|препятстви)\p{L}*|\bничто не (?:мешает|препятствует)\b"
 );
 pattern!(
     AT_LEAST,

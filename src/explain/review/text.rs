@@ -120,10 +120,10 @@ pub(super) fn clauses<'a>(sentence: &Sentence<'a>, before: &'a str) -> Vec<Claus
 // "Cannot say that it is clean", «не значит, что долгов нет»: the claim is denied, not made.
 pattern!(
     DENIED,
-    r"\b(?:can ?not|can't|could not|couldn't|unable to|impossible to|would not|must not|should not|don't|do not)\s+(?:be\s+)?(?:say|said|call|called|claim|claimed|know|tell|state|conclude|assume|confirm|promise|guarantee)\b",
+    r"\b(?:can ?not|can't|could not|couldn't|unable to|impossible to|would not|must not|should not|don't|do not|does not|doesn't|did not|not)\s+(?:be\s+)?(?:say|saying|claiming|saying that|said|call|called|claim|claimed|know|tell|state|conclude|assume|confirm|promise|guarantee)\b",
     r"|\b(?:do(?:es)?|did) ?(?:not|n't) (?:mean|prove|imply|show|confirm|guarantee)\b|\b(?:is|are) not something\b|\bno (?:proof|guarantee|evidence) (?:that|of)\b",
     r"|\b(?:not (?:yet )?known|unknown|unclear|not certain|open question)\b",
-    r"|\bне (?:значит|означа\w+|доказыва\w+|гарантир\w+|говорит о|подтвержда\w+ отсутств\w+|следует)\b|\bнельзя\b|\bневозможно (?:сказать|утверждать)\b|\bне (?:могу|можем|берусь|стоит|следует) (?:сказать|утверждать|считать|называть)\b",
+    r"|\bне (?:значит|означа\w+|доказыва\w+|гарантир\w+|говор\w+ о|утвержда\w+|обеща\w+|заявля\w+|счита\w+|подтвержда\w+ отсутств\w+|следует)\b|\bнельзя\b|\bневозможно (?:сказать|утверждать)\b|\bне (?:могу|можем|берусь|стоит|следует) (?:сказать|утверждать|считать|называть)\b",
     r"|\b(?:неизвестно|неясно|не знаем|не знаю|непонятно)\b"
 );
 pattern!(

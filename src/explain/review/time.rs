@@ -1,7 +1,7 @@
 //! Claims about time: asked now, today or anew; up to date; so many days ago; on a date; fast because of the sources.
 
 use super::claim::{Found, Instead};
-use super::ground::{Ground, answered, asked, asked_now, asked_today};
+use super::ground::{Ground, answered, asked, asked_now, asked_this_week, asked_today};
 use super::numbers;
 use super::scope::{self, Scope};
 use super::text::{Clause, pattern};
@@ -37,12 +37,27 @@ pattern!(
     r"\b(?:up[- ]to[- ]date|up[- ]to[- ]the[- ]minute|current|fresh|freshest|recent|brand new|latest|most recent|live (?:data|information|feed)|as of (?:today|now|this moment))\b",
     r"|\b(?:недавни\p{L}|живые|живая|самые новые|актуальн\p{L}*|актуализирован\p{L}*|свеж\p{L}+|последние (?:данные|сведения)|на сегодня(?:шний день)?|на (?:данный|текущий) момент|по состоянию на сегодня)\b"
 );
+pattern!(
+    WEEK,
+    r"\b(?:this|past) week\b|\bthese days\b|\b(?:на этой|за эту|за последнюю|за прошедшую) недел\p{L}+\b|\bна днях\b"
+);
+// "Partly", "some of": it is not said of all.
+pattern!(
+    PARTLY,
+    r"\b(?:partly|partially|in part|some|part of|a few|only|mostly|most)\b|\b(?:частично|частью|отчасти|часть|частям\p{L}*|некотор\p{L}*|только|лишь|большинств\p{L}*)\b"
+);
 pattern!(WITHIN_TTL, r"\bTTL\b|\bwithin (?:its|their)\b|срок\p{L}* годности|в пределах срок");
 // "Nothing here is old": the same claim, turned round.
 pattern!(
     NOTHING_OLD,
-    r"\b(?:nothing|no|none)\b[^.]{0,30}\b(?:old|stale|outdated|out of date|expired)\b",
+    r"\b(?:nothing|no|none)\b[^.]{0,30}\b(?:old|stale|outdated|out of date|expired|obsolete)\b",
     r"|\b(?:стар\p{L}+|устаревш\p{L}+|просроченн\p{L}+|неактуальн\p{L}+)\s+(?:данн|сведени|ответ|информаци)\p{L}*[^.]{0,25}\bнет\b|\bнет\s+(?:стар|устаревш|просроченн|неактуальн)\p{L}+"
+);
+// "Not stale": within its TTL, and no more than that.
+pattern!(
+    NOT_OLD,
+    r"\b(?:not|never|n't|hardly)\b[^.]{0,15}\b(?:old|stale|outdated|out of date|expired|obsolete)\b|n't\s+(?:\w+\s+)?(?:old|stale|outdated|out of date|expired|obsolete)\b",
+    r"|\bне (?:\p{L}+ )?(?:устар|просроч|истек|истёк)\p{L}*"
 );
 // That it is still fresh, not merely how long that would be.
 pattern!(
@@ -82,6 +97,11 @@ pub(super) fn claims_asking(text: &str) -> bool {
     ASKED.is_match(text) && !UNDER_WAY.is_match(text) && !NOT.is_match(text)
 }
 
+/// Whether it is said of a part only.
+pub(super) fn partly(text: &str) -> bool {
+    PARTLY.is_match(text)
+}
+
 fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Found> {
     if !claims_asking(clause.text) {
         return None;
@@ -90,6 +110,8 @@ fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fou
         asked_now
     } else if TODAY.is_match(clause.text) {
         asked_today
+    } else if WEEK.is_match(clause.text) {
+        asked_this_week
     } else if ANEW.is_match(clause.text) {
         asked
     } else {
@@ -104,7 +126,7 @@ fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fou
 }
 
 /// The rows of a scope that a claim of time does not hold of.
-fn unsupported(ground: &Ground<'_>, scope: &Scope, holds: fn(&RowView) -> bool) -> Option<Found> {
+pub(super) fn unsupported(ground: &Ground<'_>, scope: &Scope, holds: fn(&RowView) -> bool) -> Option<Found> {
     if scope.nobody || (scope.not_asked && scope.named) {
         return Found::new("time.not_asked", scope.rows.clone(), Instead::NotAsked);
     }
@@ -123,7 +145,10 @@ fn current(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fo
     if NOTHING_OLD.is_match(clause.text) {
         return within_ttl(ground, scope).or_else(|| unsupported(ground, scope, asked));
     }
-    if !CURRENT.is_match(clause.text) || NOT.is_match(clause.text) {
+    if NOT_OLD.is_match(clause.text) {
+        return within_ttl(ground, scope);
+    }
+    if !CURRENT.is_match(clause.text) || NOT.is_match(clause.text) || (partly(clause.text) && !scope.named) {
         return None;
     }
     if WITHIN_TTL.is_match(clause.text) {

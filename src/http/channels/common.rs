@@ -6,7 +6,7 @@ use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::http::answer;
 use crate::http::auth::Caller;
-use crate::http::error::{Code, Problem, Result};
+use crate::http::error::{Code, Problem, Result, no_duration, refused};
 use crate::http::query::{IdempotencyKey, Page, cursor, limit, start};
 use crate::http::state::AppState;
 use axum::http::StatusCode;
@@ -28,8 +28,8 @@ fn types(at: &str, words: &[String]) -> Result<Vec<NotificationType>> {
     let of = |(index, word): (usize, &String)| {
         NotificationType::of_word(word).ok_or_else(|| {
             let known: Vec<&str> = NotificationType::ALL.into_iter().map(NotificationType::word).collect();
-            Problem::invalid(&format!("{at}/{index}"), format!("there is no event {word:?}"))
-                .fix(format!("Use some of: {}.", known.join(", ")))
+            Problem::invalid(&format!("{at}/{index}"), refused("event", &[("given", word.as_str().into())]))
+                .fix(refused("some_of", &[("known", known.join(", ").into())]))
         })
     };
     words.iter().enumerate().map(of).collect()
@@ -45,7 +45,7 @@ pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
     let Some(text) = text else { return Ok(None) };
     let ms = duration("/digest", text)?;
     if ms > 0 && !(SHORTEST_DIGEST_MS..=LONGEST_DIGEST_MS).contains(&ms) {
-        return Err(Problem::invalid("/digest", "is not 1s to 31d").fix("Collect over `1h` or `1d`, or leave it out."));
+        return Err(Problem::invalid("/digest", refused("digest", &[])).fix(refused("digest_fix", &[])));
     }
     Ok(Some(ms).filter(|ms| *ms > 0))
 }
@@ -54,7 +54,7 @@ pub(super) fn digest(text: Option<&str>) -> Result<Option<u64>> {
 pub(in crate::http) fn muted_until(state: &AppState, text: &str) -> Result<Option<Timestamp>> {
     let ms = duration("/mute", text)?;
     if ms > LONGEST_MUTE_MS {
-        return Err(Problem::invalid("/mute", "is longer than a year").fix("Mute for a shorter time, or end it."));
+        return Err(Problem::invalid("/mute", refused("mute", &[])).fix(refused("mute_fix", &[])));
     }
     Ok(Some(ms).filter(|ms| *ms > 0).map(|ms| state.engine().now().plus_ms(ms)))
 }
@@ -66,9 +66,7 @@ pub(in crate::http) fn muted_still(state: &AppState, until: Option<Timestamp>) -
 
 pub(super) fn duration(at: &str, text: &str) -> Result<u64> {
     let parsed: std::result::Result<DurationMs, _> = text.parse();
-    let wrong = |error: crate::core::policy::duration::ParseDurationError| {
-        Problem::invalid(at, error.to_string()).fix("Write a duration like `90s`, `8h` or `1d`.")
-    };
+    let wrong = |error| Problem::invalid(at, no_duration(error)).fix(refused("duration_fix", &[]));
     Ok(parsed.map_err(wrong)?.0)
 }
 
@@ -90,8 +88,7 @@ pub(super) fn seal(state: &AppState, channel: ChannelId, text: &str) -> Result<S
 
 /// Opens what was sealed for a channel.
 pub(super) fn open(state: &AppState, sealed: &SealedBytes) -> Result<String> {
-    secret::open(&**state.engine().vault(), sealed)
-        .ok_or_else(|| Problem::new(Code::Erased, "the key of this channel was destroyed"))
+    secret::open(&**state.engine().vault(), sealed).ok_or_else(|| Problem::said(Code::Erased, "channel_erased", &[]))
 }
 
 /// Whether a kind is the one that is looked for.

@@ -7,7 +7,7 @@ use crate::explain::words::Lang;
 use crate::http::answer;
 use crate::http::auth::User;
 use crate::http::body::Body;
-use crate::http::error::{Problem, ProblemBody, Result};
+use crate::http::error::{Problem, ProblemBody, Result, refused};
 use crate::http::jobs::list::ListQuery;
 use crate::http::query::{At, IdempotencyKey, Page, Query};
 use crate::http::state::AppState;
@@ -92,18 +92,20 @@ pub async fn post(
     key: Option<IdempotencyKey>,
     Body(new): Body<NewEmail>,
 ) -> Result<Response> {
-    let refused =
-        |detail: &str| Problem::invalid("/address", detail).fix("Send one address like `ivanov@example.org`.");
-    let domain = mail::domain(&new.address).ok_or_else(|| refused("is no address"))?;
+    let no_address = || Problem::invalid("/address", refused("email", &[])).fix(refused("email_fix", &[]));
+    let domain = mail::domain(&new.address).ok_or_else(no_address)?;
+    if !state.sends_mail() {
+        return Err(Problem::invalid("/address", refused("no_mail", &[])).fix(refused("no_mail_fix", &[])));
+    }
     let allowed = &state.policy()?.document.notify.mail_domains;
     if !allowed.is_empty() && !allowed.iter().any(|one| one == domain) {
-        return Err(Problem::invalid("/address", "is of a domain that mail is not sent to")
-            .fix(format!("Use an address of: {}.", allowed.join(", "))));
+        return Err(Problem::invalid("/address", refused("email_domain", &[]))
+            .fix(refused("email_domain_fix", &[("known", allowed.join(", ").into())])));
     }
     let language = match (new.lang.as_deref(), lang) {
         (Some("ru"), _) | (None, Lang::Ru) => Language::Ru,
         (Some("en"), _) | (None, Lang::En) => Language::En,
-        (Some(_), _) => return Err(Problem::invalid("/lang", "is neither `ru` nor `en`").fix("Send `ru` or `en`.")),
+        (Some(_), _) => return Err(Problem::invalid("/lang", refused("lang_at", &[])).fix(refused("lang_fix", &[]))),
     };
     let channel = new_id(&caller, "/v1/emails", key.as_ref());
     let set = ChannelSet {

@@ -6,7 +6,7 @@ use crate::explain::time::rfc3339;
 use crate::http::answer;
 use crate::http::auth::User;
 use crate::http::body::Body;
-use crate::http::error::{Problem, ProblemBody, Result};
+use crate::http::error::{Problem, ProblemBody, Result, refused};
 use crate::http::jobs::list::ListQuery;
 use crate::http::query::{At, IdempotencyKey, Page, Query};
 use crate::http::state::AppState;
@@ -205,7 +205,7 @@ pub async fn rotate(
     let secret = rotation.secret.as_deref().map(checked).transpose()?.unwrap_or_else(drawn);
     let overlap = rotation.overlap.as_deref().map_or(Ok(OVERLAP_MS), |text| duration("/overlap", text))?;
     if overlap > LONGEST_OVERLAP_MS {
-        return Err(Problem::invalid("/overlap", "is longer than 31d").fix("Let both secrets sign for a shorter time."));
+        return Err(Problem::invalid("/overlap", refused("overlap", &[])).fix(refused("overlap_fix", &[])));
     }
     let now = state.engine().now();
     // The one in use until now signs on for a while; those before it end when they were to.
@@ -234,22 +234,19 @@ pub async fn delete(State(state): State<AppState>, User(caller): User, Path(id):
 
 /// A URL that may be called, as far as can be told before its name is looked up.
 fn judged(state: &AppState, text: &str) -> Result<url::Url> {
-    let refused = |detail: &str| Problem::invalid("/url", detail);
+    let wrong = |word, fix| Problem::invalid("/url", refused(word, &[])).fix(refused(fix, &[]));
     if text.len() > LONGEST_URL || text.chars().any(char::is_control) {
-        return Err(refused("is too long, or has a control character").fix("Send a URL of 2048 characters at most."));
+        return Err(wrong("url_form", "url_form_fix"));
     }
-    let url = url::Url::parse(text).map_err(|_| refused("is no URL").fix("Send `https://…`."))?;
+    let url = url::Url::parse(text).map_err(|_| wrong("url", "url_fix"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(refused("is neither https nor http").fix("Send `https://…`."));
+        return Err(wrong("url_scheme", "url_fix"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            refused("has a user or a password").fix("Check the signature instead; put no password into the URL.")
-        );
+        return Err(wrong("url_user", "url_user_fix"));
     }
     if is_private_host(&url) && !state.policy()?.document.notify.allow_private {
-        return Err(refused("is not a public address")
-            .fix("Use a public address, or allow private ones in notify.toml: `allow_private = true`."));
+        return Err(wrong("url_private", "url_private_fix"));
     }
     Ok(url)
 }
@@ -258,8 +255,7 @@ fn checked(secret: &str) -> Result<String> {
     match sign::parse(secret) {
         Some(_) => Ok(secret.to_owned()),
         // What was sent is not repeated: it may be a secret all the same.
-        None => Err(Problem::invalid("/secret", "is not `whsec_` and base64 of 24 to 64 bytes")
-            .fix("Leave `secret` out, and one is drawn.")),
+        None => Err(Problem::invalid("/secret", refused("secret", &[])).fix(refused("secret_fix", &[]))),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::explain::words::Lang;
 use crate::http::answer::positioned;
 use crate::http::auth::User;
 use crate::http::body::Body;
-use crate::http::error::{Code, Problem, Result};
+use crate::http::error::{Code, Problem, Result, refused};
 use crate::http::query::IdempotencyKey;
 use crate::http::snapshots::{SnapshotView, snapshot};
 use crate::http::state::AppState;
@@ -49,15 +49,15 @@ pub async fn recheck(
 ) -> Result<Response> {
     let job = state.job(&caller, &id)?;
     if body.sources.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Problem::new(Code::InputInvalid, "`sources` names nothing")
-            .at("/sources", "is empty")
-            .fix("Name sources or need ids, or leave `sources` out to ask all."));
+        return Err(Problem::said(Code::InputInvalid, "recheck_nothing", &[])
+            .at("/sources", refused("recheck_nothing_at", &[]))
+            .fix(refused("recheck_nothing_fix", &[])));
     }
     let request = serde_json::to_vec(&body).map_err(Problem::internal)?;
     let command = command_id(&caller.tenant, &id, key, &request);
     // Ids of one key begin alike and end with a digest of the body: see `command_id`.
     if job.rechecks.iter().any(|known| known.0.first_chunk::<12>() == command.0.first_chunk() && *known != command) {
-        return Err(Problem::new(Code::IdempotencyMismatch, "this key was used for another recheck of this job"));
+        return Err(Problem::said(Code::IdempotencyMismatch, "recheck_other", &[]));
     }
     let decided = state
         .engine()

@@ -9,7 +9,7 @@ use crate::explain::model::JobView;
 use crate::explain::words::Lang;
 use crate::http::auth::{Caller, User};
 use crate::http::body::Body;
-use crate::http::error::{Code, Problem, Result};
+use crate::http::error::{Code, Problem, Result, no_duration, refused};
 use crate::http::query::IdempotencyKey;
 use crate::http::state::AppState;
 use crate::sources::address;
@@ -119,33 +119,34 @@ fn command(
 ) -> Result<CreateJob> {
     let policy = state.policy()?;
     if policy.document.sources.is_empty() {
-        return Err(Problem::new(Code::NotReady, "no policy is in force yet"));
+        return Err(Problem::said(Code::NotReady, "no_policy", &[]));
     }
     if !policy.document.profiles.contains_key(&new.profile) {
         let known: Vec<&str> = policy.document.profiles.keys().map(String::as_str).collect();
-        return Err(Problem::new(Code::ProfileUnknown, format!("there is no profile {:?}", new.profile))
-            .at("/profile", "is not a profile")
-            .fix(format!("Use one of: {}.", known.join(", "))));
+        return Err(Problem::said(Code::ProfileUnknown, "profile", &[("given", new.profile.as_str().into())])
+            .at("/profile", refused("profile_at", &[]))
+            .fix(refused("one_of", &[("known", known.join(", ").into())])));
     }
     let priority = new.priority.unwrap_or(DEFAULT_PRIORITY);
     if !(1..=5).contains(&priority) {
-        return Err(Problem::new(Code::InputInvalid, format!("`priority` is {priority}"))
-            .at("/priority", "is not 1 to 5")
-            .fix("Use a priority from 1 (most urgent) to 5."));
+        return Err(Problem::said(Code::InputInvalid, "priority", &[("given", priority.to_string().into())])
+            .at("/priority", refused("priority_at", &[]))
+            .fix(refused("priority_fix", &[])));
     }
     let mut max_age_ms = BTreeMap::new();
     for (source, text) in &new.max_age {
         let at = format!("/max_age/{}", source.replace('~', "~0").replace('/', "~1"));
         if source != "*" && !policy.document.sources.contains_key(source) {
             let known: Vec<&str> = policy.document.sources.keys().map(String::as_str).collect();
-            return Err(Problem::new(Code::SourceUnknown, format!("there is no source {source:?}"))
-                .at(at, "is not a source")
-                .fix(format!("Use `*` or one of: {}.", known.join(", "))));
+            return Err(Problem::said(Code::SourceUnknown, "source", &[("given", source.as_str().into())])
+                .at(at, refused("source_at", &[]))
+                .fix(refused("one_of", &[("known", format!("*, {}", known.join(", ")).into())])));
         }
         let age: DurationMs = text.parse().map_err(|error: crate::core::policy::duration::ParseDurationError| {
-            Problem::new(Code::InputInvalid, format!("`max_age` of {source:?}: {error}"))
-                .at(at, error.to_string())
-                .fix("Write a duration like `90s`, `15m`, `36h` or `14d`.")
+            let why = no_duration(error);
+            Problem::said(Code::InputInvalid, "max_age", &[("source", source.as_str().into()), ("why", (&why).into())])
+                .at(at, why)
+                .fix(refused("duration_fix", &[]))
         })?;
         max_age_ms.insert(source.clone(), age.0);
     }
@@ -165,11 +166,13 @@ fn command(
 
 fn read_address(line: &str) -> Result<AddressRecord> {
     let read = address::canonicalise(line).map_err(|error| {
-        let code = match error {
-            address::AddressError::Empty => Code::AddressEmpty,
-            address::AddressError::Unusable { .. } => Code::AddressUnusable,
+        use address::{AddressError, Unusable};
+        let (code, word) = match error {
+            AddressError::Empty => (Code::AddressEmpty, "address_empty"),
+            AddressError::Unusable { reason: Unusable::Nowhere } => (Code::AddressUnusable, "address_nowhere"),
+            AddressError::Unusable { reason: Unusable::TooLong } => (Code::AddressUnusable, "address_too_long"),
         };
-        Problem::new(code, error.to_string()).at("/address", error.to_string())
+        Problem::said(code, word, &[]).at("/address", refused(word, &[]))
     })?;
     let confidence = match read.confidence {
         address::Confidence::Exact => "exact",

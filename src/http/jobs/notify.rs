@@ -7,7 +7,7 @@ use crate::http::answer;
 use crate::http::auth::{Caller, User};
 use crate::http::body::Body;
 use crate::http::channels::{muted_still, muted_until, type_words, types_or_all};
-use crate::http::error::{Code, Problem, ProblemBody, Result};
+use crate::http::error::{Code, Problem, ProblemBody, Result, refused};
 use crate::http::query::At;
 use crate::http::state::AppState;
 use axum::Json;
@@ -55,9 +55,9 @@ impl Notify {
     pub(in crate::http) fn command(&self, state: &AppState, caller: &Caller, job: JobId) -> Result<SetNotify> {
         let channel = |(index, id): (usize, &String)| {
             id.parse::<ChannelId>().map_err(|_| {
-                Problem::new(Code::InputInvalid, "there is no such channel")
-                    .at(format!("/notify/channels/{index}"), "is no id of a webhook or an address")
-                    .fix("Use ids of `GET /v1/webhooks` and `GET /v1/emails`.")
+                Problem::said(Code::InputInvalid, "channel", &[])
+                    .at(format!("/notify/channels/{index}"), refused("channel_at", &[]))
+                    .fix(refused("channel_fix", &[]))
             })
         };
         Ok(SetNotify {

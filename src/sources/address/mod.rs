@@ -81,12 +81,23 @@ pub enum AddressError {
     /// Something, but no address.
     #[error("not an address: {reason}")]
     Unusable {
-        /// Why, in English, for people.
-        reason: &'static str,
+        /// Why.
+        reason: Unusable,
     },
 }
 
-const NOWHERE: AddressError = AddressError::Unusable { reason: "it names no place, street or house" };
+/// Why a line can't be an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Nothing in it is a part of an address.
+    #[error("it names no place, street or house")]
+    Nowhere,
+    /// No address is so long.
+    #[error("longer than 600 characters")]
+    TooLong,
+}
+
+const NOWHERE: AddressError = AddressError::Unusable { reason: Unusable::Nowhere };
 
 impl AddressError {
     /// The stable code of the interface.
@@ -107,7 +118,7 @@ pub fn canonicalise(input: &str) -> Result<Address, AddressError> {
         return Err(AddressError::Empty);
     }
     if input.chars().nth(MAX_CHARS).is_some() {
-        return Err(AddressError::Unusable { reason: "longer than 600 characters" });
+        return Err(AddressError::Unusable { reason: Unusable::TooLong });
     }
     let (cadastral, rest) = text::take_cadastral(input);
     // «#4B» is a flat in English; in a Russian line the sign says nothing.

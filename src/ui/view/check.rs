@@ -72,13 +72,16 @@ pub(super) fn status(context: Context<'_>, job: &Value) -> Result<String, WordEr
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let (reused, total) = (number(progress, "reused"), number(progress, "total"));
     let all = total > 0 && number(progress, "answered") >= total;
+    let (ended, stale) = (flag(job, "final"), number(progress, "stale"));
+    if text(job, "status") == "PARTIAL" && all && stale > 0 {
+        let id = if ended { "status-partial_stale" } else { "status-partial_stale_updating" };
+        return context.say(id, &[("stale", stale.into()), ("total", total.into())]);
+    }
     context.plain(match text(job, "status") {
         "CREATED" => "status-created",
         "IN_PROGRESS" => "status-in_progress",
-        // What is partial with every answer here is so for its age, or for what is asked again.
-        "PARTIAL" if all && flag(job, "final") => "status-partial_all_final",
+        "PARTIAL" if ended => "status-partial_final",
         "PARTIAL" if all => "status-partial_all_updating",
-        "PARTIAL" if flag(job, "final") => "status-partial_final",
         // A source that gave no answer and is not asked again is no part of what is being updated.
         "PARTIAL" if number(progress, "failed") > 0 => "status-partial_some_updating",
         "PARTIAL" => "status-partial_updating",

@@ -27,10 +27,11 @@ prompt-explain_task =
 
 ## assistant: sentences that no explanation of a check has
 
-assistant-then = This is what was known at { $at }; ages are those of then.
+assistant-then = This is what was known on { $at }; ages are those of then.
 assistant-diff = Between { $from } and { $to }: { $changed } changed, { $added } added, { $gone } gone, { $same } unchanged. Only what has a complete answer on both sides was compared.
 assistant-diff_skipped = Not compared: { $source } ({ $reason }, side { $side }); whether anything changed there is not known.
 assistant-diff_risk = Risk: it was { $from }, it is { $to } of 100.
-assistant-source = { $source }: an answer is fresh for { $ttl }; it last answered at { $at }; health: { $health }.
+assistant-source = { $source }: an answer is fresh for { $ttl }; it last answered on { $at }; health: { $health }.
 assistant-source_unasked = { $source }: an answer is fresh for { $ttl }; it has not answered yet; health: { $health }.
 assistant-review_ok = No claim was recognised that the receipts contradict; that does not prove that all of the text is right.
+assistant-arguments = Send the arguments that the tool's schema names.

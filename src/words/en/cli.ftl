@@ -22,6 +22,32 @@ cli-col_answer = Answer
 cli-col_age = Asked
 cli-col_note = From where
 
+## cli: what went wrong, and what to do
+
+cli-refused = the server refused
+cli-not_json = not JSON: { $why }
+cli-no_answer =
+    no answer from { $server }: { $why }
+    Is it running? `mirano serve` starts it.
+cli-no_source_answered =
+    no source answered
+    `mirano explain { $id }` says why; the page `/sources` shows how each is.
+cli-input_pair = --input { $pair }: is not NAME=VALUE; `GET /v1/profiles` lists the names of each profile
+cli-not_final =
+    check { $id } is not final: it was opened again meanwhile
+    Follow it with `--watch`, or on the page.
+cli-events_ended =
+    the events of check { $id } ended{ $why }
+    The check goes on by itself. Look at it with `mirano explain { $id }`.
+cli-read_which = name notifications by their ids, or use --all
+cli-replay_which = name deliveries as `sent` lists them, or use --dead
+cli-port_busy =
+    { $address } is in use: perhaps mirano runs already
+    Name another address: `{ $option } 127.0.0.1:0` takes a free port. Or stop whoever holds it.
+cli-port_refused =
+    can't listen on { $address }: { $why }
+    Name another address: { $option }.
+
 ## explain: `mirano explain`
 
 explain-checked = What there is

@@ -5,9 +5,15 @@
 
 honesty-address = We understood the address as "{ $address }"; that is not certain, and the risk is incomplete.
 honesty-done_reused = Done; a part of the data was not asked for again.
-honesty-stale_untouched = The data is partly stale: { $stale } of { $total } are past their TTL; that data is not being updated now.
-honesty-stale_updating = The data is partly stale: { $stale } of { $total } are past their TTL; that data is being updated now.
-honesty-stale_some = The data is partly stale: { $stale } of { $total } are past their TTL; { $asked } of these are being updated now.
+honesty-done_all_reused = Done; all answers come from earlier checks.
+honesty-nothing_known = Nothing is known of this object: all sources ({ $answered }) have answered, and none has a record of it. Here the risk score says only that, and not that there is no risk.
+honesty-nothing_known_yet = Nothing is known of this object so far: { $answered } of { $total } have answered, and none of these has a record of it. The risk score does not say that there is no risk.
+honesty-stale = { $of }; { $now }.
+honesty-stale_part = The data is partly stale: { $stale } of { $total } are past their TTL
+honesty-stale_all = There are answers, but all are stale: { $stale } of { $total } are past their TTL
+honesty-stale_untouched = that data is not being updated now
+honesty-stale_updating = that data is being updated now
+honesty-stale_some = { $asked } of these are being updated now
 honesty-open = Still being processed: { $sources }.
 honesty-silent = No answer: { $sources }. That does not mean that there is nothing.
 honesty-cut = Not all that the source has is shown: { $sources }.
@@ -57,11 +63,19 @@ note-answered = { $answer }; { $from }
 ## unasked: what the check does not cover
 
 unasked-withdrawn = not asked any more: the source that named whom to ask about no longer does
-unasked-input = not asked: { $name } was not given
+unasked-input = not asked: "{ $name }" was not given
 unasked-over_max = { $n } more were not asked about: over the profile's limit
 unasked-nobody = there is nobody to ask about: none was named
 unasked-failed = { $note }: { $cause }
 unasked-profile = the profile does not ask "{ $source }"
+
+## address_part: parts of the address that were missing
+
+address_part-canonical = address
+address_part-building = address of the building
+address_part-flat = flat
+address_part-cadastral = cadastral number
+address_part-postcode = postcode
 
 ## told_risk: the risk
 
@@ -95,6 +109,7 @@ held-backoff = a pause before the next attempt
 held-queue = queued for the source
 held-breaker_open = the source does not answer, so it is left alone and tried again once in a while
 held-slowed_down = the source said it was asked too fast, and is asked more slowly
+held-overloaded = the source answers that it is unavailable for now (503), and is asked more slowly
 held-asked_to_wait = the source asked to be left alone
 held-quiet_hours = these are hours in which the source is left alone
 held-daily_quota = the day’s quota of requests to the source is used up

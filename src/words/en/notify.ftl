@@ -2,13 +2,13 @@
 
 told-of = { $address }: { $said }
 told-first_result = the first answer has come
-told-completed = the check has ended; all data are within their time to live
+told-completed = the check has ended; all data are within their TTL
 told-failed = the check has ended without any data
 told-ended = the check has ended, but a part of the data is stale or missing
 told-level = the risk level was “{ $from }”, now it is “{ $to }” (score: { $score })
 told-facts = { $source }: { $added } new, { $gone } gone, { $changed } changed
 told-recovered = the source “{ $source }” answers again (failed attempts in a row: { $failures })
-told-stale = a part of the data is past its time to live: { $source }
+told-stale = a part of the data is past its TTL: { $source }
 
 ## mail: a message
 

@@ -22,7 +22,7 @@ start-profile = What to check
 start-required = required
 start-optional = optional
 start-anew = Ask everything anew
-start-anew_hint = Take no earlier answers, even those within their time. This takes longer.
+start-anew_hint = Take no earlier answers, even those within their TTL. This takes longer.
 start-submit = Check
 start-showcase = Where to begin
 start-showcase_lead = Addresses of the demonstration, each with its story:
@@ -70,7 +70,7 @@ check-snapshots = Snapshots of the facts
 check-snapshots_none = A snapshot is sealed when nothing more is being asked.
 check-snapshot_root = root
 check-recheck = Check again
-check-recheck_hint = Ask all sources again, even where data are within their time
+check-recheck_hint = Ask all sources again, even where data are within their TTL
 check-report = Report
 check-watch = Watch
 check-watched = Watched
@@ -112,10 +112,11 @@ warning-unsettled = the address reads ambiguously, its words were kept as they a
 status-created = Check created
 status-in_progress = Check under way, no answers yet
 status-partial_updating = Part of the result is here, the rest is being updated
-status-partial_final = Part of the result is here, nothing is being updated now
+status-partial_final = The result is not complete, or partly stale; nothing is being updated now
 status-partial_some_updating = Part of the result is here, some of the rest is being updated
-status-partial_all_final = Every source has an answer, but some are stale and not being updated
 status-partial_all_updating = Every source has an answer; some are being updated
+status-partial_stale = All sources have answered, but { $stale } of { $total } answers are stale; nothing is being updated now
+status-partial_stale_updating = All sources have answered, but { $stale } of { $total } answers are stale; an update is under way
 status-completed = Done
 status-completed_reused = Done; part of the data was not asked again
 status-completed_all_reused = Done; the data were not asked again
@@ -141,13 +142,13 @@ state-queued = queued
 state-waiting_for_subject = waiting for another source
 state-failed = no answer
 state-not_applicable = not applicable
-state-fresh = within its time
+state-fresh = within its TTL
 state-stale = stale
 
 ## state_long
 
-state_long-fresh = within its time ({ $ttl })
-state_long-stale = its time ({ $ttl }) is over
+state_long-fresh = within its TTL ({ $ttl })
+state_long-stale = past its TTL ({ $ttl })
 state_long-joined = this request was under way already, the check joined it
 state_long-waiting_for_subject = whom to ask about is not known until another source answers
 state_long-not_applicable = nobody to ask about: not given, none found, or no longer named
@@ -171,8 +172,8 @@ result-incomplete = the list is not complete
 
 origin-reused = data reused from an earlier check
 origin-served_stale = stale data from an earlier check
-origin-coalesced = obtained by a request already under way
-origin-fetched = the source was asked by this check
+origin-coalesced = joined a request that was under way
+origin-fetched = the source was asked for this check
 
 ## wait
 
@@ -195,6 +196,7 @@ wait_because-breaker_open = waiting: the source does not answer and is left alon
 wait_because-asked_to_wait = waiting: the source asked to be left alone
 wait_because-quiet_hours = waiting: these are hours in which the source is left alone
 wait_because-daily_quota = waiting: the day’s quota of requests to the source is used up
+wait_because-overloaded = waiting: the source answers that it is unavailable for now (503), and is asked more slowly
 wait_because-slowed_down = waiting: the source is asked more slowly, because it said it was too fast
 
 ## date
@@ -204,7 +206,7 @@ date-own_null = not stated by the source
 date-asked = Asked
 date-today = today that is { $age }
 date-until = Valid until
-date-age_of = { $age } old, time { $ttl }
+date-age_of = { $age } old, TTL { $ttl }
 date-last_failure = The last attempt failed
 date-depends_on = the source “{ $source }”, on which this one depends, did not answer
 date-attempts = { $n ->
@@ -301,7 +303,7 @@ risk-adds = { $rule }: +{ $points }
 risk-picture = Risk { $score } of 100. { $factors }
 risk-picture_none = no factor adds points
 risk-unevaluated = Not evaluated
-risk-basis = Rests on answers: { $fresh } within their time, { $stale } stale, { $missing } missing.
+risk-basis = Rests on answers: { $fresh } within their TTL, { $stale } stale, { $missing } missing.
 risk-ruleset = Ruleset: { $ruleset }.
 risk-clamped = The points add up to more than 100; 100 is shown.
 risk-facts = { $n ->
@@ -368,6 +370,8 @@ month-12 = December
 
 ## moment
 
+moment-day = { $day } { $month } { $year }
+moment-written = { $day }, { $time } UTC
 moment-title = Moments of this check
 moment-answered = { $answered } of { $total } answered
 moment-sealed = snapshot
@@ -579,7 +583,7 @@ log-none = The log is empty.
 
 ## dead
 
-dead-title = Given up
+dead-title = Dead letters
 dead-col_cause = What went wrong
 dead-col_at = Given up
 dead-retry = Try again

@@ -34,3 +34,4 @@ assistant-diff_risk = Риск: было { $from }, стало { $to } из 100.
 assistant-source = { $source }: ответ годен { $ttl }; последний ответ { $at }; состояние: { $health }.
 assistant-source_unasked = { $source }: ответ годен { $ttl }; ответов ещё не было; состояние: { $health }.
 assistant-review_ok = Противоречий квитанциям не распознано; это не доказывает, что всё в тексте верно.
+assistant-arguments = Отправьте аргументы, которые названы в схеме инструмента.

@@ -24,6 +24,32 @@ cli-col_answer = Ответ
 cli-col_age = Спрошен
 cli-col_note = Откуда
 
+## cli: что пошло не так и что делать
+
+cli-refused = сервер отказал
+cli-not_json = ответ сервера не JSON: { $why }
+cli-no_answer =
+    нет ответа от { $server }: { $why }
+    Запущен ли он? Запускает `mirano serve`.
+cli-no_source_answered =
+    ни один источник не ответил
+    Почему, говорит `mirano explain { $id }`; состояние каждого — на странице `/sources`.
+cli-input_pair = --input { $pair }: не вида NAME=VALUE; имена для каждого профиля перечисляет `GET /v1/profiles`
+cli-not_final =
+    проверка { $id } не завершена: тем временем её открыли снова
+    Следить за ней: `--watch` или страница.
+cli-events_ended =
+    события проверки { $id } прервались{ $why }
+    Проверка идёт сама. Посмотреть на неё: `mirano explain { $id }`.
+cli-read_which = назовите уведомления по номерам или укажите --all
+cli-replay_which = назовите отправки, как их перечисляет `sent`, или укажите --dead
+cli-port_busy =
+    { $address } уже занят: возможно, mirano уже запущен
+    Укажите другой адрес: `{ $option } 127.0.0.1:0` возьмёт свободный порт. Или остановите того, кто его занял.
+cli-port_refused =
+    на { $address } нельзя принимать соединения: { $why }
+    Укажите другой адрес: { $option }.
+
 ## explain: `mirano explain`
 
 explain-checked = Что есть

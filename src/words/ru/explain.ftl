@@ -5,9 +5,15 @@
 
 honesty-address = Мы поняли адрес как «{ $address }»; уверенности в этом мало, и оценка риска неполна.
 honesty-done_reused = Готово; часть данных не запрашивалась заново.
-honesty-stale_untouched = Данные частично устарели: у { $stale } из { $total } срок годности вышел, они сейчас не обновляются.
-honesty-stale_updating = Данные частично устарели: у { $stale } из { $total } срок годности вышел, они сейчас обновляются.
-honesty-stale_some = Данные частично устарели: у { $stale } из { $total } срок годности вышел, из них сейчас обновляются { $asked }.
+honesty-done_all_reused = Готово; все ответы взяты из предыдущих проверок.
+honesty-nothing_known = Об объекте ничего не известно: ответили все источники ({ $answered }), и ни у одного нет о нём записей. Баллы риска говорят здесь только об этом, а не о том, что риска нет.
+honesty-nothing_known_yet = Об объекте пока ничего не известно: ответили { $answered } из { $total }, и ни у кого из ответивших нет о нём записей. Баллы риска не говорят о том, что риска нет.
+honesty-stale = { $of }, { $now }.
+honesty-stale_part = Данные частично устарели: у { $stale } из { $total } срок годности вышел
+honesty-stale_all = Ответы есть, но все они устарели: срок годности вышел у { $stale } из { $total }
+honesty-stale_untouched = они сейчас не обновляются
+honesty-stale_updating = они сейчас обновляются
+honesty-stale_some = из них сейчас обновляются { $asked }
 honesty-open = Ещё обрабатываются: { $sources }.
 honesty-silent = Ответа нет: { $sources }. Это не значит, что там ничего нет.
 honesty-cut = Показано не всё, что есть у источника: { $sources }.
@@ -55,11 +61,19 @@ note-answered = { $answer }; { $from }
 ## unasked: чего проверка не охватывает
 
 unasked-withdrawn = больше не спрашивают: источник, который назвал, о ком спрашивать, больше этого не показывает
-unasked-input = не спрашивали: не указано { $name }
+unasked-input = не спрашивали: не указано поле «{ $name }»
 unasked-over_max = не спрашивали ещё о { $n }: столько сверх предела профиля
 unasked-nobody = спрашивать не о ком: никто не назван
 unasked-failed = { $note }: { $cause }
 unasked-profile = профиль не спрашивает «{ $source }»
+
+## address_part: части адреса, которых не хватило
+
+address_part-canonical = адрес
+address_part-building = адрес дома
+address_part-flat = квартира
+address_part-cadastral = кадастровый номер
+address_part-postcode = почтовый индекс
 
 ## told_risk: риск
 
@@ -94,6 +108,7 @@ held-backoff = пауза перед следующей попыткой
 held-queue = очередь к источнику
 held-breaker_open = источник не отвечает, поэтому его пока не опрашивают и пробуют снова изредка
 held-slowed_down = источник сообщил о слишком частых запросах и опрашивается медленнее
+held-overloaded = источник отвечает, что временно недоступен (503), и опрашивается медленнее
 held-asked_to_wait = источник просил подождать
 held-quiet_hours = сейчас часы, когда источник не опрашивают
 held-daily_quota = дневной лимит запросов к источнику исчерпан

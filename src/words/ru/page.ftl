@@ -112,10 +112,11 @@ warning-unsettled = адрес читается неоднозначно, сло
 status-created = Проверка создана
 status-in_progress = Идёт проверка, ответов пока нет
 status-partial_updating = Есть часть результата, остальное обновляется
-status-partial_final = Есть часть результата, сейчас ничего не обновляется
+status-partial_final = Результат неполный или частью устарел; сейчас ничего не обновляется
 status-partial_some_updating = Есть часть результата, часть остального обновляется
-status-partial_all_final = Ответы есть по всем источникам, но есть устаревшие; сейчас ничего не обновляется
 status-partial_all_updating = Ответы есть по всем источникам; часть сейчас обновляется
+status-partial_stale = Все источники ответили, но ответы устарели: { $stale } из { $total }; сейчас ничего не обновляется
+status-partial_stale_updating = Все источники ответили, но ответы устарели: { $stale } из { $total }; идёт обновление
 status-completed = Готово
 status-completed_reused = Готово; часть данных не запрашивалась заново
 status-completed_all_reused = Готово; данные не запрашивались заново
@@ -181,8 +182,8 @@ result-incomplete = список неполный
 
 origin-reused = данные использованы из предыдущей проверки
 origin-served_stale = устаревшие данные из предыдущей проверки
-origin-coalesced = получено запросом, который уже шёл
-origin-fetched = источник запрошен этой проверкой
+origin-coalesced = запрос объединён с тем, что уже шёл
+origin-fetched = источник опрошен для этой проверки
 
 ## wait
 
@@ -206,6 +207,7 @@ wait_because-breaker_open = ждёт: источник не отвечает, и
 wait_because-asked_to_wait = ждёт: источник просил подождать
 wait_because-quiet_hours = ждёт: сейчас часы, когда источник не опрашивают
 wait_because-daily_quota = ждёт: дневной лимит запросов к источнику исчерпан
+wait_because-overloaded = ждёт: источник отвечает, что временно недоступен (503), и опрашивается медленнее
 wait_because-slowed_down = ждёт: источник опрашивается медленнее, он сообщил о слишком частых запросах
 
 ## date
@@ -358,7 +360,7 @@ snapshot-title = Зафиксированный снимок
 snapshot-lead = То, на чём основан отчёт: если изменить в нём хоть один факт, корень будет другим.
 snapshot-id = Снимок
 snapshot-facts_root = Корень фактов
-snapshot-receipts_root = Корень расписок
+snapshot-receipts_root = Корень квитанций
 snapshot-facts = Фактов
 snapshot-sealed_at = Зафиксирован
 snapshot-position = Запись журнала
@@ -384,6 +386,8 @@ month-12 = декабря
 
 ## moment
 
+moment-day = { $day } { $month } { $year }
+moment-written = { $day }, { $time } UTC
 moment-title = Моменты проверки
 moment-answered = есть ответ: { $answered } из { $total }
 moment-sealed = снимок
@@ -419,7 +423,7 @@ compare-unchanged = без изменений: { $n }
 
 side-snapshot = зафиксированный снимок
 side-job = проверка
-side-subject = субъект
+side-subject = объект
 side-world = вся база
 
 ## op
@@ -596,7 +600,7 @@ log-none = Журнал пуст.
 
 ## dead
 
-dead-title = Безуспешные запросы
+dead-title = Невыполненные задания
 dead-col_cause = Что случилось
 dead-col_at = Оставлено
 dead-retry = Повторить
@@ -619,7 +623,7 @@ timeline-compare = сравнить с предыдущим
 ## verify: проверка журнала на странице
 
 verify-title = Проверить журнал
-verify-lead = Каждая запись читается заново: цепочка, имена фактов и ответы источников пересчитываются. Снимки, улики и представления проверяет ещё и mirano verify рядом с данными.
+verify-lead = Каждая запись читается заново: цепочка, имена фактов и ответы источников пересчитываются. Снимки, доказательства и представления проверяет ещё и mirano verify рядом с данными.
 verify-submit = Проверить
 verify-progress = Записей: { $commits } из { $of }; фактов пересчитано: { $facts }; расхождений: { $findings }
 verify-ok = Всё сходится. Записей: { $commits }, фактов пересчитано: { $facts }.

@@ -217,6 +217,7 @@ fn a_source_that_is_asked_too_fast_is_asked_more_slowly_and_by_and_by_faster() {
     world.fails(&one, Outcome::Blocked, Some(429));
     world.fails(&two, Outcome::Unavailable, Some(503));
     assert_eq!(world.said(slowed), [(500, Some(429))], "the other was sent before it was slowed");
+    assert_eq!(pace::because(&world.cadastre(), world.now), Some("slowed_down"));
     // One request in two seconds: from the last one on.
     let mut starts = Vec::new();
     while starts.len() < 5 {
@@ -245,4 +246,11 @@ fn a_source_that_is_asked_too_fast_is_asked_more_slowly_and_by_and_by_faster() {
     let task = off.lease("cadastre").expect("asked");
     off.fails(&task, Outcome::Blocked, Some(429));
     assert!(off.said(slowed).is_empty());
+    // 503 speaks of the source, not of us.
+    let mut full = self::world(json!({}), 50);
+    full.ask(1);
+    assert_eq!(pace::because(&full.cadastre(), full.now), None);
+    let task = full.lease("cadastre").expect("asked");
+    full.fails(&task, Outcome::Unavailable, Some(503));
+    assert_eq!(pace::because(&full.cadastre(), full.now), Some("overloaded"));
 }
