@@ -4,6 +4,7 @@ use super::*;
 use crate::core::command::{AdoptPolicy, Complete, CreateJob, LeaseTasks, Reply};
 use crate::core::partitioning;
 use crate::core::vault::MemoryVault;
+use crate::engine::fixture::{POLICY, address};
 use crate::engine::{Engine, Options, SystemClock};
 use crate::sequencer::memory::MemoryLog;
 use crate::sequencer::{AnchorError, AppendError, Committed, Outcome as Fate, ReadError, Record, Sequencer};
@@ -13,18 +14,6 @@ use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use tempfile::TempDir;
-
-const POLICY: &str = r#"{
-  "sources": {
-    "cadastre": {"id": "cadastre", "title": {"ru": "Кадастр", "en": "Cadastre"}, "level": "property", "ttl": "7d", "serve_stale": "30d",
-      "params": ["address"], "limits": {"rate": "10/s", "burst": 10, "concurrency": 2}, "request": {"url": "http://x/{{ address }}"},
-      "answer": {"format": "json", "items": "$.items[*]", "valid": [{"at": "$.items"}]},
-      "fact": [{"kind": "cadastre.developer", "identity": ["inn"], "attrs": {"inn": {"at": "$.inn", "type": "text"}}}]}
-  },
-  "profiles": {"standard": {"title": {"ru": "Стандарт", "en": "Standard"}, "needs": [
-    {"source": "cadastre", "params": {"address": "{{ address.building }}"}}]}},
-  "risk": {"ruleset": "test", "levels": [{"id": "low", "from": 0}], "rule": []}
-}"#;
 
 const PARTITIONS: u32 = 2;
 
@@ -57,22 +46,6 @@ impl Courier for Arc<Network> {
                 other => Ok(other?),
             }
         })
-    }
-}
-
-fn address(n: u8) -> AddressRecord {
-    let building = format!("г Москва, ул Тверская, д {n}");
-    AddressRecord {
-        input: building.clone(),
-        canonical: building.clone(),
-        building: building.clone(),
-        flat: None,
-        cadastral: None,
-        postcode: None,
-        confidence: "exact".to_owned(),
-        subject: Subject(format!("property:{n}")),
-        building_subject: Subject(format!("property:{n}")),
-        warnings: Vec::new(),
     }
 }
 
@@ -138,7 +111,7 @@ impl Node {
             job: JobId([n; 16]),
             tenant: "t".to_owned(),
             profile: "standard".to_owned(),
-            address: address(n),
+            address: address(n.into()),
             inputs: BTreeMap::new(),
             priority: 3,
             max_age_ms: BTreeMap::new(),
