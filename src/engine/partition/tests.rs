@@ -6,6 +6,7 @@ mod forecasts;
 mod held;
 mod named;
 mod nests;
+mod pools;
 mod reuse;
 mod suspicion;
 

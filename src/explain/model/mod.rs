@@ -286,7 +286,7 @@ pub struct FailureView {
 pub struct BlockedOn {
     /// `rate`, `concurrency`, `proxy`, `backoff` or `queue`.
     pub reason: String,
-    /// Why that is so, where it is not the usual: `breaker_open`, `asked_to_wait` or `slowed_down`.
+    /// Why that is so, where it is not the usual: `breaker_open`, `asked_to_wait`, `slowed_down`, `quiet_hours`, `daily_quota` or `proxy_total`.
     #[serde(default)]
     pub cause: Option<String>,
     /// About how many stand before it.
