@@ -5,7 +5,7 @@
 
 use super::decision::{DecideError, Decision};
 use super::paging::{PAGE_BYTES, each_job};
-use super::{job, partitioning, source};
+use super::{job, partitioning, policy, source};
 use mirano_replay::rows::{NeedTaskRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
@@ -54,7 +54,7 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
             }
             Event::TaskRevived(event) => source::revived(decision, event)?,
             Event::PolicyAdopted(event) => {
-                decision.emit(event.clone())?;
+                policy::follow(decision, event)?;
                 true
             }
             _ => true,

@@ -2,7 +2,7 @@
 
 use super::{
     AnswerSpec, AuthSpec, DurationMs, FactSpec, LimitsSpec, NestSpec, NotifySpec, PagesSpec, PrefetchSpec,
-    ProxyPoolSpec, RequestSpec, ShareSpec, StepSpec,
+    ProxyPoolSpec, QueueSpec, RequestSpec, ShareSpec, StepSpec,
 };
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
@@ -25,6 +25,9 @@ pub struct PolicyDocument {
     /// How notifications are delivered.
     #[serde(default, skip_serializing_if = "NotifySpec::is_default")]
     pub notify: NotifySpec,
+    /// What goes first where more waits than limits let through.
+    #[serde(default, skip_serializing_if = "QueueSpec::is_default")]
+    pub queue: QueueSpec,
 }
 
 /// Words in both languages.

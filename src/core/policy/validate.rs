@@ -32,7 +32,10 @@ pub fn validate(document: &PolicyDocument) -> Vec<PolicyProblem> {
     check.risk();
     check.proxies();
     for (at, detail) in document.notify.problems() {
-        check.problems.push(PolicyProblem { at: at.to_owned(), detail, fix: None });
+        check.add(at, detail);
+    }
+    for (at, detail) in document.queue.problems() {
+        check.add(at, detail);
     }
     check.problems
 }

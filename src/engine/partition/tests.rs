@@ -7,6 +7,7 @@ mod held;
 mod named;
 mod nests;
 mod pools;
+mod queue;
 mod reuse;
 mod suspicion;
 

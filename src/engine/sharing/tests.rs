@@ -9,6 +9,7 @@ use crate::engine::{Engine, Options, SystemClock};
 use crate::sequencer::memory::MemoryLog;
 use crate::sequencer::{AnchorError, AppendError, Committed, Outcome as Fate, ReadError, Record, Sequencer};
 use crate::views::Views;
+use mirano_replay::apply::queue::WeightsRow;
 use mirano_replay::decider::{self, DeciderRow};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
@@ -98,7 +99,11 @@ impl World {
 
 impl Node {
     async fn adopt(&self) {
-        let adopt = AdoptPolicy { document: POLICY.to_owned(), origin: PolicyOrigin::Files, expected: None };
+        self.adopt_that(POLICY).await;
+    }
+
+    async fn adopt_that(&self, document: &str) {
+        let adopt = AdoptPolicy { document: document.to_owned(), origin: PolicyOrigin::Files, expected: None };
         let Reply::Policy(version) = self.engine.submit(Command::AdoptPolicy(adopt)).await.expect("adopts").reply
         else {
             panic!("a version")
@@ -196,6 +201,23 @@ async fn each_partition_is_decided_by_one_and_known_to_all() {
     for n in jobs() {
         assert!(a.has(n) && b.has(n));
     }
+    world.end();
+}
+
+/// What a policy says of queues reaches the partitions that adopt it after the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_partition_orders_its_queues_by_the_policy() {
+    let world = World::new();
+    let node = world.node("a").await;
+    node.decide(&[0, 1]).await;
+    node.adopt().await;
+    let weights = || [0, 1].map(|partition| WeightsRow::of(&**node.engine.views(), partition).expect("readable"));
+    assert_eq!(weights(), [WeightsRow::default(), WeightsRow::default()]);
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("JSON");
+    policy["queue"] = serde_json::json!({"costs": [1, 2, 3, 4, 5], "waiting": 6, "age": 7});
+    node.adopt_that(&policy.to_string()).await;
+    let told = WeightsRow(QueueWeighed { costs: [1, 2, 3, 4, 5], waiting: 6, age: 7 });
+    assert_eq!(weights(), [told.clone(), told]);
     world.end();
 }
 
