@@ -103,11 +103,14 @@ pub struct RetrySpec {
     pub factor: f64,
     /// The longest wait.
     pub max: DurationMs,
+    /// No attempt is made later than so long after the task was queued; none: attempts alone are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<DurationMs>,
 }
 
 impl Default for RetrySpec {
     fn default() -> Self {
-        Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000) }
+        Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000), within: None }
     }
 }
 

@@ -181,6 +181,9 @@ impl<'a> Check<'a> {
         if retry.max < retry.initial {
             self.add(format!("{at}.retry.max"), "shorter than the first wait");
         }
+        if retry.within.is_some_and(|within| within < retry.initial) {
+            self.add(format!("{at}.retry.within"), "shorter than the first wait: nothing would be tried again");
+        }
         if source.request.max_bytes == 0 {
             self.add(format!("{at}.request.max_bytes"), "at least 1");
         }

@@ -219,6 +219,12 @@ fn mistakes_of_one_file() {
         ("sources/courts.toml", "[limits]", "[limits]\nburst = 0", "sources/courts.toml:7:1: limits.burst: at least 1"),
         (
             "sources/courts.toml",
+            "[request]",
+            "[retry]\nwithin = \"1s\"\n[request]",
+            "sources/courts.toml:9:1: retry.within: shorter than the first wait",
+        ),
+        (
+            "sources/courts.toml",
             "\"default\"",
             "\"defalt\"",
             "sources/courts.toml:7:1: limits.proxies: there is no proxy pool \"defalt\" (did you mean \"default\"?)",
