@@ -201,6 +201,7 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     }
     if let Some(daily) = daily {
         limits["daily"] = json!(daily);
+        limits["background"] = json!(0.7);
     }
     if let Some((from, to)) = quiet {
         let time = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);

@@ -70,6 +70,11 @@ pub fn forecast(
         TaskState::Queued | TaskState::Retrying { .. } => {
             let ahead = ahead(rows, task)?;
             let Some(spec) = spec else { return Ok(Some(Forecast { ahead, ..Forecast::by("queue", None) })) };
+            let kept = limits::kept(&spec.limits, row.day, now).filter(|_| task.priority > policy.queue.interactive);
+            if let Some(until) = kept {
+                let held = Forecast::by("rate", Some(until.since_ms(now))).because("daily_quota");
+                return Ok(Some(Forecast { ahead, ..held }));
+            }
             let pools = Pools { policy, partition: partitioning::of_source(source, partitions), partitions };
             let about = About { pool: Pool::look(rows, pools, spec, &row, now)?, spec, row: &row, now };
             let first = about.turn(ahead);

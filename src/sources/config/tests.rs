@@ -219,6 +219,18 @@ fn mistakes_of_one_file() {
         ("sources/courts.toml", "[limits]", "[limits]\nburst = 0", "sources/courts.toml:7:1: limits.burst: at least 1"),
         (
             "sources/courts.toml",
+            "[limits]",
+            "[limits]\nbackground = 0.5",
+            "sources/courts.toml:7:1: limits.background: a part of `daily`, which is not there",
+        ),
+        (
+            "sources/courts.toml",
+            "[limits]",
+            "[limits]\ndaily = 9\nbackground = 1.5",
+            "sources/courts.toml:8:1: limits.background: a part: more than 0, at most 1",
+        ),
+        (
+            "sources/courts.toml",
             "[request]",
             "[retry]\nwithin = \"1s\"\n[request]",
             "sources/courts.toml:9:1: retry.within: shorter than the first wait",

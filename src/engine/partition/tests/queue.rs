@@ -136,3 +136,40 @@ fn partitions_are_told_once_and_tasks_in_the_queue_keep_their_turns() {
     assert_eq!(weighed(&world).len(), 2, "and what held before is said again");
     assert_eq!(order(&mut world), [1, 2]);
 }
+
+#[test]
+fn the_rest_of_a_day_is_kept_for_what_people_wait_for() {
+    let mut policy: Json = serde_json::from_str(&policy(&json!({}))).expect("JSON");
+    policy["sources"]["cadastre"]["limits"]["daily"] = json!(5);
+    policy["sources"]["cadastre"]["limits"]["background"] = json!(0.5);
+    let mut world = World::with_policy(&policy.to_string());
+    let midnight = Timestamp((world.now.0 / 86_400_000 + 1) * 86_400_000);
+    world.now = Timestamp(midnight.0 - 7_200_000);
+    for n in 1..=4 {
+        ask(&mut world, n, "watches", n, 5);
+    }
+    assert_eq!(order(&mut world), [1, 2], "half of five, and no part of a third");
+    let lease = |world: &mut World| {
+        let lease =
+            LeaseTasks { source: "cadastre".to_owned(), worker: "w".to_owned(), tokens: vec![LeaseToken([7; 16])] };
+        let Ok(Reply::Leased(leased)) = world.run(Command::Lease(lease)) else { panic!("no lease") };
+        (leased.tasks.len(), leased.next_at)
+    };
+    assert_eq!(lease(&mut world), (0, Some(midnight)));
+    let waiting = world.bodies.iter().flat_map(|body| &body.events).filter_map(|event| match event {
+        Event::TaskScheduled(event) => Some(event.task),
+        _ => None,
+    });
+    let third: TaskRow = world.store.row(waiting.collect::<Vec<_>>()[2].as_bytes()).expect("readable").expect("there");
+    let document = &world.partition.policy().document;
+    let held = crate::core::source::forecast::forecast(&world.store, document, 1, &third, world.now).expect("readable");
+    let held = held.expect("it waits");
+    assert_eq!((held.reason, held.cause, held.eta_ms), ("rate", Some("daily_quota"), Some(7_200_000)));
+
+    // Who comes in person finds what was kept, and who joins a watch makes it urgent.
+    ask(&mut world, 11, "people", 11, 3);
+    ask(&mut world, 12, "people", 4, 3);
+    assert_eq!(order(&mut world), [11, 4]);
+    world.now = midnight;
+    assert_eq!(order(&mut world), [3], "the next day has a quota of its own");
+}
