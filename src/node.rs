@@ -138,7 +138,7 @@ impl Node {
             courier: Arc::new(HttpCourier::new(key.clone())?),
         };
         let shared = Some((sharing, key, group));
-        let topic = Some(Topic { folder: options.data.clone(), name: settings.topic });
+        let topic = Some(Topic { folder: options.data.clone(), name: settings.topic, noted: log.noted() });
         let node = Self::put_together(options, Arc::new(SystemClock), Arc::new(log), Arc::new(vault), shared).await?;
         Ok(Self { topic, ..node })
     }

@@ -192,6 +192,9 @@ async fn leases_a_second_over_http() {
             let (node, text) = (&node, format!("г. Москва, ул. Тверская, д. {}, кв. {max}", n + 1));
             async move { create_as(node, JobId::of(&[&max.to_le_bytes(), &n.to_le_bytes()]), &text, "standard", &[]).await }
         };
+        let commits =
+            || (0..node.engine.partitions()).map(|partition| node.engine.log().head(partition).next_seq).sum::<u64>();
+        let before = commits();
         let created = futures::future::join_all((0..jobs).map(create)).await;
         let leases = tokio::spawn(span_of_leases(node.engine.subscribe(), jobs * 4));
         let began = Instant::now();
@@ -213,6 +216,10 @@ async fn leases_a_second_over_http() {
         for job in created {
             assert_eq!(until_final(&node, job).await.status, JobStatus::Completed);
         }
+        // A lease, an answer, what tells the job, and a part of what asked for it: how many a second there are follows.
+        let each = (commits() - before) as f64 / tasks.len() as f64;
+        println!("{each:.2} commits for each task");
+        assert!(each <= 6.0, "{each:.2} commits for each task");
     }
 }
 

@@ -14,6 +14,7 @@ class Audit:
         self.queries, self.chunks, self.receipts, self.sets = {}, {}, {}, {set_root([]): frozenset()}
         self.seals, self.worlds, self.answers = [], [], []
         self.facts = self.sealed = self.observations = 0
+        self.part = None
 
     def fact(self, reader):
         fact_id, found = reader.logged_fact()
@@ -36,9 +37,13 @@ class Audit:
                 lease, index = reader.take(16), reader.unsigned()
                 added = reader.many(lambda: self.fact(reader))
                 self.chunks[lease, index] = added, reader.many(lambda: reader.take(32))
+            elif number == 37:
+                reader.text()
+                self.part = reader.take(16), payload[-32:-16], payload[-16:]
             elif number == 43:
                 self.close(open_observation)
                 open_observation = self.recorded(at, reader)
+                open_observation["part"], self.part = self.part, None
             elif number == 40:
                 query, fact = reader.take(16), self.fact(reader)
                 if not open_observation or open_observation["query"] != query:
@@ -56,6 +61,8 @@ class Audit:
             elif number == 12:
                 self.worlds.append((at, payload[:32], *world_of(payload[32:])))
         self.close(open_observation)
+        if self.part:
+            raise Wrong("a part of another answer was announced, and no answer followed")
 
     def recorded(self, at, reader):
         observation = reader.take(16)
@@ -86,6 +93,11 @@ class Audit:
                 raise Wrong("an observation has another root than its facts")
         elif self.sets.get(told["root"]) != now:
             raise Wrong("an unchanged observation has another root")
+        if told["part"]:
+            query, larger, whole = told["part"]
+            other, facts = self.queries.get(larger, (None, frozenset()))
+            if (query, whole) != (told["query"], other) or larger == query or not now <= facts:
+                raise Wrong("an answer is told to be a part of another, and is not")
         self.sets[told["root"]] = now
         self.answers.append((told["at"], told["query"], told["root"]))
         self.queries[told["query"]] = told["observation"], now

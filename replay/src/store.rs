@@ -133,6 +133,8 @@ tables! {
     Prefetched = 43,
     /// partition, pool/name → what goes through the proxy for all sources of the partition
     ProxyTotal = 44,
+    /// partition → what decides the order of its queues
+    Weights = 45,
     /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
     AskedAbout = 47,
     /// channel → the channel

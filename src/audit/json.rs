@@ -59,7 +59,7 @@ pub fn stream(event: &Event) -> String {
         Event::PrefetchDecided(event) => job(&event.job),
         Event::AnswerNarrowed(event) => source(&event.source),
         Event::WorldSealed(_) => "world".to_owned(),
-        Event::PolicyAdopted(_) => "policy".to_owned(),
+        Event::PolicyAdopted(_) | Event::QueueWeighed(_) => "policy".to_owned(),
         Event::DeciderChanged(_) | Event::ReactionRefused(_) | Event::CheckpointTaken(_) => "node".to_owned(),
     }
 }

@@ -21,12 +21,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// So long the views may take to show what the mirror has read.
 const CATCH_UP: Duration = Duration::from_secs(30);
-/// How often the mirror's note is looked for, and how long.
-const LOOK: Duration = Duration::from_millis(200);
+/// How long the mirror's notes are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The topic that the data folder mirrors.
@@ -36,6 +35,8 @@ pub struct Topic {
     pub folder: PathBuf,
     /// The topic's name.
     pub name: String,
+    /// Changes when the mirror has noted where it stands.
+    pub noted: watch::Receiver<u64>,
 }
 
 /// Takes checkpoints of one node's log.
@@ -153,8 +154,9 @@ impl Taker {
     async fn places(&self) -> Result<Vec<Place>, CheckpointError> {
         let Some(topic) = &self.topic else { return Ok(Vec::new()) };
         let log = self.engine.log();
-        let until = Instant::now() + PATIENCE;
+        let (mut changes, until) = (topic.noted.clone(), tokio::time::Instant::now() + PATIENCE);
         let places = loop {
+            changes.borrow_and_update();
             let noted = (0..log.partitions()).map(|partition| {
                 let genesis = Head::genesis(log.log_id(), partition);
                 match kafka::noted_place(&topic.folder, &topic.name, partition) {
@@ -165,8 +167,11 @@ impl Taker {
             });
             match noted.collect::<Option<Vec<Place>>>() {
                 Some(places) => break places,
-                None if Instant::now() > until => return Err(CheckpointError::TooEarly),
-                None => tokio::time::sleep(LOOK).await,
+                None => match tokio::time::timeout_at(until, changes.changed()).await {
+                    Ok(Ok(())) => {}
+                    // Too late, or the log is closed and notes nothing any more.
+                    Ok(Err(_)) | Err(_) => return Err(CheckpointError::TooEarly),
+                },
             }
         };
         for place in &places {

@@ -4,28 +4,18 @@ use super::fill::fill;
 use super::*;
 use crate::core::command::{AdoptPolicy, Command, CreateJob};
 use crate::core::vault::MemoryVault;
+use crate::engine::fixture::{POLICY, address};
 use crate::engine::{Engine, Options, SystemClock};
 use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self as log, EmbeddedLog};
 use crate::sequencer::kafka::{Place, Seen, Settings, note_place, noted_place};
 use crate::views::Views;
-use mirano_schemas::{AddressRecord, CheckpointTaken, JobId, LogId, PolicyOrigin, Subject};
+use mirano_schemas::{CheckpointTaken, JobId, LogId, PolicyOrigin};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-
-const POLICY: &str = r#"{
-  "sources": {
-    "cadastre": {"id": "cadastre", "title": {"ru": "Кадастр", "en": "Cadastre"}, "level": "property", "ttl": "7d", "serve_stale": "30d",
-      "params": ["address"], "limits": {"rate": "10/s", "burst": 10, "concurrency": 2}, "request": {"url": "http://x/{{ address }}"},
-      "answer": {"format": "json", "items": "$.items[*]", "valid": [{"at": "$.items"}]},
-      "fact": [{"kind": "cadastre.developer", "identity": ["inn"], "attrs": {"inn": {"at": "$.inn", "type": "text"}}}]}
-  },
-  "profiles": {"standard": {"title": {"ru": "Стандарт", "en": "Standard"}, "needs": [
-    {"source": "cadastre", "params": {"address": "{{ address.building }}"}}]}},
-  "risk": {"ruleset": "test", "levels": [{"id": "low", "from": 0}], "rule": []}
-}"#;
+use tokio::sync::watch;
 
 const PARTITIONS: u32 = 2;
 const PART: usize = 2_048;
@@ -35,6 +25,7 @@ struct World {
     folder: TempDir,
     engine: Engine,
     store: CheckpointStore,
+    noted: watch::Sender<u64>,
     jobs: u64,
 }
 
@@ -51,7 +42,7 @@ impl World {
         engine.submit(Command::AdoptPolicy(adopt)).await.expect("adopted");
         engine.policy_everywhere(0).await.expect("everywhere");
         let store = CheckpointStore::open(folder.path().join("store").to_str().expect("UTF-8")).expect("opens");
-        Self { folder, engine, store, jobs: 0 }
+        Self { folder, engine, store, noted: watch::Sender::new(0), jobs: 0 }
     }
 
     fn data(&self) -> std::path::PathBuf {
@@ -62,23 +53,11 @@ impl World {
         for _ in 0..jobs {
             self.jobs += 1;
             let n = self.jobs;
-            let building = format!("г Москва, ул Тверская, д {n}");
             let create = CreateJob {
                 job: JobId::of(&[&n.to_be_bytes()]),
                 tenant: "test".to_owned(),
                 profile: "standard".to_owned(),
-                address: AddressRecord {
-                    input: building.clone(),
-                    canonical: building.clone(),
-                    building,
-                    flat: None,
-                    cadastral: None,
-                    postcode: None,
-                    confidence: "exact".to_owned(),
-                    subject: Subject(format!("property:{n}")),
-                    building_subject: Subject(format!("property:{n}")),
-                    warnings: Vec::new(),
-                },
+                address: address(n),
                 inputs: BTreeMap::new(),
                 priority: 3,
                 max_age_ms: BTreeMap::new(),
@@ -97,10 +76,11 @@ impl World {
             let head = commits.first().expect("a commit").head();
             note_place(&self.data(), TOPIC, &Place { last: Some(last), head }).expect("noted");
         }
+        self.noted.send_modify(|times| *times += 1);
     }
 
     fn taker(&self, keep: usize) -> Taker {
-        let topic = Some(Topic { folder: self.data(), name: TOPIC.to_owned() });
+        let topic = Some(Topic { folder: self.data(), name: TOPIC.to_owned(), noted: self.noted.subscribe() });
         Taker::new(self.engine.clone(), self.store.clone(), "a".to_owned(), topic, keep).in_parts_of(PART)
     }
 
@@ -144,6 +124,21 @@ fn is_whole(folder: &Path, taken: &CheckpointTaken) {
         crate::engine::catch_up(&log, &again, partition, |_, _| ()).expect("folds");
     }
     assert_eq!(again.digest().expect("readable"), (taken.rows_digest, taken.rows));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_waits_until_its_mirror_has_noted_its_places() {
+    let mut world = World::new().await;
+    world.work(3).await;
+    let taker = world.taker(3);
+    // The first looks, finds nothing and waits before the second is begun.
+    let (taken, ()) = tokio::join!(taker.take(), async { world.note_places() });
+    is_whole_of(&world, "first", &taken.expect("taken").taken).await;
+    let mut closed = World::new().await;
+    closed.work(3).await;
+    let taker = closed.taker(3);
+    closed.noted = watch::Sender::new(0);
+    assert!(matches!(taker.take().await, Err(CheckpointError::TooEarly)), "a closed log notes nothing any more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use super::{Misused, Wrong};
 use crate::core::policy::AuthKind;
 use crate::engine::{Clock, SystemClock};
-use crate::sources::config::read_source;
+use crate::sources::config::{QUEUE_SCHEMA, SCHEMA, read_source};
 use crate::sources::connector::report::{TestReport, TestedPage, report};
 use crate::sources::connector::{Connector, PreparedRequest, RawPage};
 use crate::work::fetch::{FetchOptions, Fetcher};
@@ -46,14 +46,32 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print the JSON Schema of a source's file, for editors
-    Schema,
+    /// Print the JSON Schema of a file, for editors
+    Schema {
+        /// Which file: that of a source, or queue.toml
+        #[arg(value_enum, default_value_t = SchemaOf::Source)]
+        of: SchemaOf,
+    },
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum SchemaOf {
+    /// sources/<id>.toml
+    Source,
+    /// queue.toml
+    Queue,
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let Command::Test { file, params, pages, status, requests, direct, dry_run } = args.command else {
-        print!("{}", crate::sources::config::SCHEMA);
-        return Ok(());
+    let (file, params, pages, status, requests, direct, dry_run) = match args.command {
+        Command::Test { file, params, pages, status, requests, direct, dry_run } => {
+            (file, params, pages, status, requests, direct, dry_run)
+        }
+        Command::Schema { of } => {
+            print!("{}", if matches!(of, SchemaOf::Queue) { QUEUE_SCHEMA } else { SCHEMA });
+            return Ok(());
+        }
     };
     let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
     let name = file.display().to_string();

@@ -11,6 +11,7 @@ pub mod freshness;
 pub mod job;
 mod node;
 pub mod notify;
+pub mod paging;
 pub mod partitioning;
 pub mod persons;
 pub mod plan;

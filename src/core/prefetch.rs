@@ -12,6 +12,7 @@ use super::freshness::shortest_ttl_ms;
 use super::job;
 use super::policy::{PrefetchSpec, SourceSpec};
 use super::source::breaker::{self, State};
+use super::source::limits;
 use mirano_replay::apply::be_u64;
 use mirano_replay::rows::demand::{DemandRow, HALF_LIFE_MS, HOUR_MS, ONE_ASK, PrefetchedRow, lead_ms};
 use mirano_replay::rows::{KnownRow, QueryRow, SourceRow, key};
@@ -161,6 +162,9 @@ fn affordable(
     let rests = row.rest_until.is_some_and(|until| until > now);
     if row.queued > 0 || free == 0 || rests || breaker::of_source(spec, &row, now) != State::Closed {
         return Ok((PrefetchVerdict::Busy, later(now, stale_at)));
+    }
+    if let Some(next) = limits::kept(&spec.limits, row.day, now) {
+        return Ok((PrefetchVerdict::OverShare, Some(next).filter(|next| *next < stale_at)));
     }
     let spent: Option<PrefetchedRow> = decision.rows.row(&key::prefetched(decision.ctx.partition(), &spec.id))?;
     let hour = now.0.div_euclid(HOUR_MS);

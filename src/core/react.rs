@@ -4,16 +4,11 @@
 //! several pages. Every step is idempotent, so that the next page simply goes on with what is still waiting.
 
 use super::decision::{DecideError, Decision};
-use super::{job, partitioning, source};
+use super::paging::{PAGE_BYTES, each_job};
+use super::{job, partitioning, policy, source};
 use mirano_replay::rows::{NeedTaskRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
-
-/// A commit stops growing when its events reach this size; the rest follows on the next page.
-const PAGE_BYTES: usize = 192 * 1024;
-
-/// Jobs that are looked up together.
-const AT_ONCE: usize = 16;
 
 /// Whether an event may concern a partition: a frozen function of the event and the partition count.
 pub fn concerns(event: &Event, own: u32, partition: u32, partitions: u32) -> bool {
@@ -59,7 +54,7 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
             }
             Event::TaskRevived(event) => source::revived(decision, event)?,
             Event::PolicyAdopted(event) => {
-                decision.emit(event.clone())?;
+                policy::follow(decision, event)?;
                 true
             }
             _ => true,
@@ -82,25 +77,10 @@ fn for_waiting(
     mut tell: impl FnMut(&mut Decision<'_>, JobId) -> Result<(), DecideError>,
 ) -> Result<bool, DecideError> {
     let prefix = key::waiter(decision.ctx.partition(), query, None);
-    let mut from = prefix.clone();
-    loop {
-        let waiting = decision.rows.keys(Table::Waiter, &prefix, &from, AT_ONCE)?;
-        let Some(last) = waiting.last() else { return Ok(true) };
-        from = [last.as_slice(), &[0]].concat();
-        for place in &waiting {
-            if decision.size() > PAGE_BYTES {
-                return Ok(false);
-            }
-            if let Some(job) = key::tail(place).map(JobId)
-                && waits_for(decision, job, query, task)?
-            {
-                tell(decision, job)?;
-            }
-        }
-        if waiting.len() < AT_ONCE {
-            return Ok(true);
-        }
-    }
+    each_job(decision, Table::Waiter, &prefix, |decision, job| match waits_for(decision, job, query, task)? {
+        true => tell(decision, job),
+        false => Ok(()),
+    })
 }
 
 /// Whether a need of the job that waits for the query has part in the task.

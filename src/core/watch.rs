@@ -72,7 +72,8 @@ pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
         if wanted && decision.job(job)?.is_some_and(|row| row.is_final) {
             let command = CommandId::of(&[watch.as_bytes(), &due.to_le_bytes()]);
             // Nobody waits for it; what is paid for goes before what is not.
-            let priority = if row.set.reason == WatchReason::Paid { 4 } else { 5 };
+            let queue = &decision.ctx.policy.document.queue;
+            let priority = if row.set.reason == WatchReason::Paid { queue.paid } else { queue.watch };
             job::recheck_by_itself(decision, job, command, "watch", priority)?;
         }
     }

@@ -6,6 +6,8 @@
 mod catch_up;
 mod clock;
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod handle;
 pub mod partition;
 mod runtime;

@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub rows: &'a dyn Read,
     /// The policy in force.
     pub policy: &'a Policy,
+    /// How many partitions the log has.
+    pub partitions: u32,
     /// Keys of persons: what is of level person is opened for the job's own tenant.
     pub vault: &'a dyn Vault,
     /// The time of the read.

@@ -56,6 +56,7 @@ fn holds_up(row: &RowView) -> Both {
     let cause = blocked.and_then(|blocked| blocked.cause.as_deref());
     let why = match (row.state, blocked.map(|blocked| blocked.reason.as_str())) {
         (RowState::Queued | RowState::Retrying, Some("backoff" | "rate")) if cause.is_some() => because(cause),
+        (RowState::Queued | RowState::Retrying, Some("proxy")) if cause == Some("proxy_total") => because(cause),
         (RowState::Running, _) => "note-running",
         (RowState::WaitingForSubject, _) => return both("note-waiting", &[]),
         (_, Some("rate")) => "held-rate",
@@ -81,6 +82,7 @@ fn because(cause: Option<&str>) -> &'static str {
         Some("overloaded") => "held-overloaded",
         Some("quiet_hours") => "held-quiet_hours",
         Some("daily_quota") => "held-daily_quota",
+        Some("proxy_total") => "held-proxy_total",
         _ => "held-asked_to_wait",
     }
 }

@@ -30,6 +30,8 @@ impl<'a> Renderer<'a> {
         let context = |moment: &Moment| Context {
             rows: book.rows,
             policy,
+            // Only of tasks is it asked in which partition they stand, and differences show none.
+            partitions: 1,
             vault: book.vault,
             now: moment.at,
             lang: Lang::default(),

@@ -224,7 +224,15 @@ impl AppState {
     /// What a view is computed from, at `now`.
     pub fn context<'a>(&'a self, policy: &'a Policy, lang: Lang, now: Timestamp) -> Context<'a> {
         let engine = self.engine();
-        Context { rows: &**engine.views(), policy, vault: &**engine.vault(), now, lang, as_of: None }
+        Context {
+            rows: &**engine.views(),
+            policy,
+            partitions: engine.partitions(),
+            vault: &**engine.vault(),
+            now,
+            lang,
+            as_of: None,
+        }
     }
 
     /// A job of the caller's tenant; another tenant's is not told apart from none.

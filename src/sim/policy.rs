@@ -153,9 +153,15 @@ impl Variant {
                 "short": {"title": words, "needs": needs(vec![cadastre, flat, part])},
             })
         };
+        // What goes first is other on the farm than by default.
+        let queue = match self.farm {
+            true => json!({"costs": [1, 2, 8, 32, 64], "waiting": 2, "age": 30}),
+            false => json!({}),
+        };
         json!({
             "sources": specs,
             "profiles": profiles,
+            "queue": queue,
             "risk": {"ruleset": format!("v{}", self.number), "levels": [{"id": "low", "from": 0}, {"id": "high", "from": 50}], "rule": [
                 {"id": "case", "when": "fact.kind == 'court.case' && fact.role == 'Ответчик'", "points": 20, "cap": 60,
                  "severity": "high", "title": words},
@@ -195,6 +201,7 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     }
     if let Some(daily) = daily {
         limits["daily"] = json!(daily);
+        limits["background"] = json!(0.7);
     }
     if let Some((from, to)) = quiet {
         let time = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);

@@ -29,7 +29,18 @@ pub async fn measure(engine: Engine, stop: CancellationToken) {
             seen = folded.recv() => seen,
         };
         match seen {
-            Ok(commit) => see(&engine, &commit, &mut told),
+            Ok(commit) => {
+                let scheduled = scheduled(&commit, MOST.saturating_sub(told.len()));
+                if !scheduled.is_empty() {
+                    // Rows may have to come from the disk, and a queue is counted: not on a thread that serves others.
+                    let (reader, now) = (engine.clone(), commit.body.head.recorded_at);
+                    match tokio::task::spawn_blocking(move || foretell(&reader, &scheduled, now)).await {
+                        Ok(found) => told.extend(found),
+                        Err(error) => tracing::warn!(%error, "forecasts could not be made"),
+                    }
+                }
+                compare(&commit, &mut told);
+            }
             // What was missed can't be compared.
             Err(RecvError::Lagged(_)) => told.clear(),
             Err(RecvError::Closed) => return,
@@ -37,19 +48,32 @@ pub async fn measure(engine: Engine, stop: CancellationToken) {
     }
 }
 
-fn see(engine: &Engine, commit: &Folded, told: &mut Told) {
+/// Tasks that a commit queues, `most` of them.
+fn scheduled(commit: &Folded, most: usize) -> Vec<TaskId> {
+    let scheduled = |event: &Event| match event {
+        Event::TaskScheduled(event) => Some(event.task),
+        _ => None,
+    };
+    commit.body.events.iter().filter_map(scheduled).take(most).collect()
+}
+
+/// What is told now of tasks that wait.
+fn foretell(engine: &Engine, tasks: &[TaskId], now: Timestamp) -> Told {
+    let Ok(policy) = engine.policy() else { return Told::new() };
+    let told = |task: &TaskId| {
+        let row: Option<TaskRow> = engine.views().row(task.as_bytes()).ok().flatten();
+        let row = row.filter(|row| row.state == TaskState::Queued)?;
+        let held = forecast(&**engine.views(), &policy.document, engine.partitions(), &row, now).ok().flatten()?;
+        let eta_ms = held.eta_ms.filter(|eta| *eta >= LEAST_MS)?;
+        Some((*task, (now, eta_ms)))
+    };
+    tasks.iter().filter_map(told).collect()
+}
+
+/// Measures what was told against what came.
+fn compare(commit: &Folded, told: &mut Told) {
     for event in &commit.body.events {
         match event {
-            Event::TaskScheduled(event) if told.len() < MOST => {
-                let Ok(policy) = engine.policy() else { continue };
-                let row: Option<TaskRow> = engine.views().row(event.task.as_bytes()).ok().flatten();
-                let Some(row) = row.filter(|row| row.state == TaskState::Queued) else { continue };
-                let now = commit.body.head.recorded_at;
-                let held = forecast(&**engine.views(), &policy.document, &row, now).ok().flatten();
-                if let Some(eta_ms) = held.and_then(|held| held.eta_ms).filter(|eta| *eta >= LEAST_MS) {
-                    told.insert(event.task, (now, eta_ms));
-                }
-            }
             Event::TaskStarted(event) => {
                 let Some((at, eta_ms)) = told.remove(&event.task) else { continue };
                 let (came, eta) = (event.grant.permit.not_before.since_ms(at) as f64, eta_ms as f64);

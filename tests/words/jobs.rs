@@ -224,7 +224,15 @@ fn task(
 
 impl Made {
     pub fn context(&self, lang: Lang) -> Context<'_> {
-        Context { rows: &self.rows, policy: self.policy, vault: &self.vault, now: Timestamp(NOW), lang, as_of: None }
+        Context {
+            rows: &self.rows,
+            policy: self.policy,
+            partitions: 1,
+            vault: &self.vault,
+            now: Timestamp(NOW),
+            lang,
+            as_of: None,
+        }
     }
 
     pub fn view(&self, lang: Lang) -> explain::model::JobView {

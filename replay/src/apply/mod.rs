@@ -115,6 +115,7 @@ impl Fold {
             Event::FactObserved(event) => observation::observed(store, at, self.open.as_mut(), event),
             Event::FactVanished(event) => observation::vanished(store, at, self.open.as_mut(), event),
             Event::PolicyAdopted(event) => policy::adopted(store, at, event),
+            Event::QueueWeighed(event) => queue::weighed(store, at, event),
             Event::ChannelSet(event) => notify::channel_set(store, at, event),
             Event::ChannelEnded(event) => notify::channel_ended(store, event),
             Event::NotifySet(event) => notify::set(store, at, event),

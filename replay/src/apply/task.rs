@@ -1,6 +1,7 @@
 //! Tasks: the queue, leases, permits and health of `source/<id>` streams.
 
-use super::{ApplyError, At, dangling, health, queue};
+use super::queue::{self, WeightsRow};
+use super::{ApplyError, At, dangling, health};
 use crate::history;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt, encode_row};
@@ -43,7 +44,8 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
     store.put(Table::SubjectQuery, &key::subject_query(&event.subject, Some(event.query)), Vec::new());
     let mut source = source_row(store, &event.source)?;
     source.queued += 1;
-    let turn = queue::enter(&mut source, &event.requester.tenant, event.priority);
+    let weights = WeightsRow::of(store, at.position.partition)?;
+    let turn = weights.enter(&mut source, &event.requester.tenant, event.priority);
     store.put_last(event.source.as_bytes(), source)?;
     let row = TaskRow {
         scheduled: event.clone(),
@@ -65,11 +67,12 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
     row.requesters += 1;
     // It has its turn when a task of the one who joins would have had it, if that is sooner.
     let mut source = source_row(store, &event.source)?;
-    let sooner = queue::turn(&source, &event.requester.tenant, event.priority) < row.turn;
-    let turn = if sooner && row.state == TaskState::Queued {
-        queue::enter(&mut source, &event.requester.tenant, event.priority)
-    } else {
-        row.turn
+    let weights = WeightsRow::of(store, at.position.partition)?;
+    let sooner = weights.turn(&source, &event.requester.tenant, event.priority) < row.turn;
+    let turn = match row.state {
+        TaskState::Queued if sooner => weights.enter(&mut source, &event.requester.tenant, event.priority),
+        TaskState::Queued => weights.forward(&source, row.turn, event.priority),
+        _ => row.turn,
     };
     store.put_last(event.source.as_bytes(), source)?;
     if (event.priority, turn) != (row.priority, row.turn) {

@@ -108,6 +108,10 @@ pub fn prefetched(partition: u32, source: &str) -> Vec<u8> {
 pub fn proxy_total(partition: u32, proxy: &str) -> Vec<u8> {
     Key::new().u32(partition).text(proxy).done()
 }
+/// [`Table::Weights`]
+pub fn weights(partition: u32) -> Vec<u8> {
+    Key::new().u32(partition).done()
+}
 /// [`Table::ChannelByTenant`]; its prefix without a channel.
 pub fn channel_by_tenant(tenant: &str, channel: Option<ChannelId>) -> Vec<u8> {
     let key = Key::new().text(tenant);

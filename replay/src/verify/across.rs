@@ -1,7 +1,8 @@
 //! What only all partitions together show.
 
+use super::EvidenceUse;
 use super::finding::{Finding, Kind};
-use super::partition::{Collected, EvidenceUse, Seal};
+use super::partition::Collected;
 use super::sets::Sets;
 use super::worlds::{Base, World};
 use crate::tree;
@@ -22,6 +23,15 @@ pub struct Totals {
     pub observations: u64,
     /// Snapshots.
     pub snapshots: u64,
+}
+
+/// A snapshot whose facts lie in other partitions.
+#[derive(Debug, Clone)]
+pub(super) struct Seal {
+    pub at: Position,
+    pub facts_root: Root,
+    pub facts: u32,
+    pub roots: Vec<Root>,
 }
 
 /// All partitions, put together.

@@ -72,6 +72,8 @@ kinds! {
     ObservationBase = "observation_base",
     /// An observation lacks one of its chunks.
     ChunkMissing = "chunk_missing",
+    /// An answer is told to be a part of a larger one, and is not.
+    Part = "part",
     /// A snapshot's id is not that of its content.
     SnapshotId = "snapshot_id",
     /// A snapshot names a receipt that its job does not have.

@@ -12,18 +12,28 @@
 mod across;
 mod finding;
 mod partition;
+mod parts;
 mod roots;
 mod sets;
 mod worlds;
 
 pub use across::{Across, Heads, Totals};
 pub use finding::{Finding, Kind};
-pub use partition::{Collected, EvidenceUse, PartitionAudit, Trust};
+pub use partition::{Collected, PartitionAudit, Trust};
 pub use roots::RootCheck;
 
 use mirano_schemas::canonical::fact_id;
 use mirano_schemas::codec::CommitBody;
-use mirano_schemas::{Event, FactId, LoggedFact, Position, Sealable, SealedBytes};
+use mirano_schemas::{Event, FactId, LoggedFact, Position, Sealable, SealedBytes, Subject};
+
+/// A piece of evidence, and who names it first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceUse {
+    /// The commit.
+    pub at: Position,
+    /// The person whose key seals it, if any.
+    pub person: Option<Subject>,
+}
 
 /// Opens what is sealed with the keys of persons, as far as there are keys.
 pub trait Persons: Sync {

@@ -1,9 +1,11 @@
 //! One partition, commit by commit: what each observation shows, and what each snapshot says.
 
 use super::finding::{Finding, Kind};
+use super::parts::{Parts, within};
 use super::roots::RootCheck;
 use super::sets::{Sets, changed};
 use super::worlds::{Base, World};
+use super::{EvidenceUse, across::Seal};
 use crate::tree::{self, value_hash};
 use mirano_schemas::codec::{self, CommitBody};
 use mirano_schemas::*;
@@ -30,6 +32,7 @@ struct Shown {
 /// An observation whose facts still come.
 struct Open {
     event: ObservationRecorded,
+    narrowed: Option<AnswerNarrowed>,
     added: Vec<FactId>,
     gone: Vec<FactId>,
 }
@@ -57,24 +60,6 @@ pub(super) struct Seen {
     pub outcome: Outcome,
     pub complete: bool,
     pub observed_at: Timestamp,
-}
-
-/// A snapshot whose facts lie in other partitions.
-#[derive(Debug, Clone)]
-pub(super) struct Seal {
-    pub at: Position,
-    pub facts_root: Root,
-    pub facts: u32,
-    pub roots: Vec<Root>,
-}
-
-/// A piece of evidence, and who names it first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EvidenceUse {
-    /// The commit.
-    pub at: Position,
-    /// The person whose key seals it, if any.
-    pub person: Option<Subject>,
 }
 
 /// What the commits of one partition came to: see [`Collected::across`].
@@ -109,6 +94,7 @@ pub struct PartitionAudit {
     receipts: BTreeMap<ReceiptId, Kept>,
     tasks: BTreeMap<TaskId, Option<Subject>>,
     roots: Vec<RootCheck>,
+    parts: Parts,
 }
 
 impl Default for PartitionAudit {
@@ -133,6 +119,7 @@ impl PartitionAudit {
             receipts: BTreeMap::new(),
             tasks: BTreeMap::new(),
             roots: Vec::new(),
+            parts: Parts::default(),
         }
     }
 
@@ -190,6 +177,9 @@ impl PartitionAudit {
             self.event(at, event, &mut open, trust);
         }
         self.close(at, open.take(), trust);
+        if let Some(alone) = self.parts.end() {
+            self.find(Kind::Part, at, alone);
+        }
     }
 
     fn event(&mut self, at: Position, event: &Event, open: &mut Option<Open>, trust: Trust) {
@@ -202,6 +192,11 @@ impl PartitionAudit {
             Event::ObservationRecorded(event) => {
                 self.close(at, open.take(), trust);
                 *open = Some(self.open(at, event));
+            }
+            Event::AnswerNarrowed(event) => {
+                if let Some(alone) = self.parts.announce(event) {
+                    self.find(Kind::Part, at, alone);
+                }
             }
             Event::FactObserved(event) => match open.as_mut().filter(|open| open.event.query == event.query) {
                 Some(open) => open.added.push(event.fact.fact_id),
@@ -257,11 +252,11 @@ impl PartitionAudit {
                 }
             }
         }
-        Open { event: event.clone(), added, gone }
+        Open { event: event.clone(), narrowed: self.parts.take(), added, gone }
     }
 
     fn close(&mut self, at: Position, open: Option<Open>, trust: Trust) {
-        let Some(Open { event, added, gone }) = open else { return };
+        let Some(Open { event, narrowed, added, gone }) = open else { return };
         let before = self.queries.remove(&event.query);
         if event.base != before.as_ref().map(|shown| shown.observation) {
             let (told, last) = (event.base, before.as_ref().map(|shown| shown.observation));
@@ -280,6 +275,11 @@ impl PartitionAudit {
             Some(shown) if added.is_empty() && gone.is_empty() => shown.facts.clone(),
             _ => changed(base, &added, &gone),
         };
+        let queries = &self.queries;
+        let within = |larger| queries.get(&larger).is_some_and(|larger| within(&facts, &larger.facts));
+        if let Some((kind, detail)) = self.parts.answered(&event, narrowed.as_ref(), within) {
+            self.find(kind, at, detail);
+        }
         let counted = (event.facts as usize, event.added as usize, event.gone as usize);
         let found = (facts.len(), added.len(), gone.len());
         if counted != found || event.kinds.values().map(|n| u64::from(*n)).sum::<u64>() != u64::from(event.facts) {

@@ -158,6 +158,67 @@ fn observations_are_recomputed() {
     }
 }
 
+/// An answer to another question, announced as a part of `observation(n, …)`; `change` may make a wrong one.
+fn part(of: u8, shows: &[u8], change: impl FnOnce(&mut AnswerNarrowed, &mut ObservationRecorded)) -> Vec<Event> {
+    let mut events = observation(of, None, shows, shows, &[]);
+    let query = QueryKey([2; 16]);
+    let Some(Event::ObservationRecorded(mut recorded)) = events.first().cloned() else { panic!("an answer") };
+    (recorded.query, recorded.observation) = (query, ObservationId([100 + of; 16]));
+    let mut narrowed = AnswerNarrowed {
+        source: "s".to_owned(),
+        query,
+        subject: recorded.subject.clone(),
+        params: Sealable::Plain(Params::new()),
+        larger: QueryKey([1; 16]),
+        part_of: ObservationId([of; 16]),
+    };
+    change(&mut narrowed, &mut recorded);
+    for event in &mut events {
+        if let Event::FactObserved(observed) = event {
+            observed.query = query;
+        }
+    }
+    events.splice(0..1, [narrowed.into(), recorded.into()]);
+    events
+}
+
+#[test]
+fn a_part_of_a_larger_answer_is_one() {
+    let whole = || observation(1, None, &[1, 2], &[1, 2], &[]);
+    for shows in [&[1][..], &[1, 2], &[]] {
+        assert_eq!(audit(&[whole(), part(1, shows, |_, _| {})]), [], "{shows:?}");
+    }
+    let later = || observation(2, Some(1), &[2, 3], &[3], &[1]);
+    assert_eq!(audit(&[whole(), later(), part(2, &[3], |_, _| {})]), []);
+    type Change = fn(&mut AnswerNarrowed, &mut ObservationRecorded);
+    let cases: [(&str, &[u8], Change); 9] = [
+        ("a fact that the larger answer does not have", &[1, 3], |_, _| {}),
+        ("of an answer that is not there", &[1], |narrowed, _| narrowed.part_of = ObservationId([9; 16])),
+        ("of a question that is not there", &[1], |narrowed, _| narrowed.larger = QueryKey([9; 16])),
+        ("of itself", &[1], |narrowed, _| narrowed.larger = QueryKey([2; 16])),
+        ("announced for another question", &[1], |narrowed, _| narrowed.query = QueryKey([9; 16])),
+        ("other evidence", &[1], |_, recorded| recorded.evidence = vec![EvidenceId([9; 32])]),
+        ("another time", &[1], |_, recorded| recorded.observed_at = Timestamp(0)),
+        ("another task", &[1], |_, recorded| recorded.task = TaskId([9; 16])),
+        ("not told as whole", &[1], |_, recorded| recorded.complete = false),
+    ];
+    for (what, shows, change) in cases {
+        assert_eq!(audit(&[whole(), part(1, shows, change)]), [Kind::Part], "{what}");
+    }
+    assert_eq!(
+        audit(&[whole(), later(), part(1, &[1], |_, _| {})]),
+        [Kind::Part],
+        "of an answer that is the last no more"
+    );
+    let mut cut = whole();
+    let Some(Event::ObservationRecorded(recorded)) = cut.first_mut() else { panic!("an answer") };
+    recorded.complete = false;
+    let unfinished = part(1, &[1], |_, recorded| recorded.complete = false);
+    assert_eq!(audit(&[cut, unfinished]), [Kind::Part], "of an answer that was cut");
+    let alone = part(1, &[1], |_, _| {}).into_iter().take(1).collect();
+    assert_eq!(audit(&[whole(), alone]), [Kind::Part], "announced, and nothing followed");
+}
+
 #[test]
 fn a_fact_under_another_name_and_a_stray_one_are_found() {
     let mut events = observation(1, None, &[1], &[1], &[]);

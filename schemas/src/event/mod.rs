@@ -142,6 +142,8 @@ events! {
     36 v 1 PrefetchDecided,
     /// A question is answered from the answer to a larger one.
     37 v 1 AnswerNarrowed,
+    /// What decides the order of queues changed.
+    38 v 1 QueueWeighed,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.

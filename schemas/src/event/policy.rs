@@ -14,6 +14,17 @@ pub enum PolicyOrigin {
     Api,
 }
 
+/// What decides the order of a partition's queues changed. What stands in them keeps its turns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QueueWeighed {
+    /// What a task of each priority, from 1, costs its tenant.
+    pub costs: [u64; 5],
+    /// How many tasks of its priority a task is moved forward by, for each further job that waits for it.
+    pub waiting: u32,
+    /// No task is put further behind the front than so many of its priority; 0: as far as its tenant's share puts it.
+    pub age: u32,
+}
+
 /// A policy document came into force. Its version is its `seq` in partition 0; the other partitions adopt it in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyAdopted {

@@ -419,6 +419,7 @@ fn of_health() -> Vec<Event> {
         slowed.into(),
         prefetched.into(),
         narrowed.into(),
+        QueueWeighed { costs: [1, 2, 4, 64, 256], waiting: 3, age: 500 }.into(),
     ]
 }
 

@@ -42,7 +42,7 @@ fn is_part(decision: &Decision<'_>, source: &str, known: &KnownRow) -> Result<bo
     if spec.is_none_or(|spec| spec.nests.is_empty()) {
         return Ok(false);
     }
-    let row: Option<ObservationRow> = decision.rows.row(known.observation.as_bytes())?;
+    let row = decision.rows.shared::<ObservationRow>(known.observation.as_bytes())?;
     Ok(row.is_some_and(|row| row.part_of.is_some()))
 }
 

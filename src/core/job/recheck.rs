@@ -87,12 +87,10 @@ pub fn ask_ahead(
     let row = decision.job(job)?.ok_or(Rejection::JobNotFound)?;
     let needs: Vec<Need> =
         row.needs.iter().filter(|row| row.need.need_id == need_id).map(|row| row.need.clone()).collect();
-    plan(decision, &row, &needs, &Why { command, reason: "prefetch", priority: BY_ITSELF, max_age_ms })?;
+    let priority = decision.ctx.policy.document.queue.prefetch;
+    plan(decision, &row, &needs, &Why { command, reason: "prefetch", priority, max_age_ms })?;
     Ok(())
 }
-
-/// The priority of what nobody waits for.
-const BY_ITSELF: u8 = 5;
 
 /// Why needs are asked again, and how urgently.
 struct Why<'a> {

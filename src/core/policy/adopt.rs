@@ -1,12 +1,20 @@
 //! A policy is adopted: in partition 0 first, then by the others in order.
 
-use super::{Policy, PolicyDocument, compiled};
+use super::{Policy, PolicyDocument, compiled, queue};
 use crate::core::command::{AdoptPolicy, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
+
+/// Reacts to a policy that partition 0 adopted: it holds here as well from now on.
+pub fn follow(decision: &mut Decision<'_>, event: &PolicyAdopted) -> Result<(), DecideError> {
+    decision.emit(event.clone())?;
+    let document: PolicyDocument = serde_json::from_str(&event.document)
+        .map_err(|error| DecideError::Encode(format!("the policy {} can't be read: {error}", event.version)))?;
+    queue::weigh(decision, &document.queue)
+}
 
 /// Decides `AdoptPolicy`. The document that is in force already is not adopted again.
 pub fn adopt(decision: &mut Decision<'_>, command: &AdoptPolicy) -> Result<Reply, DecideError> {
@@ -28,6 +36,7 @@ pub fn adopt(decision: &mut Decision<'_>, command: &AdoptPolicy) -> Result<Reply
         .then_some(decision.ctx.policy);
     let connectors = compiled::connector_versions(&document, before);
     let version = decision.ctx.at.position.seq;
+    let queue = document.queue.clone();
     Policy::compile(version, document, connectors.clone()).map_err(Rejection::PolicyInvalid)?;
     decision.emit(PolicyAdopted {
         version,
@@ -36,5 +45,6 @@ pub fn adopt(decision: &mut Decision<'_>, command: &AdoptPolicy) -> Result<Reply
         document: command.document.clone(),
         connectors,
     })?;
+    queue::weigh(decision, &queue)?;
     Ok(Reply::Policy(version))
 }

@@ -21,6 +21,9 @@ pub struct LimitsSpec {
     /// HTTP requests on one day, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily: Option<u32>,
+    /// Once this part of the day's requests is used, only what people wait for begins.
+    #[serde(skip_serializing_if = "is_all")]
+    pub background: f64,
     /// Hours in which the source is left alone, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiet: Option<DayHours>,
@@ -41,6 +44,7 @@ impl Default for LimitsSpec {
             timeout: DurationMs(20_000),
             proxies: None,
             daily: None,
+            background: 1.0,
             quiet: None,
             slow_down: true,
             breaker: BreakerSpec::default(),
@@ -50,6 +54,48 @@ impl Default for LimitsSpec {
 
 fn is_true(yes: &bool) -> bool {
     *yes
+}
+
+fn is_all(part: &f64) -> bool {
+    *part >= 1.0
+}
+
+impl LimitsSpec {
+    /// How many of the day's requests may be used before the rest is kept for what people wait for; none: nothing is kept.
+    pub fn for_background(&self) -> Option<u32> {
+        let daily = self.daily.filter(|_| !is_all(&self.background))?;
+        Some((f64::from(daily) * self.background) as u32)
+    }
+
+    /// What is wrong, by key.
+    pub(super) fn problems(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut add = |key: &str, detail: &str| found.push((key.to_owned(), detail.to_owned()));
+        if self.burst == 0 {
+            add("burst", "at least 1");
+        }
+        if self.burst > self.rate.requests {
+            add("burst", &format!("more than the rate allows in its period: {}", self.rate.requests));
+        }
+        if self.daily == Some(0) {
+            add("daily", "at least 1; leave it out for no such limit");
+        }
+        if !(self.background > 0.0 && self.background <= 1.0) {
+            add("background", "a part: more than 0, at most 1");
+        } else if self.background < 1.0 && self.daily.is_none() {
+            add("background", "a part of `daily`, which is not there");
+        }
+        if self.concurrency == 0 {
+            add("concurrency", "at least 1");
+        }
+        for (key, detail) in self.breaker.problems() {
+            add(&format!("breaker.{key}"), detail);
+        }
+        if self.timeout.0 == 0 {
+            add("timeout", "must be longer than nothing");
+        }
+        found
+    }
 }
 
 /// `breaker = { … }` of `[limits]`: attempts that come to nothing (*unavailable* or *blocked*) open it.

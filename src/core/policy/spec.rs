@@ -2,7 +2,7 @@
 
 use super::{
     AnswerSpec, AuthSpec, DurationMs, FactSpec, LimitsSpec, NestSpec, NotifySpec, PagesSpec, PrefetchSpec,
-    ProxyPoolSpec, RequestSpec, ShareSpec, StepSpec,
+    ProxyPoolSpec, QueueSpec, RequestSpec, ShareSpec, StepSpec,
 };
 use mirano_schemas::Level;
 pub use mirano_schemas::Severity;
@@ -25,6 +25,9 @@ pub struct PolicyDocument {
     /// How notifications are delivered.
     #[serde(default, skip_serializing_if = "NotifySpec::is_default")]
     pub notify: NotifySpec,
+    /// What goes first where more waits than limits let through.
+    #[serde(default, skip_serializing_if = "QueueSpec::is_default")]
+    pub queue: QueueSpec,
 }
 
 /// Words in both languages.
@@ -100,11 +103,14 @@ pub struct RetrySpec {
     pub factor: f64,
     /// The longest wait.
     pub max: DurationMs,
+    /// No attempt is made later than so long after the task was queued; none: attempts alone are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<DurationMs>,
 }
 
 impl Default for RetrySpec {
     fn default() -> Self {
-        Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000) }
+        Self { attempts: 5, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(300_000), within: None }
     }
 }
 

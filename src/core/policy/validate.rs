@@ -32,7 +32,10 @@ pub fn validate(document: &PolicyDocument) -> Vec<PolicyProblem> {
     check.risk();
     check.proxies();
     for (at, detail) in document.notify.problems() {
-        check.problems.push(PolicyProblem { at: at.to_owned(), detail, fix: None });
+        check.add(at, detail);
+    }
+    for (at, detail) in document.queue.problems() {
+        check.add(at, detail);
     }
     check.problems
 }
@@ -133,26 +136,8 @@ impl<'a> Check<'a> {
             self.add(format!("{at}.params"), "a parameter is there twice");
         }
         let limits = &source.limits;
-        if limits.burst == 0 {
-            self.add(format!("{at}.limits.burst"), "at least 1");
-        }
-        if limits.burst > limits.rate.requests {
-            self.add(
-                format!("{at}.limits.burst"),
-                format!("more than the rate allows in its period: {}", limits.rate.requests),
-            );
-        }
-        if limits.daily == Some(0) {
-            self.add(format!("{at}.limits.daily"), "at least 1; leave it out for no such limit");
-        }
-        if limits.concurrency == 0 {
-            self.add(format!("{at}.limits.concurrency"), "at least 1");
-        }
-        for (key, detail) in limits.breaker.problems() {
-            self.add(format!("{at}.limits.breaker.{key}"), detail);
-        }
-        if limits.timeout.0 == 0 {
-            self.add(format!("{at}.limits.timeout"), "must be longer than nothing");
+        for (key, detail) in limits.problems() {
+            self.add(format!("{at}.limits.{key}"), detail);
         }
         if let Some(pool) = &limits.proxies
             && !self.document.proxies.contains_key(pool)
@@ -177,6 +162,9 @@ impl<'a> Check<'a> {
         }
         if retry.max < retry.initial {
             self.add(format!("{at}.retry.max"), "shorter than the first wait");
+        }
+        if retry.within.is_some_and(|within| within < retry.initial) {
+            self.add(format!("{at}.retry.within"), "shorter than the first wait: nothing would be tried again");
         }
         if source.request.max_bytes == 0 {
             self.add(format!("{at}.request.max_bytes"), "at least 1");

@@ -3,14 +3,10 @@
 use crate::core::command::{Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::job;
+use crate::core::paging::each_job;
 use mirano_replay::rows::{TaskRow, TaskState, key};
 use mirano_replay::store::{Read, ReadExt, Table};
 use mirano_schemas::*;
-
-/// Jobs that are looked up together.
-const AT_ONCE: usize = 16;
-/// A commit stops growing when its events reach this size; the rest follows on the next page.
-const PAGE_BYTES: usize = 192 * 1024;
 
 /// The task, and when it was given up; refuses one that is no dead letter.
 fn dead(decision: &Decision<'_>, task: TaskId) -> Result<(TaskRow, Timestamp), DecideError> {
@@ -46,19 +42,7 @@ pub fn drop_dead(decision: &mut Decision<'_>, task: TaskId) -> Result<Reply, Dec
 /// whether that is all, or another page follows.
 pub fn revived(decision: &mut Decision<'_>, event: &TaskRevived) -> Result<bool, DecideError> {
     let prefix = key::failed_need(decision.ctx.partition(), event.query, None);
-    let mut from = prefix.clone();
-    loop {
-        let failed = decision.rows.keys(Table::FailedNeed, &prefix, &from, AT_ONCE)?;
-        let Some(last) = failed.last() else { return Ok(true) };
-        from = [last.as_slice(), &[0]].concat();
-        for job in failed.iter().filter_map(|place| key::tail(place).map(JobId)) {
-            if decision.size() > PAGE_BYTES {
-                return Ok(false);
-            }
-            job::ask_again(decision, job, event.query, CommandId::of(&[event.task.as_bytes(), job.as_bytes()]))?;
-        }
-        if failed.len() < AT_ONCE {
-            return Ok(true);
-        }
-    }
+    each_job(decision, Table::FailedNeed, &prefix, |decision, job| {
+        job::ask_again(decision, job, event.query, CommandId::of(&[event.task.as_bytes(), job.as_bytes()]))
+    })
 }

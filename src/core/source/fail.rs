@@ -88,7 +88,7 @@ fn repeat(task: &TaskRow, command: &FailAttempt) -> Result<Reply, DecideError> {
 }
 
 /// Notes the failure, with what follows for the source's pace and breakers. When it is tried again: none when the attempts
-/// are used up or the parameters were refused.
+/// or their time are used up, or the parameters were refused.
 pub(super) fn attempt_failed(
     decision: &mut Decision<'_>,
     task: &TaskRow,
@@ -105,6 +105,8 @@ pub(super) fn attempt_failed(
         };
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
+    let last = retry.within.map(|within| task.enqueued_at.plus_ms(within.0));
+    let retry_at = retry_at.filter(|at| last.is_none_or(|last| *at <= last));
     let made = Attempt::of(&*source_row(decision, &command.source)?, command.lease);
     note(decision, task, command, used, retry_at, rest_until)?;
     if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn backoff_grows_to_its_maximum() {
-        let retry = RetrySpec { attempts: 9, initial: DurationMs(2_000), factor: 2.0, max: DurationMs(10_000) };
+        let retry = RetrySpec { attempts: 9, max: DurationMs(10_000), ..RetrySpec::default() };
         for (attempt, full) in [(1, 2_000), (2, 4_000), (3, 8_000), (4, 10_000), (40, 10_000)] {
             for entropy in [0, 1, 777, u64::MAX] {
                 let wait = backoff_ms(&retry, attempt, entropy);

@@ -3,13 +3,18 @@
 //! A forecast, and it is measured how far off forecasts are (`mirano_eta_error_seconds`). What can't be foreseen is none,
 //! never 0: an event of which nobody knows when it comes, a source that was never asked.
 
+mod pool;
+
 use super::breaker::{self, State};
+use super::proxies::Pools;
 use super::{limits, pace};
+use crate::core::partitioning;
 use crate::core::policy::{LimitsSpec, PolicyDocument, SourceSpec};
 use mirano_replay::apply::be_u64;
 use mirano_replay::rows::{DAY_MS, SourceRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
 use mirano_schemas::{Permit, Timestamp};
+use pool::Pool;
 
 /// The queue is counted no further than this.
 const MOST_COUNTED: usize = 1_000;
@@ -39,10 +44,11 @@ impl Forecast {
     }
 }
 
-/// What a queued or retrying task waits for; none where it waits for nothing.
+/// What a queued or retrying task waits for, in a log of so many partitions; none where it waits for nothing.
 pub fn forecast(
     rows: &(impl ReadExt + ?Sized),
     policy: &PolicyDocument,
+    partitions: u32,
     task: &TaskRow,
     now: Timestamp,
 ) -> Result<Option<Forecast>, StoreError> {
@@ -64,7 +70,13 @@ pub fn forecast(
         TaskState::Queued | TaskState::Retrying { .. } => {
             let ahead = ahead(rows, task)?;
             let Some(spec) = spec else { return Ok(Some(Forecast { ahead, ..Forecast::by("queue", None) })) };
-            let about = About { policy, spec, row: &row, now };
+            let kept = limits::kept(&spec.limits, row.day, now).filter(|_| task.priority > policy.queue.interactive);
+            if let Some(until) = kept {
+                let held = Forecast::by("rate", Some(until.since_ms(now))).because("daily_quota");
+                return Ok(Some(Forecast { ahead, ..held }));
+            }
+            let pools = Pools { policy, partition: partitioning::of_source(source, partitions), partitions };
+            let about = About { pool: Pool::look(rows, pools, spec, &row, now)?, spec, row: &row, now };
             let first = about.turn(ahead);
             // What is tried again meanwhile goes before.
             let soon = first.eta_ms.map_or(Ok(0), |eta| due_within(rows, task, now.plus_ms(eta)))?;
@@ -111,7 +123,8 @@ fn due_within(rows: &(impl ReadExt + ?Sized), task: &TaskRow, until: Timestamp) 
 }
 
 struct About<'a> {
-    policy: &'a PolicyDocument,
+    /// None: the source is asked directly.
+    pool: Option<Pool>,
     spec: &'a SourceSpec,
     row: &'a SourceRow,
     now: Timestamp,
@@ -124,14 +137,14 @@ impl About<'_> {
         if let Some(held) = rested(spec, row, now) {
             return held;
         }
-        if let Some(until) = self.proxies_rest() {
-            let held = Forecast::by("proxy", until.map(|until| until.since_ms(now)));
-            return if held.eta_ms.is_some() { held.because("breaker_open") } else { held };
-        }
         let ahead = self.with_failures(ahead);
+        if let Some(held) = self.pool.as_ref().and_then(|pool| pool.held(ahead, row.attempt_ms, now)) {
+            return held;
+        }
         // Tasks before this one take as many requests as tasks did of late.
         let requests = (ahead * row.permits_milli.max(1_000)).div_ceil(1_000);
-        let (wait, _) = self.permit_wait_ms(requests);
+        let through = |requests| self.pool.as_ref().map_or(0, |pool| pool.wait_ms(requests, now));
+        let wait = self.permit_wait_ms(requests).0.max(through(requests));
         let (nearest, held_back) = self.permit_wait_ms(0);
         let full = row.leases.len() >= spec.limits.concurrency as usize;
         let rounds = (ahead + u64::from(full)).div_ceil(u64::from(spec.limits.concurrency.max(1)));
@@ -142,12 +155,14 @@ impl About<'_> {
             (_, None) => None,
         };
         let reason = match () {
+            () if through(0) > SOON_MS.max(nearest) => "proxy",
             () if nearest > SOON_MS => "rate",
             () if full => "concurrency",
             () => "queue",
         };
         let told = Forecast::by(reason, eta);
         match held_back {
+            _ if reason == "proxy" && self.pool.as_ref().is_some_and(Pool::by_total) => told.because("proxy_total"),
             Some(cause) if reason == "rate" => told.because(cause),
             None if reason == "rate" => Forecast { cause: pace::because(row, now), ..told },
             _ => told,
@@ -160,29 +175,6 @@ impl About<'_> {
         let (failed, of) = own.failed_of(32);
         let answered = u64::from(of - failed.min(of)).max(u64::from(of).div_ceil(4)).max(1);
         (tasks * u64::from(of.max(1))).div_ceil(answered)
-    }
-
-    /// `Some` when no proxy of the pool may be used now: and when one may again, if that is known.
-    fn proxies_rest(&self) -> Option<Option<Timestamp>> {
-        let name = self.spec.limits.proxies.as_ref()?;
-        let pool = self.policy.proxies.get(name)?;
-        let mut first = None::<Timestamp>;
-        for proxy in &pool.proxies {
-            let full = format!("{name}/{proxy}");
-            let health = self.row.proxies.get(&full);
-            let most = match breaker::of_proxy(self.row, &full, self.now) {
-                State::Open(until) => {
-                    first = Some(first.map_or(until, |other| other.min(until)));
-                    continue;
-                }
-                State::HalfOpen => Some(1),
-                State::Closed => pool.concurrency,
-            };
-            if most.is_none_or(|most| health.is_none_or(|health| health.in_use < most)) {
-                return None;
-            }
-        }
-        Some(first)
     }
 
     /// How long until the permit after so many others; and what else than the rate holds the first one back.
@@ -234,8 +226,8 @@ mod tests {
             "answer": {"format": "json"}
         }))
         .expect("a source");
-        let (spec, policy) = (SourceSpec { limits, ..spec }, PolicyDocument::default());
-        About { policy: &policy, spec: &spec, row, now }.permit_wait_ms(requests)
+        let spec = SourceSpec { limits, ..spec };
+        About { pool: None, spec: &spec, row, now }.permit_wait_ms(requests)
     }
 
     fn limits() -> LimitsSpec {

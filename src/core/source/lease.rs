@@ -8,11 +8,13 @@ use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::{LimitsSpec, SourceSpec};
 use mirano_replay::rows::{SourceRow, key};
-use mirano_replay::store::{ReadExt, Table};
+use mirano_replay::store::{Read, ReadExt, Table};
 use mirano_schemas::*;
 
 /// A permit further ahead than this is not reserved yet: the queue may look otherwise by then.
 const LEAD_MS: u64 = 500;
+/// Tasks that are looked through for one that people wait for.
+const LOOKED_THROUGH: usize = 4_096;
 /// Tasks of a removed source that one commit ends.
 const REMOVED_AT_ONCE: usize = 128;
 
@@ -70,8 +72,12 @@ enum Next {
 fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError> {
     let now = decision.ctx.now();
     let row = source_row(decision, &spec.id)?;
-    let Some(task) = candidate(decision, &spec.id)? else {
-        return Ok(next_retry(decision, &spec.id)?.map_or(Next::Event, Next::At));
+    let kept = limits::kept(&spec.limits, row.day, now);
+    let least = kept.map_or(u8::MAX, |_| decision.ctx.policy.document.queue.interactive);
+    let Some(task) = candidate(decision, &spec.id, least)? else {
+        let retry = next_retry(decision, &spec.id)?.filter(|at| kept.is_none() || *at > now);
+        let kept = kept.filter(|_| row.queued + row.delayed > 0);
+        return Ok(retry.into_iter().chain(kept).min().map_or(Next::Event, Next::At));
     };
     if row.leases.len() >= spec.limits.concurrency as usize {
         return Ok(Next::Event);
@@ -102,27 +108,35 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     Ok(Next::Task { task, grant, proxy })
 }
 
-/// The task whose turn it is; one that is tried again goes before it, unless it is less urgent.
-fn candidate(decision: &Decision<'_>, source: &str) -> Result<Option<TaskId>, DecideError> {
+/// The task whose turn it is, of this priority or a more urgent one; one that is tried again goes before it, unless it is less
+/// urgent.
+fn candidate(decision: &Decision<'_>, source: &str, least: u8) -> Result<Option<TaskId>, DecideError> {
     let prefix = key::source_prefix(source);
     let now = decision.ctx.now();
     let mut best: Option<(u8, bool, TaskId)> = None;
-    for place in decision.rows.keys(Table::Delayed, &prefix, &[], 16)? {
+    let looked_at = if least == u8::MAX { 16 } else { LOOKED_THROUGH };
+    for place in decision.rows.keys(Table::Delayed, &prefix, &[], looked_at)? {
         let due = place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, mirano_replay::apply::be_u64);
         if due > u64::try_from(now.0).unwrap_or(0) {
             break;
         }
         if let Some(task) = key::tail(&place).map(TaskId)
             && let Some(row) = decision.task(task)?
+            && row.priority <= least
         {
             best = best.into_iter().chain([(row.priority, false, task)]).min();
         }
     }
-    if let Some(place) = decision.rows.keys(Table::Ready, &prefix, &[], 1)?.first()
-        && let (Some(priority), Some(task)) = (place.get(prefix.len() + 8), key::tail(place).map(TaskId))
-    {
-        best = best.into_iter().chain([(*priority, true, task)]).min();
-    }
+    let mut first = None;
+    let mut left = LOOKED_THROUGH;
+    decision.rows.scan(Table::Ready, &prefix, &[], &mut |place, _| {
+        left -= 1;
+        if let (Some(priority), Some(task)) = (place.get(prefix.len() + 8), key::tail(place).map(TaskId)) {
+            first = Some((*priority, true, task)).filter(|_| *priority <= least);
+        }
+        first.is_none() && left > 0
+    })?;
+    best = best.into_iter().chain(first).min();
     Ok(best.map(|(_, _, task)| task))
 }
 

@@ -9,7 +9,7 @@
 //! between two starts at least `d` apart stay at least `d - J`; so the window is stretched by `J`, and GCRA's tolerance
 //! shrinks by `J`. The second half of `J` is left for the way to the source.
 
-use crate::core::policy::{DayHours, Rate};
+use crate::core::policy::{DayHours, LimitsSpec, Rate};
 use mirano_replay::rows::{DAY, DAY_MS, DayRow, RateRow};
 use mirano_schemas::{Charge, Permit, Timestamp};
 
@@ -96,6 +96,14 @@ pub fn of_day(
     }
     // What day that is, and that it is one more, the permit says.
     Ok(Some(Charge { key: DAY.to_owned(), tat: 0, keep: 0, reused: false }))
+}
+
+/// Until when nothing begins that nobody waits for, since what is left of the day is kept for people.
+pub fn kept(limits: &LimitsSpec, counted: Option<DayRow>, now: Timestamp) -> Option<Timestamp> {
+    let most = limits.for_background()?;
+    let day = now.0.div_euclid(DAY_MS);
+    let used = counted.filter(|counted| counted.day == day).map_or(0, |counted| counted.used);
+    (used >= most).then_some(Timestamp((day + 1) * DAY_MS))
 }
 
 fn signed(ms: u64) -> i64 {

@@ -13,6 +13,7 @@ use mirano_replay::facts;
 use mirano_replay::rows::{FactRow, KnownRow, ObservationRow, QueryRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
+use std::sync::Arc;
 
 /// Questions about the same subject that are looked at.
 const MOST_LOOKED_AT: usize = 64;
@@ -41,8 +42,8 @@ pub(super) fn narrow(
         return Ok(None);
     }
     let Some(facts) = select(decision, spec, &larger, asked)? else { return Ok(None) };
-    let row: Option<ObservationRow> = decision.rows.row(larger.last.observation.as_bytes())?;
-    let Some(ObservationRow { recorded: whole, .. }) = row else { return Ok(None) };
+    let row: Option<Arc<ObservationRow>> = decision.rows.shared(larger.last.observation.as_bytes())?;
+    let Some(whole) = row.as_ref().map(|row| &row.recorded) else { return Ok(None) };
     let command = Complete {
         source: wanted.source.clone(),
         task: whole.task,
@@ -89,10 +90,10 @@ fn find(
 ) -> Result<Option<Larger>, DecideError> {
     let mut best: Option<Larger> = None;
     for query in candidates(decision, spec, wanted, asked)? {
-        let Some(row) = decision.rows.row::<QueryRow>(query.as_bytes())? else { continue };
-        let (Sealable::Plain(params), Some(last)) = (row.params, row.last) else { continue };
+        let Some(row) = decision.rows.shared::<QueryRow>(query.as_bytes())? else { continue };
+        let (Sealable::Plain(params), Some(last)) = (&row.params, &row.last) else { continue };
         // The key says whose question it is: one of another tenant is never looked into where tenants do not share.
-        let own = spec.share.key(&wanted.tenant, persons::query_key(&spec.id, &params)) == query;
+        let own = spec.share.key(&wanted.tenant, persons::query_key(&spec.id, params)) == query;
         let age = decision.ctx.now().since_ms(last.observed_at);
         let young = age < wanted.max_age_ms || last.observed_at > wanted.asked_at;
         let better = best.as_ref().is_none_or(|best| (best.last.observed_at, best.query) < (last.observed_at, query));
@@ -103,9 +104,9 @@ fn find(
             && row.source == spec.id
             && last.complete
             && last.facts <= MOST_FACTS
-            && spec.contains(&params, asked)
+            && spec.contains(params, asked)
         {
-            best = Some(Larger { query, params, last });
+            best = Some(Larger { query, params: params.clone(), last: last.clone() });
         }
     }
     Ok(best)
@@ -151,12 +152,12 @@ fn select(
     let volatile = facts::volatile(&decision.rows, larger.last.observation)?;
     let mut out = Vec::new();
     for fact_id in facts::set(&decision.rows, larger.last.facts_root)? {
-        let Some(row) = decision.rows.row::<FactRow>(fact_id.as_bytes())? else { return Ok(None) };
+        let Some(row) = decision.rows.shared::<FactRow>(fact_id.as_bytes())? else { return Ok(None) };
         let Some(fact) = persons::open(decision.ctx.vault, &row.body).map(Fact::from) else { return Ok(None) };
         let Some(selected) = spec.selects(&larger.params, asked, &fact) else { return Ok(None) };
         if selected || bugs::on(Bug::NarrowedShowsAll) {
             let volatile = volatile.get(&fact_id).cloned();
-            out.push(AnsweredFact { kind: fact.kind, volatile, fact: LoggedFact { fact_id, body: row.body } });
+            out.push(AnsweredFact { kind: fact.kind, volatile, fact: LoggedFact { fact_id, body: row.body.clone() } });
         }
     }
     Ok(Some(out))

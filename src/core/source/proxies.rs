@@ -7,9 +7,9 @@
 use super::breaker::{self, State};
 use super::limits;
 use crate::core::decision::{DecideError, Decision};
-use crate::core::policy::{Rate, TotalSpec};
+use crate::core::policy::{PolicyDocument, Rate, TotalSpec};
 use mirano_replay::rows::{ProxyTotalRow, RateRow, SourceRow, TOTAL, key};
-use mirano_replay::store::ReadExt;
+use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{Charge, Permit, Timestamp};
 
 /// What comes of looking for a proxy.
@@ -25,7 +25,8 @@ pub(super) enum Choice {
 /// The proxy that is used least and rests not; else when one may be used again.
 pub(super) fn choose(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<Choice, DecideError> {
     let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Ok(Choice::Event) };
-    let (now, all) = (decision.ctx.now(), total_of(decision, pool));
+    let (now, pools) = (decision.ctx.now(), Pools::of(decision));
+    let all = pools.total_of(pool);
     let (mut wait, mut best) = (None::<Timestamp>, None);
     for name in &spec.proxies {
         let full = format!("{pool}/{name}");
@@ -38,7 +39,7 @@ pub(super) fn choose(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Re
             State::HalfOpen => Some(1),
             State::Closed => spec.concurrency,
         };
-        let busy = all.concurrency.map(|most| Ok::<_, DecideError>(total_row(decision, &full)?.in_use >= most));
+        let busy = all.concurrency.map(|most| Ok::<_, DecideError>(pools.row(&decision.rows, &full)?.in_use >= most));
         if busy.transpose()?.unwrap_or(false) {
             continue;
         }
@@ -65,27 +66,64 @@ impl Limited {
     pub fn next(&self, from: Timestamp) -> (Permit, Charge) {
         limits::next(&self.key, self.rate, 1, self.row.as_ref(), from)
     }
+
+    /// Between two requests.
+    pub fn interval_ms(&self) -> u64 {
+        limits::interval_ms(self.rate)
+    }
+
+    /// Whether it is the one of all sources together.
+    pub fn is_total(&self) -> bool {
+        self.key.starts_with(TOTAL)
+    }
 }
 
 /// The limits on requests through a proxy, given by pool and name.
 pub(super) fn limits_of(decision: &Decision<'_>, name: &str, row: &SourceRow) -> Result<Vec<Limited>, DecideError> {
-    let Some((pool, _)) = name.split_once('/') else { return Ok(Vec::new()) };
-    let own = decision.ctx.policy.document.proxies.get(pool).and_then(|spec| spec.rate);
-    let own = own.map(|rate| Limited { key: name.to_owned(), rate, row: row.rates.get(name).cloned() });
-    let all = match total_of(decision, pool).rate {
-        Some(rate) => {
-            let row = Some(total_row(decision, name)?.rate);
-            Some(Limited { key: format!("{TOTAL}{name}"), rate, row })
-        }
-        None => None,
-    };
-    Ok(own.into_iter().chain(all).collect())
+    Ok(Pools::of(decision).limits(&decision.rows, name, row)?)
 }
 
-fn total_of(decision: &Decision<'_>, pool: &str) -> TotalSpec {
-    decision.ctx.policy.document.total_of(pool, decision.ctx.partition(), decision.ctx.partitions)
+/// Pools as one partition sees them, which holds its part of what they allow in all.
+#[derive(Clone, Copy)]
+pub(super) struct Pools<'a> {
+    pub policy: &'a PolicyDocument,
+    pub partition: u32,
+    pub partitions: u32,
 }
 
-fn total_row(decision: &Decision<'_>, name: &str) -> Result<ProxyTotalRow, DecideError> {
-    Ok(decision.rows.row(&key::proxy_total(decision.ctx.partition(), name))?.unwrap_or_default())
+impl<'a> Pools<'a> {
+    fn of(decision: &Decision<'a>) -> Self {
+        let ctx = decision.ctx;
+        Self { policy: &ctx.policy.document, partition: ctx.partition(), partitions: ctx.partitions }
+    }
+
+    /// What may go through one proxy of the pool for all sources of the partition.
+    pub fn total_of(self, pool: &str) -> TotalSpec {
+        self.policy.total_of(pool, self.partition, self.partitions)
+    }
+
+    /// What goes through a proxy for all sources of the partition.
+    pub fn row(self, rows: &(impl ReadExt + ?Sized), name: &str) -> Result<ProxyTotalRow, StoreError> {
+        Ok(rows.row(&key::proxy_total(self.partition, name))?.unwrap_or_default())
+    }
+
+    /// The limits on requests through a proxy, given by pool and name.
+    pub fn limits(
+        self,
+        rows: &(impl ReadExt + ?Sized),
+        name: &str,
+        row: &SourceRow,
+    ) -> Result<Vec<Limited>, StoreError> {
+        let Some((pool, _)) = name.split_once('/') else { return Ok(Vec::new()) };
+        let own = self.policy.proxies.get(pool).and_then(|spec| spec.rate);
+        let own = own.map(|rate| Limited { key: name.to_owned(), rate, row: row.rates.get(name).cloned() });
+        let all = match self.total_of(pool).rate {
+            Some(rate) => {
+                let row = Some(self.row(rows, name)?.rate);
+                Some(Limited { key: format!("{TOTAL}{name}"), rate, row })
+            }
+            None => None,
+        };
+        Ok(own.into_iter().chain(all).collect())
+    }
 }

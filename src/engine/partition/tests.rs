@@ -6,6 +6,8 @@ mod forecasts;
 mod held;
 mod named;
 mod nests;
+mod pools;
+mod queue;
 mod reuse;
 mod suspicion;
 
@@ -126,6 +128,15 @@ impl World {
     }
 
     fn answer(&mut self, task: &LeasedTask, facts: Vec<Fact>) -> Result<Reply, DecideError> {
+        self.answer_of(task, facts, true)
+    }
+
+    /// The same of a source that cuts its list in silence.
+    fn answer_in_part(&mut self, task: &LeasedTask, facts: Vec<Fact>) -> Result<Reply, DecideError> {
+        self.answer_of(task, facts, false)
+    }
+
+    fn answer_of(&mut self, task: &LeasedTask, facts: Vec<Fact>, complete: bool) -> Result<Reply, DecideError> {
         let facts: Vec<AnsweredFact> = facts
             .into_iter()
             .map(|fact| AnsweredFact {
@@ -140,7 +151,7 @@ impl World {
             lease: task.lease,
             outcome: if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found },
             by_status_only: false,
-            complete: true,
+            complete,
             as_of: None,
             observed_at: self.now,
             evidence: vec![EvidenceId([9; 32])],

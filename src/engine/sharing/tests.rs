@@ -4,27 +4,17 @@ use super::*;
 use crate::core::command::{AdoptPolicy, Complete, CreateJob, LeaseTasks, Reply};
 use crate::core::partitioning;
 use crate::core::vault::MemoryVault;
+use crate::engine::fixture::{POLICY, address};
 use crate::engine::{Engine, Options, SystemClock};
 use crate::sequencer::memory::MemoryLog;
 use crate::sequencer::{AnchorError, AppendError, Committed, Outcome as Fate, ReadError, Record, Sequencer};
 use crate::views::Views;
+use mirano_replay::apply::queue::WeightsRow;
 use mirano_replay::decider::{self, DeciderRow};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use tempfile::TempDir;
-
-const POLICY: &str = r#"{
-  "sources": {
-    "cadastre": {"id": "cadastre", "title": {"ru": "Кадастр", "en": "Cadastre"}, "level": "property", "ttl": "7d", "serve_stale": "30d",
-      "params": ["address"], "limits": {"rate": "10/s", "burst": 10, "concurrency": 2}, "request": {"url": "http://x/{{ address }}"},
-      "answer": {"format": "json", "items": "$.items[*]", "valid": [{"at": "$.items"}]},
-      "fact": [{"kind": "cadastre.developer", "identity": ["inn"], "attrs": {"inn": {"at": "$.inn", "type": "text"}}}]}
-  },
-  "profiles": {"standard": {"title": {"ru": "Стандарт", "en": "Standard"}, "needs": [
-    {"source": "cadastre", "params": {"address": "{{ address.building }}"}}]}},
-  "risk": {"ruleset": "test", "levels": [{"id": "low", "from": 0}], "rule": []}
-}"#;
 
 const PARTITIONS: u32 = 2;
 
@@ -57,22 +47,6 @@ impl Courier for Arc<Network> {
                 other => Ok(other?),
             }
         })
-    }
-}
-
-fn address(n: u8) -> AddressRecord {
-    let building = format!("г Москва, ул Тверская, д {n}");
-    AddressRecord {
-        input: building.clone(),
-        canonical: building.clone(),
-        building: building.clone(),
-        flat: None,
-        cadastral: None,
-        postcode: None,
-        confidence: "exact".to_owned(),
-        subject: Subject(format!("property:{n}")),
-        building_subject: Subject(format!("property:{n}")),
-        warnings: Vec::new(),
     }
 }
 
@@ -125,7 +99,11 @@ impl World {
 
 impl Node {
     async fn adopt(&self) {
-        let adopt = AdoptPolicy { document: POLICY.to_owned(), origin: PolicyOrigin::Files, expected: None };
+        self.adopt_that(POLICY).await;
+    }
+
+    async fn adopt_that(&self, document: &str) {
+        let adopt = AdoptPolicy { document: document.to_owned(), origin: PolicyOrigin::Files, expected: None };
         let Reply::Policy(version) = self.engine.submit(Command::AdoptPolicy(adopt)).await.expect("adopts").reply
         else {
             panic!("a version")
@@ -138,7 +116,7 @@ impl Node {
             job: JobId([n; 16]),
             tenant: "t".to_owned(),
             profile: "standard".to_owned(),
-            address: address(n),
+            address: address(n.into()),
             inputs: BTreeMap::new(),
             priority: 3,
             max_age_ms: BTreeMap::new(),
@@ -223,6 +201,23 @@ async fn each_partition_is_decided_by_one_and_known_to_all() {
     for n in jobs() {
         assert!(a.has(n) && b.has(n));
     }
+    world.end();
+}
+
+/// What a policy says of queues reaches the partitions that adopt it after the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_partition_orders_its_queues_by_the_policy() {
+    let world = World::new();
+    let node = world.node("a").await;
+    node.decide(&[0, 1]).await;
+    node.adopt().await;
+    let weights = || [0, 1].map(|partition| WeightsRow::of(&**node.engine.views(), partition).expect("readable"));
+    assert_eq!(weights(), [WeightsRow::default(), WeightsRow::default()]);
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("JSON");
+    policy["queue"] = serde_json::json!({"costs": [1, 2, 3, 4, 5], "waiting": 6, "age": 7});
+    node.adopt_that(&policy.to_string()).await;
+    let told = WeightsRow(QueueWeighed { costs: [1, 2, 3, 4, 5], waiting: 6, age: 7 });
+    assert_eq!(weights(), [told.clone(), told]);
     world.end();
 }
 

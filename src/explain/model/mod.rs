@@ -287,7 +287,7 @@ pub struct BlockedOn {
     /// `rate`, `concurrency`, `proxy`, `backoff` or `queue`.
     pub reason: String,
     /// Why that is so, where it is not the usual: `breaker_open`, `asked_to_wait`, `slowed_down` (it said that it is asked too fast),
-    /// `overloaded` (it answered 503), `quiet_hours` or `daily_quota`.
+    /// `overloaded` (it answered 503), `quiet_hours`, `daily_quota` or `proxy_total`.
     #[serde(default)]
     pub cause: Option<String>,
     /// About how many stand before it.

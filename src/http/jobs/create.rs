@@ -25,8 +25,6 @@ use utoipa::ToSchema;
 
 /// How long an idempotency key is remembered.
 const KEY_LIVES_MS: u64 = 24 * 3_600 * 1_000;
-/// The urgency of a job that names none.
-const DEFAULT_PRIORITY: u8 = 3;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -40,7 +38,7 @@ pub struct NewJob {
     /// Further inputs of the profile.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
-    /// 1 (most urgent) to 5; 3 when left out.
+    /// 1 (most urgent) to 5; 3 when left out, unless the policy says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 5)]
     pub priority: Option<u8>,
@@ -127,7 +125,7 @@ fn command(
             .at("/profile", refused("profile_at", &[]))
             .fix(refused("one_of", &[("known", known.join(", ").into())])));
     }
-    let priority = new.priority.unwrap_or(DEFAULT_PRIORITY);
+    let priority = new.priority.unwrap_or(policy.document.queue.interactive);
     if !(1..=5).contains(&priority) {
         return Err(Problem::said(Code::InputInvalid, "priority", &[("given", priority.to_string().into())])
             .at("/priority", refused("priority_at", &[]))

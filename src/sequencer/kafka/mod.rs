@@ -98,6 +98,7 @@ pub struct KafkaLog {
     outbox: Arc<Outbox>,
     ended: Arc<AtomicBool>,
     clock: Arc<ClockWatch>,
+    noted: Arc<watch::Sender<u64>>,
     ear: Ear,
     threads: Vec<JoinHandle<()>>,
 }
@@ -130,8 +131,9 @@ impl KafkaLog {
         let ended = Arc::new(AtomicBool::new(false));
         let clock = Arc::<ClockWatch>::default();
         let ear_kept = ear.clone();
+        let noted = Arc::new(watch::Sender::new(0));
         let mut this =
-            Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, ear: ear_kept, threads: Vec::new() };
+            Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, noted, ear: ear_kept, threads: Vec::new() };
         let mut places = Vec::new();
         for partition in 0..this.mirror.partitions() {
             let voids_file = voids::path(folder, partition);
@@ -147,6 +149,7 @@ impl KafkaLog {
                 voids: Mutex::new(Voids::open(&voids_file, true).map_err(io(&voids_file))?),
                 progress: watch::Sender::new(progress),
                 place_file,
+                noted: Arc::clone(&this.noted),
                 ended: Arc::clone(&this.ended),
                 clock: Arc::clone(&this.clock),
             };
@@ -306,6 +309,11 @@ impl KafkaLog {
     /// By how many milliseconds this machine's clock is ahead of the brokers' (behind: negative), while it is too far off.
     pub fn clock_off(&self) -> watch::Receiver<Option<i64>> {
         self.clock.off()
+    }
+
+    /// How often the mirror noted where it stands: [`noted_place`] tells more after each.
+    pub fn noted(&self) -> watch::Receiver<u64> {
+        self.noted.subscribe()
     }
 
     /// The mirror.

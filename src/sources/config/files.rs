@@ -3,16 +3,16 @@
 use super::toml_text::TomlText;
 use super::{ConfigProblem, LoadedConfig, check, notify, proxies};
 use crate::core::policy::validate::{nearest, of_source};
-use crate::core::policy::{PolicyDocument, ProfileSpec, RiskSpec, SourceSpec, digest};
+use crate::core::policy::{PolicyDocument, ProfileSpec, QueueSpec, RiskSpec, SourceSpec, digest};
 use crate::core::risk::DEFAULT_RISK_TOML;
 use crate::sources::connector::Connector;
 use std::collections::BTreeMap;
 
 /// Files of the folder itself that mean something; `keys.toml` is read by whoever lets callers in.
-const KNOWN: [&str; 5] = ["profiles.toml", "risk.toml", "proxies.toml", "keys.toml", "notify.toml"];
+const KNOWN: [&str; 6] = ["profiles.toml", "risk.toml", "proxies.toml", "keys.toml", "notify.toml", "queue.toml"];
 
 /// Reads a configuration from texts by file name: `sources/courts.toml`, `profiles.toml`, `risk.toml`, `proxies.toml`,
-/// `notify.toml`.
+/// `notify.toml`, `queue.toml`.
 pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<ConfigProblem>> {
     let mut problems = Vec::new();
     let whole = |file: &str, detail: &str, fix: Option<String>| ConfigProblem {
@@ -84,6 +84,12 @@ pub fn load(texts: &BTreeMap<String, String>) -> Result<LoadedConfig, Vec<Config
     let mut mail = None;
     if let Some(text) = parsed.get("notify.toml") {
         (document.notify, mail) = notify::read(text, &mut problems);
+    }
+    if let Some(text) = parsed.get("queue.toml") {
+        match text.read::<QueueSpec>() {
+            Ok(queue) => document.queue = queue,
+            Err(found) => problems.extend(found),
+        }
     }
     // Where a file could not be read at all, what others say of it can't be judged: each source is then judged alone.
     let readable = problems.is_empty();

@@ -20,6 +20,8 @@ use std::path::Path;
 
 /// The JSON Schema of a source's file, for editors: `mirano sources schema`.
 pub const SCHEMA: &str = include_str!("source.schema.json");
+/// That of `queue.toml`: `mirano sources schema queue`.
+pub const QUEUE_SCHEMA: &str = include_str!("queue.schema.json");
 
 /// A configuration that holds together.
 #[derive(Debug, Clone)]

@@ -120,6 +120,32 @@ fn a_folder_without_errors() {
 }
 
 #[test]
+fn what_goes_first_is_read_and_judged() {
+    let mut texts = folder();
+    let plain = load(&texts).expect("loads");
+    let with = |text: &str| {
+        let mut texts = folder();
+        texts.insert("queue.toml".to_owned(), text.to_owned());
+        load(&texts)
+    };
+    assert_eq!(with("").expect("loads").digest, plain.digest, "a file that says nothing changes nothing");
+    let told = include_str!("../../../docs/sources.md").split("```toml\n# queue.toml").nth(1).expect("a block");
+    let told = format!("#{}", told.split("```").next().expect("ends"));
+    assert_eq!(with(&told).expect("loads").digest, plain.digest, "the documentation shows what holds without the file");
+    let queue = with("waiting = 2\ncosts = [1, 2, 4, 8, 16]\n").expect("loads").document.queue;
+    assert_eq!((queue.waiting, queue.costs, queue.interactive), (2, [1, 2, 4, 8, 16], 3));
+    let wrong = |text: &str| with(text).map(|_| ()).expect_err(text)[0].to_string();
+    assert_eq!(
+        wrong("age = 3\nwatch = 1\n"),
+        "queue.toml:2:1: watch: more urgent than `interactive`: people would wait for what nobody waits for"
+    );
+    assert!(wrong("costs = [1, 2]\n").starts_with("queue.toml:1:"), "{}", wrong("costs = [1, 2]\n"));
+    assert!(wrong("wating = 1\n").contains("waiting"), "{}", wrong("wating = 1\n"));
+    texts.insert("queues.toml".to_owned(), String::new());
+    assert!(load(&texts).expect_err("no such file")[0].to_string().contains("did you mean queue.toml?"));
+}
+
+#[test]
 fn the_rules_built_in_fit_any_sources() {
     let mut texts = folder();
     texts.remove("risk.toml");
@@ -191,6 +217,24 @@ fn mistakes_of_one_file() {
             "sources/courts.toml:18:13: fact[0].identity[0]: \"views\" is volatile",
         ),
         ("sources/courts.toml", "[limits]", "[limits]\nburst = 0", "sources/courts.toml:7:1: limits.burst: at least 1"),
+        (
+            "sources/courts.toml",
+            "[limits]",
+            "[limits]\nbackground = 0.5",
+            "sources/courts.toml:7:1: limits.background: a part of `daily`, which is not there",
+        ),
+        (
+            "sources/courts.toml",
+            "[limits]",
+            "[limits]\ndaily = 9\nbackground = 1.5",
+            "sources/courts.toml:8:1: limits.background: a part: more than 0, at most 1",
+        ),
+        (
+            "sources/courts.toml",
+            "[request]",
+            "[retry]\nwithin = \"1s\"\n[request]",
+            "sources/courts.toml:9:1: retry.within: shorter than the first wait",
+        ),
         (
             "sources/courts.toml",
             "\"default\"",

@@ -174,14 +174,16 @@ mod tests {
     #[test]
     fn a_partial_result_is_told_for_what_it_lacks() {
         let context = Context { lang: Lang::En, titles: &Value::Null };
-        let said = |last: bool, answered: u32, failed: u32| {
-            let progress = json!({"total": 6, "answered": answered, "reused": 0, "failed": failed});
+        let said = |last: bool, answered: u32, failed: u32, stale: u32| {
+            let progress = json!({"total": 6, "answered": answered, "reused": 0, "failed": failed, "stale": stale});
             status(context, &json!({"status": "PARTIAL", "final": last, "progress": progress})).expect("words")
         };
-        assert_eq!(said(true, 6, 0), "Every source has an answer, but some are stale and not being updated");
-        assert_eq!(said(false, 6, 0), "Every source has an answer; some are being updated");
-        assert_eq!(said(true, 5, 1), "Part of the result is here, nothing is being updated now");
-        assert_eq!(said(false, 4, 1), "Part of the result is here, some of the rest is being updated");
-        assert_eq!(said(false, 4, 0), "Part of the result is here, the rest is being updated");
+        let stale = "All sources have answered, but 2 of 6 answers are stale; ";
+        assert_eq!(said(true, 6, 0, 2), format!("{stale}nothing is being updated now"));
+        assert_eq!(said(false, 6, 0, 2), format!("{stale}an update is under way"));
+        assert_eq!(said(false, 6, 0, 0), "Every source has an answer; some are being updated");
+        assert_eq!(said(true, 5, 1, 0), "The result is not complete, or partly stale; nothing is being updated now");
+        assert_eq!(said(false, 4, 1, 0), "Part of the result is here, some of the rest is being updated");
+        assert_eq!(said(false, 4, 0, 0), "Part of the result is here, the rest is being updated");
     }
 }

@@ -110,6 +110,7 @@ held-queue = queued for the source
 held-breaker_open = the source does not answer, so it is left alone and tried again once in a while
 held-slowed_down = the source said it was asked too fast, and is asked more slowly
 held-overloaded = the source answers that it is unavailable for now (503), and is asked more slowly
+held-proxy_total = all sources together use the proxies as much as is allowed
 held-asked_to_wait = the source asked to be left alone
 held-quiet_hours = these are hours in which the source is left alone
 held-daily_quota = the day’s quota of requests to the source is used up

@@ -197,6 +197,7 @@ wait_because-asked_to_wait = waiting: the source asked to be left alone
 wait_because-quiet_hours = waiting: these are hours in which the source is left alone
 wait_because-daily_quota = waiting: the day’s quota of requests to the source is used up
 wait_because-overloaded = waiting: the source answers that it is unavailable for now (503), and is asked more slowly
+wait_because-proxy_total = waiting: other sources use the proxies as much as is allowed
 wait_because-slowed_down = waiting: the source is asked more slowly, because it said it was too fast
 
 ## date

@@ -100,3 +100,26 @@ fn a_task_that_no_day_is_long_enough_for_ends() {
     let failure = world.job(job).needs[0].last_failure.clone().expect("told");
     assert!(failure.cause.starts_with("put_off") && world.job(job).is_final, "{failure:?}");
 }
+
+#[test]
+fn a_task_is_not_tried_again_after_its_time() {
+    let mut policy: Json = serde_json::from_str(POLICY).expect("JSON");
+    policy["sources"]["cadastre"]["retry"] =
+        json!({"attempts": 100, "initial": "20s", "factor": 1.0, "max": "20s", "within": "1m"});
+    let mut world = World::with_policy(&policy.to_string());
+    let (job, begun) = (world.create(1), world.now);
+    let mut made = Vec::new();
+    let task = loop {
+        let task = world.lease("cadastre").expect("it is time");
+        made.push(world.now.since_ms(begun) / 1_000);
+        match world.fail(&task) {
+            Ok(Reply::Noted(Some(at))) => world.now = at,
+            Ok(Reply::Noted(None)) => break task,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(made, [0, 10, 20, 30, 40, 50, 60], "the next one would be ten seconds too late");
+    let row: TaskRow = world.store.row(task.task.as_bytes()).expect("readable").expect("there");
+    assert!(matches!(row.state, TaskState::Failed { outcome: Outcome::Unavailable, .. }), "{:?}", row.state);
+    assert!(world.job(job).is_final, "its job is told");
+}

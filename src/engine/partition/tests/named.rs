@@ -67,26 +67,7 @@ fn an_incomplete_answer_takes_no_name_away() {
     let job = complete(&mut world, 1);
     recheck(&mut world, job, 11, "cadastre");
     let task = world.lease("cadastre").expect("asked again");
-    let named = developer_of("cadastre", SECOND);
-    world
-        .run(Command::Complete(Complete {
-            source: task.source.clone(),
-            task: task.task,
-            lease: task.lease,
-            outcome: Outcome::Found,
-            by_status_only: false,
-            complete: false,
-            as_of: None,
-            observed_at: world.now,
-            evidence: vec![EvidenceId([9; 32])],
-            facts: vec![AnsweredFact {
-                kind: named.kind.clone(),
-                volatile: None,
-                fact: LoggedFact { fact_id: fact_id(&named), body: Sealable::Plain(named.into()) },
-            }],
-            http_status: Some(200),
-        }))
-        .expect("answers");
+    world.answer_in_part(&task, vec![developer_of("cadastre", SECOND)]).expect("answers");
     assert_eq!(asked(&world, job).len(), 3, "both are asked about");
 }
 

@@ -113,25 +113,7 @@ fn an_answer_that_was_cut_is_no_ground() {
     let mut world = world("all");
     ask(&mut world, 1, "t", "whole", None);
     let task = world.lease("cadastre").expect("asked");
-    let facts = entries().into_iter().map(|fact| AnsweredFact {
-        kind: fact.kind.clone(),
-        volatile: None,
-        fact: LoggedFact { fact_id: fact_id(&fact), body: Sealable::Plain(fact.into()) },
-    });
-    let cut = Complete {
-        source: task.source.clone(),
-        task: task.task,
-        lease: task.lease,
-        outcome: Outcome::Found,
-        by_status_only: false,
-        complete: false,
-        as_of: None,
-        observed_at: world.now,
-        evidence: vec![EvidenceId([9; 32])],
-        facts: facts.collect(),
-        http_status: Some(200),
-    };
-    world.run(Command::Complete(cut)).expect("recorded");
+    world.answer_in_part(&task, entries()).expect("recorded");
     ask(&mut world, 2, "t", "msk", None);
     assert!(world.lease("cadastre").is_some());
 }

@@ -1,10 +1,10 @@
 //! The JSON Schema for editors says what the program reads: the same keys everywhere, the same words.
 
-use super::super::SCHEMA;
+use super::super::{QUEUE_SCHEMA, SCHEMA};
 use crate::core::policy::{
     AnswerSpec, AttrSpec, AttrType, AuthKind, AuthSpec, BreakerSpec, CursorParam, DropSpec, ExpectSpec, FactSpec,
-    Format, Guard, LimitsSpec, MatchSpec, NestBy, NestSpec, PageParam, PagesSpec, PrefetchSpec, RequestSpec, RetrySpec,
-    SourceSpec, StepSpec, ValidSpec,
+    Format, Guard, LimitsSpec, MatchSpec, NestBy, NestSpec, PageParam, PagesSpec, PrefetchSpec, QueueSpec, RequestSpec,
+    RetrySpec, SourceSpec, StepSpec, ValidSpec,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -54,6 +54,26 @@ fn the_same_keys() {
         let have: BTreeSet<String> = table["properties"].as_object().expect("properties").keys().cloned().collect();
         assert_eq!(have, want, "{at}");
         assert_eq!(table["additionalProperties"], json!(false), "{at}");
+    }
+}
+
+/// What the schema of `queue.toml` lets through, the program does, and of each key the default is told.
+#[test]
+fn the_same_queue() {
+    let schema: Value = serde_json::from_str(QUEUE_SCHEMA).expect("JSON");
+    let have: BTreeSet<String> = schema["properties"].as_object().expect("properties").keys().cloned().collect();
+    assert_eq!(have, fields::<QueueSpec>());
+    assert_eq!(schema["additionalProperties"], json!(false));
+    let default = serde_json::to_value(QueueSpec::default()).expect("JSON");
+    for (key, value) in default.as_object().expect("a table") {
+        let told = schema["properties"][key]["description"].as_str().expect("described");
+        let value = value.to_string().replace(',', ", ");
+        assert!(told.contains(&value) && told.ends_with("when left out"), "{key} is {value}: {told}");
+    }
+    let most = schema.pointer("/properties/age/maximum").and_then(Value::as_u64).expect("a number");
+    for (age, problems) in [(most, 0), (most + 1, 1)] {
+        let spec: QueueSpec = serde_json::from_value(json!({"age": age})).expect("readable");
+        assert_eq!(spec.problems().len(), problems, "{age}");
     }
 }
 
