@@ -43,6 +43,7 @@ mod table;
 mod verify;
 mod verify_proof;
 
+use crate::sequencer::kafka::OpenError;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -249,7 +250,8 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("mirano: {error:#}");
-    ExitCode::from(if error.is::<Misused>() { 2 } else { 1 })
+    let misused = error.is::<Misused>() || error.downcast_ref::<OpenError>().is_some_and(OpenError::misused);
+    ExitCode::from(if misused { 2 } else { 1 })
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

@@ -13,9 +13,17 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Default)]
 pub struct Ear(Arc<Mutex<Heard>>);
 
+/// The same kind of trouble is logged so often at most: a client says it for each try and each thread.
+const RARELY: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
 struct Heard {
+    /// The last reason that was given.
     last: Option<String>,
+    /// That no broker is reached, which is no reason.
+    down: Option<String>,
+    /// By kind, when it was logged last.
+    told: BTreeMap<String, Instant>,
     /// Something that no waiting mends, such as a wrong password.
     refused: Option<String>,
     /// By partition, when the broker that leads it answered last.
@@ -26,7 +34,13 @@ impl Ear {
     /// What went wrong with the connection, best reason first.
     pub fn heard(&self) -> Option<String> {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.refused.clone().or_else(|| heard.last.clone())
+        heard.refused.clone().or_else(|| heard.last.clone()).or_else(|| heard.down.clone())
+    }
+
+    /// Whether it is known why.
+    pub fn knows_why(&self) -> bool {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.refused.is_some() || heard.last.is_some()
     }
 
     /// For how long the broker of some partition has not answered; none before all have once.
@@ -34,6 +48,16 @@ impl Ear {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = heard.answered.len() >= partitions as usize;
         heard.answered.values().min().filter(|_| all).map(Instant::elapsed)
+    }
+
+    /// Whether this kind of trouble is to be logged once more.
+    fn is_news(&self, kind: &str) -> bool {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = heard.told.get(kind).is_some_and(|told| told.elapsed() < RARELY);
+        if !known {
+            heard.told.insert(kind.to_owned(), Instant::now());
+        }
+        !known
     }
 
     /// Whether the brokers refused us: waiting does not help.
@@ -45,7 +69,9 @@ impl Ear {
 impl ClientContext for Ear {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
         match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error
+                if self.is_news(fac) =>
+            {
                 tracing::warn!(target: "mirano::kafka", fac, "{message}");
             }
             _ => tracing::debug!(target: "mirano::kafka", fac, "{message}"),
@@ -78,7 +104,10 @@ impl ClientContext for Ear {
         if code == Some(RDKafkaErrorCode::PartitionEOF) {
             return;
         }
-        tracing::warn!(target: "mirano::kafka", ?code, reason, "the connection to Kafka has a problem");
+        match self.is_news(&format!("{code:?}")) {
+            true => tracing::warn!(target: "mirano::kafka", ?code, reason, "the connection to Kafka has a problem"),
+            false => tracing::debug!(target: "mirano::kafka", ?code, reason, "the connection to Kafka has a problem"),
+        }
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match code {
             Some(
@@ -88,7 +117,7 @@ impl ClientContext for Ear {
             }
             Some(RDKafkaErrorCode::AllBrokersDown) => {
                 gauge!("mirano_kafka_connected").set(0.0);
-                heard.last.get_or_insert_with(|| reason.to_owned());
+                heard.down = Some(reason.to_owned());
             }
             _ => heard.last = Some(reason.to_owned()),
         }
@@ -96,3 +125,33 @@ impl ClientContext for Ear {
 }
 
 impl ConsumerContext for Ear {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_worth_more_than_that_nobody_is_reached() {
+        let ear = Ear::default();
+        let say = |code, reason| ClientContext::error(&ear, KafkaError::Global(code), reason);
+        say(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
+        assert_eq!(ear.heard().as_deref(), Some("1/1 brokers are down"));
+        assert!(!ear.knows_why());
+        say(RDKafkaErrorCode::BrokerTransportFailure, "connection refused");
+        say(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
+        assert_eq!(ear.heard().as_deref(), Some("connection refused"));
+        say(RDKafkaErrorCode::SSL, "certificate verify failed");
+        say(RDKafkaErrorCode::BrokerTransportFailure, "connection refused");
+        assert_eq!(ear.heard().as_deref(), Some("certificate verify failed"), "no waiting mends that");
+    }
+
+    #[test]
+    fn the_same_trouble_is_logged_once_in_a_while() {
+        let ear = Ear::default();
+        assert!(ear.is_news("FAIL"));
+        assert!(!ear.is_news("FAIL") && ear.is_news("ERROR"));
+        let long_ago = Instant::now().checked_sub(RARELY).expect("this machine runs for longer");
+        ear.0.lock().expect("not poisoned").told.insert("FAIL".to_owned(), long_ago);
+        assert!(ear.is_news("FAIL"));
+    }
+}

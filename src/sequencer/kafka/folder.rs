@@ -6,6 +6,36 @@ use super::{KAFKA_FOLDER, shown, voids};
 use std::path::Path;
 use std::sync::Arc;
 
+/// What a log answers out of its `mirror` alone.
+macro_rules! of_the_mirror {
+    () => {
+        fn log_id(&self) -> LogId {
+            self.mirror.log_id()
+        }
+
+        fn partitions(&self) -> u32 {
+            self.mirror.partitions()
+        }
+
+        fn head(&self, partition: u32) -> Head {
+            self.mirror.head(partition)
+        }
+
+        fn watch(&self, partition: u32) -> watch::Receiver<Head> {
+            self.mirror.watch(partition)
+        }
+
+        fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
+            self.mirror.read(partition, from_seq, max_bytes)
+        }
+
+        fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
+            self.mirror.check_anchor(anchor)
+        }
+    };
+}
+pub(super) use of_the_mirror;
+
 /// A mirror for reading; it shows void records as well.
 pub struct MirrorFolder {
     mirror: EmbeddedLog,
@@ -31,36 +61,14 @@ impl MirrorFolder {
 }
 
 impl Sequencer for MirrorFolder {
-    fn log_id(&self) -> LogId {
-        self.mirror.log_id()
-    }
-
-    fn partitions(&self) -> u32 {
-        self.mirror.partitions()
-    }
+    of_the_mirror!();
 
     fn append(&self, partition: u32, record: Bytes) -> BoxFuture<'static, Result<Outcome, AppendError>> {
         self.mirror.append(partition, record)
     }
 
-    fn head(&self, partition: u32) -> Head {
-        self.mirror.head(partition)
-    }
-
-    fn watch(&self, partition: u32) -> watch::Receiver<Head> {
-        self.mirror.watch(partition)
-    }
-
-    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
-        self.mirror.read(partition, from_seq, max_bytes)
-    }
-
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         shown::records(&self.mirror, self.voids.get(partition as usize), partition, from_seq, max)
-    }
-
-    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
-        self.mirror.check_anchor(anchor)
     }
 }
 

@@ -152,7 +152,7 @@ impl KeyTopic {
         let ear = Ear::default();
         topic::ensure_as(&settings, &ear, &KEYS).await?;
         let client = |error| OpenError::client(&error);
-        let consumer: Consumer = make(&settings.consumer("mirano-unused"), ear.clone())?;
+        let consumer: Arc<Consumer> = Arc::new(make(&settings.consumer("mirano-unused"), ear.clone())?);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&settings.topic, 0, Offset::Beginning).map_err(client)?;
         consumer.assign(&list).map_err(client)?;
@@ -161,16 +161,20 @@ impl KeyTopic {
         // A record that lands twice says the same twice.
         config.set("enable.idempotence", "false").set("message.timeout.ms", "9000");
         let producer: ThreadedProducer<Reports> = make(&config, Reports(ear.clone()))?;
-        let (reader, end) = (Arc::clone(&seen), Arc::clone(&ended));
+        let (reader, end, asked) = (Arc::clone(&seen), Arc::clone(&ended), Arc::clone(&consumer));
         let thread = std::thread::Builder::new()
             .name("kafka-keys".into())
             .spawn(move || read(&consumer, &each, &reader, &end))
             .map_err(|error| OpenError::Io { path: "a thread".into(), error })?;
         let this = Self { topic: settings.topic.clone(), client: producer, seen, ended, thread: Some(thread) };
         let (seen, patience) = (Arc::clone(&this.seen), settings.patience);
-        let all = tokio::task::spawn_blocking(move || seen.wait(patience, |progress| progress.reached_end));
+        let all = tokio::task::spawn_blocking(move || {
+            // Of an end the client tells only when nobody writes for a moment.
+            let goal = asked.fetch_watermarks(&settings.topic, 0, patience).map_or(i64::MAX, |(_, high)| high);
+            seen.wait(patience, |progress| progress.reached_end || progress.next >= goal)
+        });
         let all = all.await.map_err(|error| OpenError::Settings(error.to_string()))?;
-        let brokers = settings.brokers.clone();
+        let brokers = log.brokers.clone();
         all.map_err(|why| OpenError::Unreachable { brokers, cause: ear.heard().unwrap_or(why) })?;
         Ok(this)
     }

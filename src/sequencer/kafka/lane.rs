@@ -16,8 +16,6 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use metrics::{counter, gauge};
 use mirano_schemas::envelope::{Head, Verdict};
-use rdkafka::Offset;
-use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message, Timestamp};
@@ -29,12 +27,12 @@ use tokio::sync::{oneshot, watch};
 
 /// How long a reader waits for a record before it looks whether it is to end.
 const POLL: Duration = Duration::from_millis(100);
+/// Before brokers that were away are asked again.
+const AWAY: Duration = Duration::from_secs(1);
 /// About this much is judged and mirrored at once.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How often the place is written.
 const KEEP_PLACE: Duration = Duration::from_secs(2);
-/// How long the brokers may take to say where the partition begins and ends.
-const ASK: Duration = Duration::from_secs(5);
 
 /// How far a partition was read, for whoever waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,12 +70,12 @@ pub struct Lane {
 }
 
 /// A record, copied out of the client.
-struct Taken {
-    offset: i64,
+pub(super) struct Taken {
+    pub(super) offset: i64,
     /// When the broker appended it, where it says so.
-    appended_at: Option<i64>,
-    key: Bytes,
-    value: Bytes,
+    pub(super) appended_at: Option<i64>,
+    pub(super) key: Bytes,
+    pub(super) value: Bytes,
 }
 
 /// What a reader owns.
@@ -90,8 +88,11 @@ pub struct Reader {
     pub consumer: Arc<Consumer>,
     /// Where its records come from.
     pub queue: PartitionQueue<Ear>,
-    /// The next record must be the one at `place`.
+    /// The next record must be the one at `place`, or the very first.
     pub unsure: bool,
+    /// Where the partition ended when the reader began, once the brokers said so. The client tells of an end only when nothing
+    /// comes for a moment, and in a partition that is written to all the time that may be never.
+    pub goal: Option<i64>,
 }
 
 impl Lane {
@@ -117,14 +118,16 @@ impl Reader {
     /// Runs until the log is closed or the partition stops.
     pub fn run(mut self) {
         let mut kept = (self.place, Instant::now());
-        let mut until_look = None;
+        let (mut until_look, mut until_ask) = (None, Instant::now());
         while !self.lane.ended.load(Ordering::Relaxed) {
-            let step = self.take().and_then(|(records, end)| {
-                let end_of_all = end && !self.unsure;
-                self.digest(records)?;
-                if end_of_all { self.at_end() } else { Ok(()) }
-            });
-            match step {
+            if self.goal.is_none() && Instant::now() >= until_ask {
+                self.goal = self.ask_end();
+                until_ask = Instant::now() + AWAY;
+            }
+            match {
+                let (records, behind) = self.take();
+                self.deal(records, behind)
+            } {
                 Ok(()) => {}
                 Err(Trouble::Stop(problem)) => {
                     self.lane.stop(&problem);
@@ -142,10 +145,14 @@ impl Reader {
                 }
             }
             if until_look.is_some_and(|due| Instant::now() >= due) {
-                until_look = None;
-                if let Err(problem) = self.look_again() {
-                    self.lane.stop(&problem);
-                    break;
+                match self.look_again() {
+                    Ok(true) => until_look = None,
+                    // The client may have ceased to read the partition: nothing would come that leads here again.
+                    Ok(false) => until_look = Some(Instant::now() + AWAY),
+                    Err(problem) => {
+                        self.lane.stop(&problem);
+                        break;
+                    }
                 }
             }
             if kept.1.elapsed() > KEEP_PLACE && kept.0 != self.place {
@@ -156,8 +163,8 @@ impl Reader {
         self.keep_place();
     }
 
-    /// Waits for records, and takes what is there. Says whether the end of the partition was reached behind them.
-    fn take(&mut self) -> Result<(Vec<Taken>, bool), Trouble> {
+    /// Waits for records, and takes what is there; with what stands behind them.
+    fn take(&mut self) -> (Vec<Taken>, Behind) {
         let mut records = Vec::new();
         let (mut bytes, mut wait) = (0, POLL);
         loop {
@@ -173,26 +180,47 @@ impl Reader {
                     records.push(Taken { offset: message.offset(), appended_at, key, value });
                     wait = Duration::ZERO;
                     if bytes >= BATCH_BYTES {
-                        return Ok((records, false));
+                        return (records, Behind::Unknown);
                     }
                 }
-                None => return Ok((records, false)),
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok((records, true)),
-                // What came before is dealt with first; the trouble is met again.
-                Some(Err(_)) if !records.is_empty() => return Ok((records, false)),
-                Some(Err(error)) => return Err(Trouble::Look(error.to_string())),
+                None => return (records, Behind::Unknown),
+                Some(Err(KafkaError::PartitionEOF(_))) => return (records, Behind::End),
+                Some(Err(error)) => return (records, Behind::Trouble(error.to_string())),
+            }
+        }
+    }
+
+    /// Deals with records in order, and then with what stands behind them. The client tells of an end, and of a trouble, once
+    /// only; so none is passed over.
+    pub(super) fn deal(&mut self, records: Vec<Taken>, behind: Behind) -> Result<(), Trouble> {
+        let came = !records.is_empty();
+        self.digest(records)?;
+        match behind {
+            Behind::Trouble(why) => Err(Trouble::Look(why)),
+            Behind::End if self.unsure && self.place.last.is_some() => {
+                Err(Trouble::Look("it ends before the last record that was mirrored".into()))
+            }
+            Behind::End => self.at_end(),
+            Behind::Unknown => {
+                let mirrored = self.lane.mirror.head(self.lane.partition);
+                // What the mirror has and the topic lacks shows at a real end only.
+                let all = came && !self.unsure && self.place.head.next_seq >= mirrored.next_seq;
+                if all && self.goal.is_some_and(|goal| self.place.next_offset() >= goal) {
+                    self.arrived();
+                }
+                Ok(())
             }
         }
     }
 
     /// Judges records in order, mirrors those that count, and answers who waits for them.
     fn digest(&mut self, records: Vec<Taken>) -> Result<(), Trouble> {
-        let mut records = records.into_iter();
-        if self.unsure && self.place.last.is_some() {
-            let Some(first) = records.next() else { return Ok(()) };
-            self.compare(&first)?;
+        let records = records.into_iter();
+        if self.unsure {
+            let Some(first) = records.as_slice().first() else { return Ok(()) };
+            self.compare(first)?;
+            self.unsure = false;
         }
-        self.unsure &= self.place.last.is_none();
         let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
         let mut appends = Vec::new();
         let mut void = 0u64;
@@ -271,18 +299,6 @@ impl Reader {
         Ok(())
     }
 
-    /// The record at the place must be what it was.
-    fn compare(&self, first: &Taken) -> Result<(), Trouble> {
-        let Some(last) = self.place.last else { return Ok(()) };
-        if first.offset == last.offset && *blake3::hash(&first.value).as_bytes() == last.hash {
-            return Ok(());
-        }
-        Err(Trouble::Stop(Problem::Recreated(format!(
-            "partition {} has another record at offset {} than the one that was mirrored from there (it begins with offset {} now)",
-            self.lane.partition, last.offset, first.offset
-        ))))
-    }
-
     fn disagrees(&self, mirrored: Head) -> Problem {
         Problem::Disagrees(format!(
             "commit {} of partition {} is {} in the topic and {} in the mirror",
@@ -302,41 +318,14 @@ impl Reader {
                 self.lane.partition, self.place.head.next_seq, mirrored.next_seq
             ))));
         }
-        gauge!("mirano_kafka_connected").set(1.0);
-        self.lane.progress.send_if_modified(|progress| !std::mem::replace(&mut progress.reached_end, true));
+        self.arrived();
         Ok(())
     }
 
-    /// Goes back to the last record that was mirrored, and asks the brokers where the partition begins and ends.
-    fn look_again(&mut self) -> Result<(), Problem> {
-        let (topic, partition) = (self.lane.topic.clone(), i32::try_from(self.lane.partition).unwrap_or(i32::MAX));
-        let (mut from, mut trimmed) = (self.place.last.map_or(0, |last| last.offset), false);
-        match self.consumer.fetch_watermarks(&topic, partition, ASK) {
-            // All that was read is gone, and nothing else: as in a partition that rested for longer than records are kept. There
-            // is nothing left to compare; what follows is judged upon the mirror's head all the same.
-            Ok((low, _)) if self.lane.archived && low > from && low == self.place.next_offset() => {
-                from = low;
-                trimmed = true;
-            }
-            Ok((low, _)) if low > from => {
-                return Err(Problem::Trimmed(format!(
-                    "partition {partition} begins at offset {low} now, and this node had come to offset {from}"
-                )));
-            }
-            Ok((_, high)) if high < self.place.next_offset() => {
-                return Err(Problem::Truncated(format!(
-                    "partition {partition} ends at offset {high} now, and this node has read up to offset {from}"
-                )));
-            }
-            Ok(_) => {}
-            // Away: asked again when they say something.
-            Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "no answer about the partition"),
-        }
-        match self.consumer.seek(&topic, partition, Offset::Offset(from), ASK) {
-            Ok(()) => self.unsure = !trimmed,
-            Err(error) => tracing::debug!(target: "mirano::kafka", partition, %error, "could not go back"),
-        }
-        Ok(())
+    /// All was read that the partition held when the reader began.
+    fn arrived(&self) {
+        gauge!("mirano_kafka_connected").set(1.0);
+        self.lane.progress.send_if_modified(|progress| !std::mem::replace(&mut progress.reached_end, true));
     }
 
     fn keep_place(&self) {
@@ -347,8 +336,20 @@ impl Reader {
     }
 }
 
+/// What stands behind the records that were taken.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// More, or nothing yet.
+    Unknown,
+    /// The end of the partition.
+    End,
+    /// Something unexpected, in the client's words.
+    Trouble(String),
+}
+
 /// What ends a step of the reader.
-enum Trouble {
+#[derive(Debug)]
+pub(super) enum Trouble {
     /// Look where we are.
     Look(String),
     /// The partition is read-only from now on.

@@ -22,6 +22,7 @@ mod folder;
 mod group;
 mod keys;
 mod lane;
+mod look;
 mod outbox;
 mod place;
 mod settings;
@@ -47,6 +48,7 @@ use crate::sequencer::embedded::{self, EmbeddedLog};
 use birth::{Birth, Found};
 use clock::ClockWatch;
 use ear::Ear;
+use folder::of_the_mirror;
 use lane::{Lane, Reader};
 use metrics::gauge;
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
@@ -67,6 +69,8 @@ const FLUSH: Duration = Duration::from_secs(2);
 const BESIDE: &[&str] = &["evidence", "keys"];
 /// Brokers that say nothing for so long are away: they answer every half second.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How often a node that still reads the topic to its end says so.
+const STILL: Duration = Duration::from_secs(10);
 /// An append is refused as overloaded when this much waits in its partition already.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 
@@ -108,7 +112,7 @@ impl KafkaLog {
         let folder = folder.as_ref().to_owned();
         let opening = tokio::task::spawn_blocking(move || Self::open_blocking(&folder, settings, &ear, &topic));
         let this = opening.await.map_err(|error| OpenError::Settings(error.to_string()))??;
-        this.read_to_the_end().await?;
+        this.read_to_the_end().await;
         Ok(this)
     }
 
@@ -226,14 +230,18 @@ impl KafkaLog {
             let from = Offset::Offset(place.last.map_or(0, |last| last.offset));
             list.add_partition_offset(&settings.topic, partition, from).map_err(client)?;
         }
-        consumer.assign(&list).map_err(client)?;
-        for (place, lane) in places.into_iter().zip(&self.lanes) {
-            let partition = i32::try_from(lane.partition).unwrap_or(i32::MAX);
+        // Each partition has its queue before anything is read: what comes earlier would come by the client's own, and be lost.
+        let mut queues = Vec::new();
+        for place in &places {
+            let partition = i32::try_from(place.head.partition).unwrap_or(i32::MAX);
             let queue = consumer.split_partition_queue(&settings.topic, partition);
-            let queue = queue.ok_or_else(|| OpenError::Settings("a partition has no queue".into()))?;
+            queues.push(queue.ok_or_else(|| OpenError::Settings("a partition has no queue".into()))?);
+        }
+        consumer.assign(&list).map_err(client)?;
+        for ((place, lane), queue) in places.into_iter().zip(&self.lanes).zip(queues) {
             let (lane, consumer) = (Arc::clone(lane), Arc::clone(&consumer));
             let name = format!("kafka-{}", lane.partition);
-            let reader = Reader { lane, place, consumer, queue, unsure: place.last.is_some() };
+            let reader = Reader { lane, place, consumer, queue, unsure: true, goal: None };
             let reader = std::thread::Builder::new().name(name).spawn(move || reader.run());
             self.threads.push(reader.map_err(thread)?);
         }
@@ -261,17 +269,27 @@ impl KafkaLog {
         Ok(())
     }
 
-    /// Waits until every partition was read to where it ended when this began.
-    async fn read_to_the_end(&self) -> Result<(), OpenError> {
+    /// Waits until every partition was read to where it ended when this began; says from time to time which were not yet.
+    async fn read_to_the_end(&self) {
         let started = Instant::now();
-        for lane in &self.lanes {
-            let mut progress = lane.progress.subscribe();
-            let done = progress.wait_for(|progress| progress.reached_end || progress.stopped.is_some());
-            // The lane lives as long as this does.
-            let _ = done.await;
+        let mut all = std::pin::pin!(async {
+            for lane in &self.lanes {
+                let mut progress = lane.progress.subscribe();
+                let done = progress.wait_for(|progress| progress.reached_end || progress.stopped.is_some());
+                // The lane lives as long as this does.
+                let _ = done.await;
+            }
+        });
+        while tokio::time::timeout(STILL, &mut all).await.is_err() {
+            let behind = self.lanes.iter().filter_map(|lane| {
+                let progress = lane.progress.borrow();
+                let waited_for = !progress.reached_end && progress.stopped.is_none();
+                waited_for.then(|| format!("partition {} at offset {}", lane.partition, progress.next_offset))
+            });
+            let behind = behind.collect::<Vec<_>>().join(", ");
+            tracing::info!(behind, since = ?started.elapsed(), "still reading the topic to its end");
         }
         tracing::info!(took = ?started.elapsed(), "read the topic to its end");
-        Ok(())
     }
 
     /// How far a partition was read, and why not further.
@@ -315,13 +333,7 @@ impl KafkaLog {
 }
 
 impl Sequencer for KafkaLog {
-    fn log_id(&self) -> LogId {
-        self.mirror.log_id()
-    }
-
-    fn partitions(&self) -> u32 {
-        self.mirror.partitions()
-    }
+    of_the_mirror!();
 
     fn append(&self, partition: u32, record: Bytes) -> BoxFuture<'static, Result<Outcome, AppendError>> {
         match self.hand_over(partition, record) {
@@ -332,30 +344,14 @@ impl Sequencer for KafkaLog {
         }
     }
 
-    fn head(&self, partition: u32) -> Head {
-        self.mirror.head(partition)
-    }
-
     fn behind(&self) -> Option<Duration> {
         self.ear.silent(self.partitions()).filter(|silent| *silent >= SILENCE)
-    }
-
-    fn watch(&self, partition: u32) -> watch::Receiver<Head> {
-        self.mirror.watch(partition)
-    }
-
-    fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
-        self.mirror.read(partition, from_seq, max_bytes)
     }
 
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         let lane = self.lanes.get(partition as usize);
         let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
         shown::records(&*self.mirror, voids.as_deref(), partition, from_seq, max)
-    }
-
-    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
-        self.mirror.check_anchor(anchor)
     }
 }
 

@@ -128,7 +128,7 @@ fn listen(settings: &Settings, ear: &Ear) -> Result<(), OpenError> {
     // Of no topic in particular: a producer that asks for one may make it.
     let _ = producer.client().fetch_metadata(None, Duration::from_millis(500));
     let until = Instant::now() + Duration::from_secs(1);
-    while ear.heard().is_none() && Instant::now() < until {
+    while !ear.knows_why() && Instant::now() < until {
         producer.poll(Duration::from_millis(50));
     }
     Ok(())
@@ -195,7 +195,7 @@ pub fn problems(topic: &Topic, settings: &Settings) -> Vec<String> {
         out.push(format!(
             "it has {} partitions, and --partitions says {}: the number is fixed when a log is made, because jobs and sources \
              are placed by it. Start with the number that it was made with; added partitions can't be \
-             taken away: such a log goes on as an embedded one, by `mirano export` and `mirano import`",
+             taken away: such a log goes on in another topic, by `mirano export` and `mirano import --topic`",
             topic.partitions, settings.partitions
         ));
     }
@@ -298,7 +298,7 @@ pub fn fits(birth: &birth::Birth, topic: &Topic, settings: &Settings) -> Result<
         topic: settings.topic.clone(),
         problems: vec![format!(
             "the log was made with {} partitions, and the topic has {}: the number never changes, because jobs and sources are \
-             placed by it. Such a log goes on as an embedded one, by `mirano export` and `mirano import`",
+             placed by it. Such a log goes on in another topic, by `mirano export` and `mirano import --topic`",
             birth.partitions, topic.partitions
         )],
     })

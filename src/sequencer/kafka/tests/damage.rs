@@ -71,6 +71,25 @@ async fn a_trimmed_topic_is_found_in_its_partition_alone() {
     assert!(said.contains("checkpoint"), "{said}");
 }
 
+/// As where a partition rests for longer than records are kept, and checkpoints hold what is older.
+#[tokio::test]
+async fn a_partition_that_is_empty_because_all_of_it_was_read_goes_on() {
+    let Some((folder, settings, mut held)) = lived(1).await else { return };
+    let settings = Settings { archived: Some(Duration::from_secs(1)), ..settings };
+    let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
+    let end = log.progress(0).expect("there").next_offset;
+    drop(log);
+    let admin: AdminClient<_> = settings.admin().create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
+    admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
+    let opening = tokio::time::timeout(LONG, KafkaLog::open(folder.path(), settings.clone()));
+    let log = opening.await.expect("comes to the end").expect("opens");
+    append(&log, 0, b"on").await;
+    held.push(b"on".to_vec());
+    assert_eq!(bodies(&log, 0), held);
+}
+
 #[tokio::test]
 async fn a_topic_that_was_made_again_is_not_taken_for_the_old_one() {
     let Some((folder, settings, held)) = lived(1).await else { return };
@@ -120,6 +139,16 @@ async fn a_topic_that_is_made_again_under_a_running_node_is_found() {
 
 #[tokio::test]
 async fn a_topic_that_lost_its_end_is_found() {
+    lost_its_end(2).await;
+}
+
+/// It ends where the mirror's last record should lie, not before.
+#[tokio::test]
+async fn a_topic_that_lost_its_last_record_is_found() {
+    lost_its_end(1).await;
+}
+
+async fn lost_its_end(lost: usize) {
     let Some((folder, settings, held)) = lived(1).await else { return };
     let mirror = EmbeddedLog::open_read_only(folder.path()).expect("opens");
     let birth = Birth { log_id: mirror.log_id(), partitions: 1 }.to_bytes();
@@ -129,7 +158,7 @@ async fn a_topic_that_lost_its_end_is_found() {
     drop(KafkaLog::open(other.path(), Settings { topic: name(), ..settings.clone() }).await.expect("opens"));
     topic::ensure(&settings, &Ear::default()).await.expect("made");
     let mut values: Vec<&[u8]> = vec![&birth];
-    values.extend(commits.iter().take(3).map(|commit| commit.record.as_ref()));
+    values.extend(commits.iter().take(held.len() - lost).map(|commit| commit.record.as_ref()));
     write(&settings, 0, &values);
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens to be read");
     read_only(&log, 0, "topic_truncated", &held).await;
@@ -140,7 +169,7 @@ async fn a_topic_that_lost_its_end_is_found() {
     read_only(&log, 0, "topic_truncated", &held).await;
     drop(log);
     // The documented way out: the rest is written back, the same bytes, and all goes on.
-    let rest: Vec<&[u8]> = commits.iter().skip(3).map(|commit| commit.record.as_ref()).collect();
+    let rest: Vec<&[u8]> = commits.iter().skip(held.len() - lost).map(|commit| commit.record.as_ref()).collect();
     write(&settings, 0, &rest);
     let log = KafkaLog::open(folder.path(), settings).await.expect("opens");
     append(&log, 0, b"on").await;
@@ -245,4 +274,32 @@ async fn while_the_broker_is_away_appends_wait_and_reads_go_on() {
     }
     append(&log, 0, b"after").await;
     assert_eq!(bodies(&log, 0), [b"before".as_slice(), b"first", b"second", b"after"]);
+}
+
+/// The brokers answer a reader at once while somebody writes, so that it is never told of an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_beside_one_that_writes_all_the_time() {
+    let Some((folder, settings, held)) = lived(1).await else { return };
+    let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let (ends, counts, to) = (Arc::clone(&stop), Arc::clone(&written), settings.clone());
+    let writing = std::thread::spawn(move || {
+        let producer: BaseProducer = to.producer().create().expect("a producer");
+        while !ends.load(Ordering::Relaxed) {
+            let record = BaseRecord::<(), [u8]>::to(&to.topic).partition(0).payload(b"foreign");
+            producer.send(record).map_err(|(error, _)| error).expect("queued");
+            producer.flush(LONG).expect("delivered");
+            counts.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    while written.load(Ordering::Relaxed) < 100 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = written.load(Ordering::Relaxed);
+    let opening = tokio::time::timeout(LONG, KafkaLog::open(folder.path(), settings)).await;
+    let log = opening.expect("comes to where the topic ended").expect("opens");
+    assert!(written.load(Ordering::Relaxed) > before, "somebody wrote all the time");
+    append(&log, 0, b"on").await;
+    stop.store(true, Ordering::Relaxed);
+    writing.join().expect("no panic");
+    assert_eq!(bodies(&log, 0).len(), held.len() + 1);
 }

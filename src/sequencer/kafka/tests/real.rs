@@ -15,28 +15,19 @@ pub fn settings(partitions: u32) -> Option<Settings> {
     Some(Settings { partitions, dev: true, ..Settings::new(brokers.addresses(), name()) })
 }
 
-struct Real {
-    open: Option<(TempDir, Settings)>,
-    kept: Vec<TempDir>,
-}
+/// Logs on the real broker.
+#[derive(Default)]
+struct Real(Opened);
 
 impl Factory for Real {
     type Log = KafkaLog;
 
     async fn fresh(&mut self, partitions: u32) -> KafkaLog {
-        let settings = settings(partitions).expect("asked before");
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
-        if let Some((folder, _)) = self.open.replace((folder, settings)) {
-            self.kept.push(folder);
-        }
-        log
+        self.0.fresh(settings(partitions).expect("asked before")).await
     }
 
     async fn reopen(&mut self, log: KafkaLog) -> KafkaLog {
-        drop(log);
-        let (folder, settings) = self.open.as_ref().expect("was opened");
-        KafkaLog::open(folder.path(), settings.clone()).await.expect("opens again")
+        self.0.again(log).await
     }
 }
 
@@ -47,7 +38,7 @@ macro_rules! on_a_broker {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $check() {
                 if brokers().is_some() {
-                    conformance::$check(Real { open: None, kept: Vec::new() }).await;
+                    conformance::$check(Real::default()).await;
                 }
             }
         )*

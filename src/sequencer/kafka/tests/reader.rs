@@ -1,0 +1,134 @@
+//! What a reader makes of the ends and beginnings that the client tells it of, step by step.
+
+use super::*;
+use crate::sequencer::conformance::append;
+use lane::{Behind, Taken, Trouble};
+
+/// A log on the mock, and a reader of its partition that does not run by itself.
+struct Still {
+    log: KafkaLog,
+    reader: Reader,
+    settings: Settings,
+    _mock: Mock,
+    _folder: TempDir,
+}
+
+/// After so many commits; the reader stands where the log does, or, if it is `new`, at the beginning.
+async fn still(commits: u8, new: bool) -> Still {
+    let mock = Mock::new();
+    let settings = mock.settings(1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
+    for number in 0..commits {
+        append(&log, 0, &[number]).await;
+    }
+    let (place_file, start) = (log.lanes[0].place_file.clone(), Place::start(Head::genesis(log.log_id(), 0)));
+    drop(log);
+    let kept = Place::read(&place_file, &settings.topic, 0).expect("kept at the end");
+    let place = if new { start } else { kept };
+    // What the log itself learned is forgotten.
+    let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
+    let lane = Arc::clone(&log.lanes[0]);
+    lane.progress.send_modify(|progress| progress.reached_end = false);
+    let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), Ear::default()).expect("a client"));
+    let queue = consumer.split_partition_queue(&settings.topic, 0).expect("a queue");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(0)).expect("a place");
+    consumer.assign(&list).expect("assigned");
+    let reader = Reader { lane, place, consumer, queue, unsure: true, goal: None };
+    Still { log, reader, settings, _mock: mock, _folder: folder }
+}
+
+impl Still {
+    /// The records of the topic from an offset on, with the end behind them.
+    fn records(&self, from: i64) -> Vec<Taken> {
+        let consumer: Consumer = make(&self.settings.reader(), Ear::default()).expect("a client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.settings.topic, 0, Offset::Offset(from)).expect("a place");
+        consumer.assign(&list).expect("assigned");
+        let mut records = Vec::new();
+        loop {
+            use rdkafka::message::Message;
+            match consumer.poll(Duration::from_secs(60)).expect("an answer in a minute") {
+                Ok(message) => records.push(Taken {
+                    offset: message.offset(),
+                    appended_at: None,
+                    key: Bytes::new(),
+                    value: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+                }),
+                Err(rdkafka::error::KafkaError::PartitionEOF(_)) => return records,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn reached_end(&self) -> bool {
+        self.log.progress(0).expect("there").reached_end
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_comes_together_with_the_record_at_the_place_is_seen() {
+    let mut still = still(3, false).await;
+    let last = still.records(still.reader.place.next_offset() - 1);
+    assert_eq!(last.len(), 1, "the one at the place is the last");
+    still.reader.deal(last, Behind::End).expect("the same record");
+    assert!(still.reached_end(), "the client tells of it once only");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_before_the_record_at_the_place_is_no_end() {
+    let mut still = still(3, false).await;
+    let looked = still.reader.deal(Vec::new(), Behind::End);
+    assert!(matches!(looked, Err(Trouble::Look(_))), "{looked:?}");
+    assert!(!still.reached_end());
+    // All is there after all: it is found again from there.
+    assert_eq!(still.reader.look_again(), Ok(true));
+    let again = still.records(still.reader.place.next_offset() - 1);
+    still.reader.deal(again, Behind::End).expect("the same record");
+    assert!(still.reached_end());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_again_before_anything_was_read_takes_nothing_for_another_topic() {
+    let mut still = still(3, true).await;
+    assert_eq!(still.reader.look_again(), Ok(true));
+    let mut records = still.records(0);
+    let rest = records.split_off(1);
+    still.reader.deal(records, Behind::Unknown).expect("the first");
+    still.reader.deal(rest, Behind::End).expect("those behind it");
+    assert!(still.reached_end());
+    assert_eq!(still.reader.place.head, still.log.head(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beginning_that_was_missed_stops_the_partition() {
+    let mut still = still(3, true).await;
+    let without_the_first = still.records(0).split_off(1);
+    match still.reader.deal(without_the_first, Behind::Unknown) {
+        Err(Trouble::Stop(problem)) => assert!(problem.to_string().starts_with("topic_trimmed"), "{problem}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_read_all_that_was_there_waits_for_no_end_of_what_comes_since() {
+    let mut still = still(3, true).await;
+    still.reader.goal = still.reader.ask_end();
+    let all = still.records(0);
+    assert_eq!(still.reader.goal, Some(i64::try_from(all.len()).expect("few")));
+    for (number, record) in all.into_iter().enumerate() {
+        assert!(!still.reached_end(), "before record {number}");
+        still.reader.deal(vec![record], Behind::Unknown).expect("the next one");
+    }
+    assert!(still.reached_end(), "although somebody writes on and the client tells of no end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trouble_behind_records_is_looked_at_after_them() {
+    let mut still = still(3, true).await;
+    let all = still.records(0);
+    let looked = still.reader.deal(all, Behind::Trouble("out of range".to_owned()));
+    assert!(matches!(&looked, Err(Trouble::Look(why)) if why == "out of range"), "{looked:?}");
+    assert_eq!(still.reader.place.head, still.log.head(0), "what came before it is not lost");
+}
