@@ -16,6 +16,8 @@ mod figures;
 mod new_node;
 #[path = "kafka/one_node.rs"]
 mod one_node;
+#[path = "kafka/refused.rs"]
+mod refused;
 #[path = "support/s3.rs"]
 mod s3;
 #[path = "kafka/whole.rs"]

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Brokers of one cluster.
 pub struct Brokers {
     folder: TempDir,
-    ports: Vec<[u16; 3]>,
+    ports: Vec<Vec<u16>>,
     /// Stops the brokers when its input ends.
     keeper: Child,
 }
@@ -30,17 +30,28 @@ fn free_ports(count: usize) -> Vec<u16> {
 impl Brokers {
     /// Starts so many and waits until they answer. None only where `MIRANO_TEST_KAFKA=skip` says to leave brokers out.
     pub fn start(count: usize) -> Option<Self> {
+        Self::start_with(count, 3)
+    }
+
+    /// One that is reached over TLS as well.
+    pub fn start_with_tls() -> Option<Self> {
+        Self::start_with(1, 4)
+    }
+
+    /// Brokers with so many ports each, of those that the script names.
+    fn start_with(count: usize, each: usize) -> Option<Self> {
         if std::env::var("MIRANO_TEST_KAFKA").is_ok_and(|word| word == "skip") {
             println!("LEFT OUT: tests on a real broker: MIRANO_TEST_KAFKA=skip");
             return None;
         }
-        let free = free_ports(count * 3);
-        let ports: Vec<[u16; 3]> = free.chunks(3).map(|three| [three[0], three[1], three[2]]).collect();
+        let free = free_ports(count * each);
+        let ports: Vec<Vec<u16>> = free.chunks(each).map(<[u16]>::to_vec).collect();
+        let said = |ports: &Vec<u16>| ports.iter().map(u16::to_string).collect::<Vec<_>>().join(":");
         let folder = tempfile::tempdir().expect("a folder");
         let mut keeper = Command::new(script())
             .arg("run")
             .arg(folder.path())
-            .args(ports.iter().map(|[client, controller, password]| format!("{client}:{controller}:{password}")))
+            .args(ports.iter().map(said))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -62,13 +73,18 @@ impl Brokers {
 
     /// For `bootstrap.servers`.
     pub fn addresses(&self) -> String {
-        let each = self.ports.iter().map(|[client, ..]| format!("127.0.0.1:{client}"));
+        let each = self.ports.iter().map(|ports| format!("127.0.0.1:{}", ports[0]));
         each.collect::<Vec<_>>().join(",")
     }
 
     /// Where the first broker asks who one is: user `mirano`, password `right`.
     pub fn with_password(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0][2])
+    }
+
+    /// Where the first broker shows who it is, and the file that vouches for it; [`Self::start_with_tls`].
+    pub fn with_tls(&self) -> (String, PathBuf) {
+        (format!("127.0.0.1:{}", self.ports[0][3]), self.folder.path().join("1/ca.pem"))
     }
 
     /// The process of broker `number`, counted from 1.
