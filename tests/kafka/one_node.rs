@@ -104,5 +104,24 @@ async fn one_node_on_a_broker_keeps_what_it_acknowledged() {
         digest(&["rebuild", "--data", &fresh, "--digest-only"]).await,
         digest(&["replay", "--brokers", &addresses]).await
     );
+
+    // The way out for a topic that is lost: another is filled from the mirror, and the node goes on with the folder that it has.
+    let file = path("log.mrn");
+    let exported = mirano(&["export", "--data", &fresh, "--out", &file]).await;
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let topic = ["--brokers", &addresses, "--topic", "second"];
+    let imported = mirano(&[&["import", &file, "--dev"], topic.as_slice()].concat()).await;
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let flags = [serve(&fresh), vec!["--topic".to_owned(), "second".to_owned()]].concat();
+    let mut server = Program::start(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let address = server.says("Mirano is ready").await;
+    assert_eq!(check(&address, "second").await["job_id"], second["job_id"]);
+    let third = check(&address, "third").await;
+    assert_ne!(third["job_id"], second["job_id"], "and new ones are decided");
+    server.end().await;
+    assert_eq!(
+        digest(&["rebuild", "--data", &fresh, "--digest-only"]).await,
+        digest(&[&["replay"], topic.as_slice()].concat()).await
+    );
     sources.end().await;
 }
