@@ -17,12 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// What callers know.
 #[derive(Default)]
 pub struct Known {
-    /// Key → the job that it was acknowledged with.
-    pub acknowledged: BTreeMap<u64, String>,
+    /// `Idempotency-Key` → the job that it was acknowledged with.
+    pub acknowledged: BTreeMap<String, String>,
     /// When the last one was.
     pub last: Option<Instant>,
     /// The longest that nothing was acknowledged.
     pub longest_gap: Duration,
+}
+
+impl Known {
+    /// The same key is the same job, whoever answers and however often.
+    pub fn acknowledge(&mut self, key: &str, job: String) {
+        if let Some(before) = self.acknowledged.insert(key.to_owned(), job.clone()) {
+            assert_eq!(before, job, "{key} names one job");
+        }
+    }
 }
 
 pub struct Load {
@@ -95,9 +104,7 @@ impl Load {
                     let mut known = self.know();
                     let gap = known.last.replace(Instant::now()).map_or(Duration::ZERO, |last| last.elapsed());
                     known.longest_gap = known.longest_gap.max(gap);
-                    if let Some(before) = known.acknowledged.insert(key, id.clone()) {
-                        assert_eq!(before, id, "the same key is the same job");
-                    }
+                    known.acknowledge(&format!("key-{key}"), id);
                     return;
                 }
                 Ok(answer) => {
@@ -131,7 +138,7 @@ impl Load {
         };
         let job = tokio::time::timeout(Duration::from_secs(120), acknowledged).await.expect("acknowledged");
         let id = job["job_id"].as_str().expect("an id").to_owned();
-        self.know().acknowledged.insert(u64::MAX, id);
+        self.know().acknowledge(key, id);
     }
 }
 
