@@ -63,8 +63,6 @@ pub struct Lane {
     pub progress: watch::Sender<Progress>,
     /// The file that says where the mirror stands.
     pub place_file: PathBuf,
-    /// How often any lane of the topic wrote its place.
-    pub noted: Arc<watch::Sender<u64>>,
     /// All readers are to end.
     pub ended: Arc<AtomicBool>,
     /// What records say of this machine's clock.
@@ -126,7 +124,10 @@ impl Reader {
                 self.goal = self.ask_end();
                 until_ask = Instant::now() + AWAY;
             }
-            match self.take().and_then(|(records, end)| self.deal(records, end)) {
+            match {
+                let (records, behind) = self.take();
+                self.deal(records, behind)
+            } {
                 Ok(()) => {}
                 Err(Trouble::Stop(problem)) => {
                     self.lane.stop(&problem);
@@ -162,8 +163,8 @@ impl Reader {
         self.keep_place();
     }
 
-    /// Waits for records, and takes what is there. Says whether the end of the partition was reached behind them.
-    fn take(&mut self) -> Result<(Vec<Taken>, bool), Trouble> {
+    /// Waits for records, and takes what is there; with what stands behind them.
+    fn take(&mut self) -> (Vec<Taken>, Behind) {
         let mut records = Vec::new();
         let (mut bytes, mut wait) = (0, POLL);
         loop {
@@ -179,31 +180,31 @@ impl Reader {
                     records.push(Taken { offset: message.offset(), appended_at, key, value });
                     wait = Duration::ZERO;
                     if bytes >= BATCH_BYTES {
-                        return Ok((records, false));
+                        return (records, Behind::Unknown);
                     }
                 }
-                None => return Ok((records, false)),
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok((records, true)),
-                // What came before is dealt with first; the trouble is met again.
-                Some(Err(_)) if !records.is_empty() => return Ok((records, false)),
-                Some(Err(error)) => return Err(Trouble::Look(error.to_string())),
+                None => return (records, Behind::Unknown),
+                Some(Err(KafkaError::PartitionEOF(_))) => return (records, Behind::End),
+                Some(Err(error)) => return (records, Behind::Trouble(error.to_string())),
             }
         }
     }
 
-    /// Deals with records in order, and then with the end behind them. The client tells of an end once only, until something
-    /// comes after it; so none is passed over.
-    pub(super) fn deal(&mut self, records: Vec<Taken>, end: bool) -> Result<(), Trouble> {
+    /// Deals with records in order, and then with what stands behind them. The client tells of an end, and of a trouble, once
+    /// only; so none is passed over.
+    pub(super) fn deal(&mut self, records: Vec<Taken>, behind: Behind) -> Result<(), Trouble> {
+        let came = !records.is_empty();
         self.digest(records)?;
-        match end {
-            true if self.unsure && self.place.last.is_some() => {
+        match behind {
+            Behind::Trouble(why) => Err(Trouble::Look(why)),
+            Behind::End if self.unsure && self.place.last.is_some() => {
                 Err(Trouble::Look("it ends before the last record that was mirrored".into()))
             }
-            true => self.at_end(),
-            false => {
+            Behind::End => self.at_end(),
+            Behind::Unknown => {
                 let mirrored = self.lane.mirror.head(self.lane.partition);
                 // What the mirror has and the topic lacks shows at a real end only.
-                let all = !self.unsure && self.place.head.next_seq >= mirrored.next_seq;
+                let all = came && !self.unsure && self.place.head.next_seq >= mirrored.next_seq;
                 if all && self.goal.is_some_and(|goal| self.place.next_offset() >= goal) {
                     self.arrived();
                 }
@@ -329,14 +330,21 @@ impl Reader {
 
     fn keep_place(&self) {
         // Behind the mirror, never ahead: all that was judged is mirrored by now.
-        match self.place.write(&self.lane.place_file, &self.lane.topic) {
-            Ok(()) => self.lane.noted.send_modify(|times| *times += 1),
-            Err(error) => {
-                let file = self.lane.place_file.display();
-                tracing::warn!(%file, %error, "the place of the mirror could not be kept");
-            }
+        if let Err(error) = self.place.write(&self.lane.place_file, &self.lane.topic) {
+            tracing::warn!(file = %self.lane.place_file.display(), %error, "the place of the mirror could not be kept");
         }
     }
+}
+
+/// What stands behind the records that were taken.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// More, or nothing yet.
+    Unknown,
+    /// The end of the partition.
+    End,
+    /// Something unexpected, in the client's words.
+    Trouble(String),
 }
 
 /// What ends a step of the reader.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sequencer::conformance::append;
-use lane::{Taken, Trouble};
+use lane::{Behind, Taken, Trouble};
 
 /// A log on the mock, and a reader of its partition that does not run by itself.
 struct Still {
@@ -72,20 +72,20 @@ async fn an_end_that_comes_together_with_the_record_at_the_place_is_seen() {
     let mut still = still(3, false).await;
     let last = still.records(still.reader.place.next_offset() - 1);
     assert_eq!(last.len(), 1, "the one at the place is the last");
-    still.reader.deal(last, true).expect("the same record");
+    still.reader.deal(last, Behind::End).expect("the same record");
     assert!(still.reached_end(), "the client tells of it once only");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_before_the_record_at_the_place_is_no_end() {
     let mut still = still(3, false).await;
-    let looked = still.reader.deal(Vec::new(), true);
+    let looked = still.reader.deal(Vec::new(), Behind::End);
     assert!(matches!(looked, Err(Trouble::Look(_))), "{looked:?}");
     assert!(!still.reached_end());
     // All is there after all: it is found again from there.
     assert_eq!(still.reader.look_again(), Ok(true));
     let again = still.records(still.reader.place.next_offset() - 1);
-    still.reader.deal(again, true).expect("the same record");
+    still.reader.deal(again, Behind::End).expect("the same record");
     assert!(still.reached_end());
 }
 
@@ -95,8 +95,8 @@ async fn who_looks_again_before_anything_was_read_takes_nothing_for_another_topi
     assert_eq!(still.reader.look_again(), Ok(true));
     let mut records = still.records(0);
     let rest = records.split_off(1);
-    still.reader.deal(records, false).expect("the first");
-    still.reader.deal(rest, true).expect("those behind it");
+    still.reader.deal(records, Behind::Unknown).expect("the first");
+    still.reader.deal(rest, Behind::End).expect("those behind it");
     assert!(still.reached_end());
     assert_eq!(still.reader.place.head, still.log.head(0));
 }
@@ -105,7 +105,7 @@ async fn who_looks_again_before_anything_was_read_takes_nothing_for_another_topi
 async fn a_beginning_that_was_missed_stops_the_partition() {
     let mut still = still(3, true).await;
     let without_the_first = still.records(0).split_off(1);
-    match still.reader.deal(without_the_first, false) {
+    match still.reader.deal(without_the_first, Behind::Unknown) {
         Err(Trouble::Stop(problem)) => assert!(problem.to_string().starts_with("topic_trimmed"), "{problem}"),
         other => panic!("{other:?}"),
     }
@@ -119,7 +119,16 @@ async fn who_has_read_all_that_was_there_waits_for_no_end_of_what_comes_since() 
     assert_eq!(still.reader.goal, Some(i64::try_from(all.len()).expect("few")));
     for (number, record) in all.into_iter().enumerate() {
         assert!(!still.reached_end(), "before record {number}");
-        still.reader.deal(vec![record], false).expect("the next one");
+        still.reader.deal(vec![record], Behind::Unknown).expect("the next one");
     }
     assert!(still.reached_end(), "although somebody writes on and the client tells of no end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trouble_behind_records_is_looked_at_after_them() {
+    let mut still = still(3, true).await;
+    let all = still.records(0);
+    let looked = still.reader.deal(all, Behind::Trouble("out of range".to_owned()));
+    assert!(matches!(&looked, Err(Trouble::Look(why)) if why == "out of range"), "{looked:?}");
+    assert_eq!(still.reader.place.head, still.log.head(0), "what came before it is not lost");
 }
