@@ -160,7 +160,8 @@ pub struct At {
 pub struct Problem {
     code: Code,
     detail: Both,
-    fix: Option<Both>,
+    // On the heap, as few have one: every result of a handler is as large as this.
+    fix: Option<Box<Both>>,
     errors: Vec<(String, Both)>,
     private: Option<String>,
 }
@@ -189,7 +190,7 @@ impl Problem {
     /// Says what to do.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<Both>) -> Self {
-        self.fix = Some(fix.into());
+        self.fix = Some(Box::new(fix.into()));
         self
     }
 

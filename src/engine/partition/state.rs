@@ -165,7 +165,7 @@ impl Read for State<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirano_replay::store::{MemoryStore, ReadExt, Write};
+    use mirano_replay::store::{MemoryStore, ReadExt};
     use proptest::prelude::*;
 
     /// A table that is gone through, and one that is not.
