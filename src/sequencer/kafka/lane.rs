@@ -63,6 +63,8 @@ pub struct Lane {
     pub progress: watch::Sender<Progress>,
     /// The file that says where the mirror stands.
     pub place_file: PathBuf,
+    /// How often any lane of the topic wrote its place.
+    pub noted: Arc<watch::Sender<u64>>,
     /// All readers are to end.
     pub ended: Arc<AtomicBool>,
     /// What records say of this machine's clock.
@@ -330,8 +332,12 @@ impl Reader {
 
     fn keep_place(&self) {
         // Behind the mirror, never ahead: all that was judged is mirrored by now.
-        if let Err(error) = self.place.write(&self.lane.place_file, &self.lane.topic) {
-            tracing::warn!(file = %self.lane.place_file.display(), %error, "the place of the mirror could not be kept");
+        match self.place.write(&self.lane.place_file, &self.lane.topic) {
+            Ok(()) => self.lane.noted.send_modify(|times| *times += 1),
+            Err(error) => {
+                let file = self.lane.place_file.display();
+                tracing::warn!(%file, %error, "the place of the mirror could not be kept");
+            }
         }
     }
 }
