@@ -126,10 +126,8 @@ impl Reader {
                 self.goal = self.ask_end();
                 until_ask = Instant::now() + AWAY;
             }
-            match {
-                let (records, behind) = self.take();
-                self.deal(records, behind)
-            } {
+            let (records, behind) = self.take();
+            match self.deal(records, behind) {
                 Ok(()) => {}
                 Err(Trouble::Stop(problem)) => {
                     self.lane.stop(&problem);
