@@ -140,10 +140,15 @@ async fn follow(args: &Args, look: &Look, events: &mut Events<'_>, first: &Value
             },
         }
     };
-    bars.clear();
-    ended?;
     let id = text(first, "job_id");
-    let job = args.job(id).await?;
+    let job = match ended {
+        Ok(()) => args.job(id).await,
+        Err(error) => Err(error),
+    };
+    // What was answered last may have come with the end.
+    job.iter().for_each(|job| bars.show(job));
+    bars.clear();
+    let job = job?;
     if !is_final(&job) {
         return Err(Wrong(args.server.say("cli-not_final", &[("id", id.into())])).into());
     }

@@ -28,8 +28,6 @@ macro_rules! eprintln {
 mod channels;
 mod check;
 mod checkpoint;
-#[cfg(test)]
-mod containers;
 mod dead_letters;
 mod demo;
 mod diff;
@@ -349,3 +347,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod containers;

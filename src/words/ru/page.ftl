@@ -403,7 +403,7 @@ compare-before = Было
 compare-after = Стало
 compare-submit = Сравнить
 compare-other = Какие два момента сравнить
-compare-typed = Указать стороны самому: снимок, проверку, субъект
+compare-typed = Указать стороны самому: снимок, проверку, объект
 compare-open = Открыть этот момент
 compare-items = Что отличается
 compare-none = В том, что сравнивалось, различий нет.
@@ -649,14 +649,14 @@ explained-rest = { $n ->
    *[many] Что ещё известно: { $n } предложений
 }
 explained-receipts = { $n ->
-    [one] { $n } расписка
-    [few] { $n } расписки
-   *[many] { $n } расписок
+    [one] { $n } квитанция
+    [few] { $n } квитанции
+   *[many] { $n } квитанций
 }
-explained-hint = Расписка говорит, чем получен ответ на один вопрос к источнику. На что ответа нет, о том нет и расписки.
+explained-hint = Квитанция говорит, чем получен ответ на один вопрос к источнику. На что ответа нет, о том нет и квитанции.
 explained-taken = Взято проверкой
 explained-ttl = Срок годности
-explained-named = расписка { $receipt } · наблюдение { $observation } · правила { $policy }
+explained-named = квитанция { $receipt } · наблюдение { $observation } · правила { $policy }
 
 ## receipt_reason: почему ответ взят
 

@@ -26,10 +26,23 @@ async fn still(commits: u8, new: bool) -> Still {
     drop(log);
     let kept = Place::read(&place_file, &settings.topic, 0).expect("kept at the end");
     let place = if new { start } else { kept };
-    // What the log itself learned is forgotten.
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
-    let lane = Arc::clone(&log.lanes[0]);
-    lane.progress.send_modify(|progress| progress.reached_end = false);
+    // A lane of its own: what the log's reader learns meanwhile is nothing that this one was told.
+    let real = &log.lanes[0];
+    let voids = Voids::open(&folder.path().join("voids"), true).expect("a file");
+    let lane = Arc::new(Lane {
+        partition: 0,
+        topic: settings.topic.clone(),
+        mirror: Arc::clone(&real.mirror),
+        archived: false,
+        outbox: Arc::clone(&real.outbox),
+        voids: Mutex::new(voids),
+        progress: watch::Sender::new(Progress { next_offset: 0, reached_end: false, stopped: None }),
+        place_file: folder.path().join("place"),
+        noted: Arc::clone(&real.noted),
+        ended: Arc::clone(&real.ended),
+        clock: Arc::clone(&real.clock),
+    });
     let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), Ear::default()).expect("a client"));
     let queue = consumer.split_partition_queue(&settings.topic, 0).expect("a queue");
     let mut list = TopicPartitionList::new();
@@ -63,7 +76,7 @@ impl Still {
     }
 
     fn reached_end(&self) -> bool {
-        self.log.progress(0).expect("there").reached_end
+        self.reader.lane.progress.borrow().reached_end
     }
 }
 
