@@ -62,9 +62,14 @@ fn broken(detail: &str) -> Problem {
 fn there(read: Result<Value, Problem>) -> Result<Option<Value>, Problem> {
     match read {
         Ok(value) => Ok(Some(value)),
-        Err(problem) if problem.status() == 404 => Ok(None),
+        // One that names a place says more than that there is nothing: no check was there at that moment.
+        Err(problem) if problem.status() == 404 && !names_a_place(&problem) => Ok(None),
         Err(problem) => Err(problem),
     }
+}
+
+fn names_a_place(problem: &Problem) -> bool {
+    problem.0.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
 }
 
 fn path(id: &str) -> String {

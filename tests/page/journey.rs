@@ -101,6 +101,9 @@ async fn explained(browser: &mut Browser) {
         let answer = explained[why]["text"].as_str().expect("words");
         assert!(shown.contains(answer), "{answer} in {shown}");
     }
+    let before = "fetch(`${location.pathname}?as_of=1999-01-01T00:00:00Z&lang=en`).then((answer) => answer.text())";
+    let before = browser.evaluate(before).await;
+    assert!(before.as_str().is_some_and(|page| page.contains("there was no such job yet")), "{before}");
     let receipts = explained["receipts"].as_array().expect("a list");
     assert!(receipts.len() > 3, "{explained}");
     for receipt in receipts {
