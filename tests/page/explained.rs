@@ -14,13 +14,15 @@ pub fn explanation(id: &str, lang: &str, as_of: Option<&str>) -> Value {
             "observed_at": "2026-11-23T08:15:00Z", "as_of": if source == "cadastre" { json!("2026-11-20") } else { Value::Null },
             "ttl_s": 1_209_600, "taken_at": "2026-11-24T10:09:40Z", "policy_version": 7, "reason": reason})
     };
-    let sentences = [
+    let done = id == "job-done";
+    let (answered, total, score) = if done { (2, 2, "20") } else { (4, 7, "65") };
+    let mut sentences = vec![
         sentence(
             "s1",
             "checked",
             say(
-                "Есть ответ: 4 из 7, из них 1 из предыдущих проверок.",
-                "Answered: 4 of 7, 1 of them from earlier checks.",
+                &format!("Есть ответ: {answered} из {total}, из них 1 из предыдущих проверок."),
+                &format!("Answered: {answered} of {total}, 1 of them from earlier checks."),
             ),
             &["r1", "r2", "r3"],
         ),
@@ -42,26 +44,35 @@ pub fn explanation(id: &str, lang: &str, as_of: Option<&str>) -> Value {
         sentence(
             "s4",
             "risk",
-            say("Риск: не меньше 65 из 100, уровень «высокий».", "Risk: at least 65 of 100, level high."),
+            say(&format!("Риск: {score} из 100."), &format!("Risk: {score} of 100.")),
             &["r1", "r2", "r3"],
         ),
     ];
+    if done {
+        sentences.retain(|sentence| sentence["topic"] != "updating");
+    }
+    let nothing = say("Сейчас ничего не обновляется.", "Nothing is being updated now.");
+    let updating = match done {
+        true => json!({"text": nothing, "sentences": []}),
+        false => {
+            json!({"text": say("Обновление идёт: ждём ответа 3 источников.", "An update is going on: 3 sources have yet to answer."), "sentences": ["s3"]})
+        }
+    };
     // Where no source answered there is no receipt.
     if matches!(id, "job-failed" | "job-new") {
         let none = say("Быстро не было: ответов пока нет.", "It was not fast: there are no answers yet.");
-        let nothing = say("Сейчас ничего не обновляется.", "Nothing is being updated now.");
         return json!({"lang": lang, "at": "2026-11-24T10:12:05Z", "sentences": [], "receipts": [],
             "why_fast": {"text": none, "sentences": []}, "why_updating": {"text": nothing, "sentences": []}});
     }
     let moment = as_of.map(|as_of| format!(" ({id}, {as_of})")).unwrap_or_default();
     let fast = say(
-        "Часть пришла быстро: 1 из 7 взяты из предыдущих проверок.",
-        "Part of it came fast: 1 of 7 come from earlier checks.",
+        &format!("Часть пришла быстро: 1 из {total} из предыдущих проверок."),
+        &format!("Part of it came fast: 1 of {total} comes from earlier checks."),
     );
     json!({
         "lang": lang, "at": "2026-11-24T10:12:05Z", "sentences": sentences,
         "why_fast": {"text": format!("{fast}{moment}"), "sentences": ["s2"]},
-        "why_updating": {"text": say("Обновление идёт: ждём ответа 3 источников.", "An update is going on: 3 sources have yet to answer."), "sentences": ["s3"]},
+        "why_updating": updating,
         "receipts": [
             receipt("r1", "cadastre", "reused", "found", "fresh"),
             receipt("r2", "reviews", "coalesced", "nothing_found", "joined"),
