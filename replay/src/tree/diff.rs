@@ -74,25 +74,20 @@ impl<'s, S: NodeStore + ?Sized> Diff<'s, S> {
             } else if wide < narrow {
                 // One lies within the other.
                 if a.span() < b.span() { self.from.open_top()? } else { self.to.open_top()? }
-            } else if same(&a, &b) {
+            } else if let (Piece::Sub(before), Piece::Sub(after)) = (a, b)
+                && before.hash != after.hash
+            {
+                let unlike = self.from.store.unlike(&before, &after)?;
+                self.from.replace_top(unlike.from);
+                self.to.replace_top(unlike.to);
+                self.unchanged += unlike.same;
+            } else {
+                // The same subtree; or the same key, whose span is that of no subtree.
                 self.unchanged += u64::from(a.count());
                 self.from.stack.pop();
                 self.to.stack.pop();
-            } else {
-                self.from.open_top()?;
-                self.to.open_top()?;
             }
         }
-    }
-}
-
-/// Whether two pieces of equal span over a shared key are the same.
-fn same(a: &Piece, b: &Piece) -> bool {
-    match (a, b) {
-        (Piece::Sub(a), Piece::Sub(b)) => a.hash == b.hash,
-        // Both spans are 256 bits, all of them shared.
-        (Piece::Key(_), Piece::Key(_)) => true,
-        _ => false,
     }
 }
 
@@ -145,10 +140,15 @@ impl<'s, S: NodeStore + ?Sized> Side<'s, S> {
     /// Looks into the next piece.
     pub(super) fn open_top(&mut self) -> Result<(), StoreError> {
         if let Some(Piece::Sub(child)) = self.stack.last().copied() {
-            self.stack.pop();
-            self.stack.extend(self.store.below(&child)?.into_iter().rev());
+            self.replace_top(self.store.below(&child)?);
         }
         Ok(())
+    }
+
+    /// In the place of the next piece, what is in it.
+    fn replace_top(&mut self, pieces: Vec<Piece>) {
+        self.stack.pop();
+        self.stack.extend(pieces.into_iter().rev());
     }
 
     /// Passes over all facts up to and with one.

@@ -15,6 +15,7 @@ mod hash;
 pub mod page;
 pub mod stored;
 pub mod union;
+pub mod unlike;
 
 pub use build::{Leaf, Tree, TreeError};
 pub(crate) use build::{before, halves, is_set, top_of};

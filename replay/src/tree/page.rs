@@ -17,8 +17,8 @@ pub const LEVELS: u8 = 7;
 
 const LEAVES: u8 = 0;
 const BRANCH: u8 = 1;
-/// key, bit, hash, count
-const CHILD: usize = 32 + 1 + 32 + 4;
+/// A piece of a larger page: key, bit, hash, count.
+pub(super) const CHILD: usize = 32 + 1 + 32 + 4;
 
 /// A subtree, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,42 +142,96 @@ pub fn encode(pieces: &[Piece]) -> Vec<u8> {
 
 /// Reads a page. Its pieces are in order and apart from each other, as whoever walks them takes for granted.
 pub fn decode(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
-    let pieces = pieces(table, bytes)?;
+    let pieces: Vec<Piece> = match Form::of(table, bytes)? {
+        Form::Keys(keys) => keys.iter().map(|key| Piece::Key(*key)).collect(),
+        Form::Children(children) => children.iter().map(piece).collect(),
+    };
     let apart = |a: &Piece, b: &Piece| {
         part(a.key(), b.key()).is_some_and(|(bit, before)| before && u16::from(bit) < a.span().min(b.span()))
     };
     match pieces.windows(2).all(|pair| matches!(pair, [a, b] if apart(a, b))) {
         true => Ok(pieces),
-        false => Err(StoreError::Row { table, detail: "a page whose pieces are not in order".to_owned() }),
+        false => Err(not_in_order(table)),
     }
 }
 
-fn pieces(table: Table, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
-    let bad = |detail: &str| StoreError::Row { table, detail: detail.to_owned() };
-    let (form, rest) = bytes.split_first().ok_or_else(|| bad("an empty page"))?;
-    match *form {
-        LEAVES => {
-            let (keys, left) = rest.as_chunks::<32>();
-            if left.is_empty() { Ok(keys.iter().map(|key| Piece::Key(*key)).collect()) } else { Err(bad("a cut page")) }
-        }
-        BRANCH => {
-            let (children, left) = rest.as_chunks::<CHILD>();
-            if !left.is_empty() {
-                return Err(bad("a cut page"));
+/// Reads the page of a subtree. Its pieces lie within it and are as many, so that a way down ends, whatever the page.
+pub fn below(child: &Child, bytes: &[u8]) -> Result<Vec<Piece>, StoreError> {
+    let pieces = decode(Table::TreePage, bytes)?;
+    // They are in order, so that what the first and the last share with the child, all of them do.
+    let within = |piece: &Piece| shared(piece.key(), &child.key) >= child.span;
+    let ends = [pieces.first(), pieces.last()];
+    if ends.into_iter().flatten().all(within)
+        && pieces.iter().all(|piece| piece.span() > child.span)
+        && count(&pieces) == child.count
+    {
+        return Ok(pieces);
+    }
+    Err(of_another(child))
+}
+
+pub(super) fn not_in_order(table: Table) -> StoreError {
+    StoreError::Row { table, detail: "a page whose pieces are not in order".to_owned() }
+}
+
+pub(super) fn of_another(child: &Child) -> StoreError {
+    StoreError::Row { table: Table::TreePage, detail: format!("the page of {:?} is that of another", child.hash) }
+}
+
+/// A page as it lies.
+pub(super) enum Form<'p> {
+    Keys(&'p [[u8; 32]]),
+    Children(&'p [[u8; CHILD]]),
+}
+
+impl<'p> Form<'p> {
+    pub(super) fn of(table: Table, bytes: &'p [u8]) -> Result<Self, StoreError> {
+        let bad = |detail: &str| StoreError::Row { table, detail: detail.to_owned() };
+        let (form, rest) = bytes.split_first().ok_or_else(|| bad("an empty page"))?;
+        let (whole, cut) = match *form {
+            LEAVES => {
+                let (keys, cut) = rest.as_chunks();
+                (Self::Keys(keys), cut)
             }
-            children.iter().map(|child| piece(child).ok_or_else(|| bad("a cut child"))).collect()
-        }
-        _ => Err(bad("a page of an unknown form")),
+            BRANCH => {
+                let (children, cut) = rest.as_chunks();
+                (Self::Children(children), cut)
+            }
+            _ => return Err(bad("a page of an unknown form")),
+        };
+        if cut.is_empty() { Ok(whole) } else { Err(bad("a cut page")) }
     }
 }
 
-fn piece(bytes: &[u8; CHILD]) -> Option<Piece> {
-    let (key, rest) = bytes.split_first_chunk::<32>()?;
-    let (bit, rest) = rest.split_first()?;
-    let (hash, count) = rest.split_first_chunk::<32>()?;
-    let count = u32::from_le_bytes(*count.first_chunk()?);
-    Some(match count {
-        1 => Piece::Key(*key),
-        _ => Piece::Sub(Child { key: *key, span: u16::from(*bit), hash: NodeHash(*hash), count }),
-    })
+/// A piece of a larger page.
+pub(super) fn piece(bytes: &[u8; CHILD]) -> Piece {
+    let (key, count) = (*key_of(bytes), count_of(bytes));
+    match count {
+        1 => Piece::Key(key),
+        _ => Piece::Sub(Child { key, span: span_of(bytes), hash: NodeHash(*chunk::<32, 33>(bytes)), count }),
+    }
+}
+
+/// The key of a piece as it lies.
+pub(super) fn key_of(bytes: &[u8; CHILD]) -> &[u8; 32] {
+    chunk::<32, 0>(bytes)
+}
+
+/// How many keys a piece holds, as it lies.
+pub(super) fn count_of(bytes: &[u8; CHILD]) -> u32 {
+    u32::from_le_bytes(*chunk::<4, 65>(bytes))
+}
+
+/// How many bits the keys of a piece share, as it lies.
+pub(super) fn span_of(bytes: &[u8; CHILD]) -> u16 {
+    match count_of(bytes) {
+        1 => 256,
+        _ => u16::from(chunk::<1, 32>(bytes)[0]),
+    }
+}
+
+/// `N` bytes from `AT` on, which are there.
+fn chunk<const N: usize, const AT: usize>(bytes: &[u8; CHILD]) -> &[u8; N] {
+    const { assert!(AT + N <= CHILD) };
+    bytes.get(AT..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; N])
 }

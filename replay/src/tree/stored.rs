@@ -6,6 +6,7 @@
 use super::NO_VALUE;
 use super::hash::{Hashing, Node, NodeHash};
 use super::page::{self, Child, LEVELS, MOST_LEAVES, Piece};
+use super::unlike::{Unlike, unlike};
 use crate::store::{Read, StoreError, Table, Write};
 use mirano_schemas::{FactId, Root};
 
@@ -15,36 +16,40 @@ pub trait NodeStore {
     fn top(&self, root: Root) -> Result<Option<Vec<Piece>>, StoreError>;
     /// The page of a subtree. Its pieces lie within it and are as many, so that a way down ends, whatever the page.
     fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError>;
+    /// The pages of two subtrees, without what both hold, as far as that is told apart at no cost.
+    fn unlike(&self, from: &Child, to: &Child) -> Result<Unlike, StoreError> {
+        Ok(Unlike { from: self.below(from)?, to: self.below(to)?, same: 0 })
+    }
 }
 
 impl<S: Read + ?Sized> NodeStore for S {
     fn top(&self, root: Root) -> Result<Option<Vec<Piece>>, StoreError> {
-        read(self, Table::FactSet, root.as_bytes())
+        let mut found = None;
+        self.with(Table::FactSet, root.as_bytes(), &mut |bytes| found = Some(page::decode(Table::FactSet, bytes)))?;
+        found.transpose()
     }
 
     fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError> {
-        let bad = |what: &str| StoreError::Row {
-            table: Table::TreePage,
-            detail: format!("the page of {:?} {what}", child.hash),
-        };
-        let pieces = read(self, Table::TreePage, &child.hash.0)?.ok_or_else(|| bad("is not there"))?;
-        // They are in order, so that what the first and the last share with the child, all of them do.
-        let within = |piece: &Piece| page::shared(piece.key(), &child.key) >= child.span;
-        let ends = [pieces.first(), pieces.last()];
-        if ends.into_iter().flatten().all(within)
-            && pieces.iter().all(|piece| piece.span() > child.span)
-            && page::count(&pieces) == child.count
-        {
-            return Ok(pieces);
-        }
-        Err(bad("is that of another"))
+        page_of(self, child, |bytes| page::below(child, bytes))
+    }
+
+    fn unlike(&self, from: &Child, to: &Child) -> Result<Unlike, StoreError> {
+        page_of(self, from, |before| page_of(self, to, |after| unlike((from, before), (to, after))))
     }
 }
 
-fn read(store: &(impl Read + ?Sized), table: Table, key: &[u8]) -> Result<Option<Vec<Piece>>, StoreError> {
+/// Lends the page of a subtree.
+fn page_of<T>(
+    store: &(impl Read + ?Sized),
+    child: &Child,
+    take: impl Fn(&[u8]) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let mut found = None;
-    store.with(table, key, &mut |bytes| found = Some(page::decode(table, bytes)))?;
-    found.transpose()
+    store.with(Table::TreePage, &child.hash.0, &mut |bytes| found = Some(take(bytes)))?;
+    found.unwrap_or_else(|| {
+        let detail = format!("the page of {:?} is not there", child.hash);
+        Err(StoreError::Row { table: Table::TreePage, detail })
+    })
 }
 
 /// A set that was worked out and is not stored yet.
