@@ -4,8 +4,9 @@
 //! thread, and put the stretches together afterwards: the row is the same.
 
 use crate::rows::{FactRow, GoneBound, IntervalRow};
-use crate::store::{StoreError, Write, WriteExt};
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Sealable, SharedFact};
+use crate::store::{StoreError, Table, Write, WriteExt};
+use mirano_schemas::{FactId, LoggedFact, QueryKey, Sealable, SharedFact, codec};
+use serde::Serialize;
 
 /// A query shows a fact.
 pub fn show(store: &mut impl Write, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError> {
@@ -49,6 +50,31 @@ pub enum Change {
     Shown(Sealable<SharedFact>, IntervalRow),
     /// A query shows it no longer.
     Hidden(QueryKey, GoneBound),
+}
+
+/// The row of a fact that was shown once: as [`FactRow`], lent.
+#[derive(Serialize)]
+struct Once<'c> {
+    body: &'c Sealable<SharedFact>,
+    intervals: &'c [IntervalRow],
+}
+
+impl Change {
+    /// Appends the bytes of the row, where nothing else happened to the fact; `false`: something must have, before.
+    pub fn append_alone(&self, out: &mut Vec<u8>) -> Result<bool, StoreError> {
+        let Self::Shown(body, interval) = self else { return Ok(false) };
+        append(&Once { body, intervals: std::slice::from_ref(interval) }, out)?;
+        Ok(true)
+    }
+}
+
+/// Appends the bytes of a row.
+pub fn append_row(row: &FactRow, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    append(row, out)
+}
+
+fn append(row: &impl Serialize, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    codec::append(row, out).map_err(|error| StoreError::Row { table: Table::Fact, detail: error.to_string() })
 }
 
 /// What some commits, one after the other, do to a fact, whatever was before them.
@@ -173,7 +199,13 @@ mod tests {
                 part.push(change.clone());
             }
             all.then(part);
-            prop_assert_eq!(all.whole().ok(), folded(&changes));
+            let (whole, folded) = (all.whole().ok(), folded(&changes));
+            if let ([one], Some(row)) = (changes.as_slice(), &folded) {
+                let mut bytes = b"before".to_vec();
+                prop_assert_eq!(one.append_alone(&mut bytes), Ok(true));
+                prop_assert_eq!(&bytes, &[b"before", codec::encode(row).expect("encodes").as_slice()].concat());
+            }
+            prop_assert_eq!(whole, folded);
         }
     }
 }

@@ -158,7 +158,12 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(out)
 }
 
-/// Appends what [`encode`] gives.
+/// Appends what [`encode`] gives, where many values lie one behind the other.
+pub fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    Ok(encode_into(value, out)?)
+}
+
+/// The same.
 pub(crate) fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
     bincode::serde::encode_into_std_write(value, out, CONFIG).map(drop)
 }

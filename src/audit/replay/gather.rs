@@ -2,11 +2,12 @@
 //! on any thread, and put together at the end. Facts are most of a log, and their rows most of a fold.
 
 use super::state::{SHARDS, Shard, shard_of};
+use bytes::Bytes;
 use mirano_replay::overlay::{Changes, Overlay};
-use mirano_replay::rows::{FactRow, GoneBound, IntervalRow};
-use mirano_replay::shown::{Change, Stretch};
+use mirano_replay::rows::{GoneBound, IntervalRow};
+use mirano_replay::shown::{Change, Stretch, append_row};
 use mirano_replay::store::{Kept, KeyAndRow, MemoryStore, Read, StoreError, Table, Visit, Write, decode_row};
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Root, codec};
+use mirano_schemas::{FactId, LoggedFact, QueryKey, Root};
 
 /// The rows of everything but facts and their sets.
 pub(super) struct Gather<'a> {
@@ -95,7 +96,7 @@ impl Write for Gather<'_> {
 /// What a batch did to a fact.
 pub(super) enum Piece {
     /// All that there is of it, as the row's bytes.
-    Row(Vec<u8>),
+    Row(Bytes),
     /// It goes on from what was before.
     Part(Box<Stretch>),
 }
@@ -106,36 +107,49 @@ pub(super) struct Run(Vec<Part>);
 /// A shard's part of a run.
 pub(super) type Part = Vec<(FactId, Piece)>;
 
+/// About so many bytes has the row of a fact.
+const ROW_BYTES: usize = 256;
+
 impl Run {
     /// Of changes in the order in which they happened.
-    pub(super) fn of(changes: Vec<(FactId, Change)>) -> Result<Self, StoreError> {
-        let mut order: Vec<(FactId, usize)> =
-            changes.iter().enumerate().map(|(number, (id, _))| (*id, number)).collect();
+    pub(super) fn of(changes: &[(FactId, Change)]) -> Result<Self, StoreError> {
+        let mut order: Vec<(&FactId, usize)> =
+            changes.iter().enumerate().map(|(number, (id, _))| (id, number)).collect();
         order.sort_unstable();
-        let mut changes: Vec<Option<Change>> = changes.into_iter().map(|(_, change)| Some(change)).collect();
-        let mut out = Self((0..SHARDS).map(|_| Vec::new()).collect());
+        // One piece of memory for all rows: asking for one each, and giving it back, would cost as much as writing it.
+        let mut rows = Vec::with_capacity(changes.len() * ROW_BYTES);
+        let mut found = Vec::with_capacity(order.len());
         for same in order.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((id, _)) = same.first() else { continue };
-            let mut stretch = Stretch::default();
-            for (_, number) in same {
-                if let Some(change) = changes.get_mut(*number).and_then(Option::take) {
-                    stretch.push(change);
-                }
-            }
-            let piece = match stretch.whole() {
-                Ok(row) => Piece::Row(bytes(&row)?),
-                Err(stretch) => Piece::Part(Box::new(stretch)),
-            };
-            if let Some(shard) = out.0.get_mut(shard_of(id)) {
-                shard.push((*id, piece));
+            let these = same.iter().filter_map(|(_, number)| changes.get(*number)).map(|(_, change)| change);
+            let start = rows.len();
+            // Nearly every fact is shown once, and then its row is written down at once.
+            let only = these.clone().next().filter(|_| same.len() == 1);
+            let written = only.map_or(Ok(false), |only| only.append_alone(&mut rows))?;
+            let part = if written { None } else { joined(these, &mut rows)? };
+            found.push((**id, start..rows.len(), part));
+        }
+        rows.shrink_to_fit();
+        let rows = Bytes::from(rows);
+        let mut out = Self((0..SHARDS).map(|_| Vec::new()).collect());
+        for (id, place, part) in found {
+            let piece = part.map_or_else(|| Piece::Row(rows.slice(place)), |part| Piece::Part(Box::new(part)));
+            if let Some(shard) = out.0.get_mut(shard_of(&id)) {
+                shard.push((id, piece));
             }
         }
         Ok(out)
     }
 }
 
-fn bytes(row: &FactRow) -> Result<Vec<u8>, StoreError> {
-    codec::encode(row).map_err(|error| StoreError::Row { table: Table::Fact, detail: error.to_string() })
+/// Appends the row that changes of a fact come to; gives them back as one where they go on from what was before.
+fn joined<'c>(changes: impl Iterator<Item = &'c Change>, rows: &mut Vec<u8>) -> Result<Option<Stretch>, StoreError> {
+    let mut stretch = Stretch::default();
+    changes.for_each(|change| stretch.push(change.clone()));
+    match stretch.whole() {
+        Ok(row) => append_row(&row, rows).map(|()| None),
+        Err(stretch) => Ok(Some(stretch)),
+    }
 }
 
 /// The parts of all runs, in order, by shard.
@@ -167,7 +181,11 @@ pub(super) fn shard(parts: Vec<Part>) -> Result<Option<Shard>, StoreError> {
                     stretch.then(self::stretch(next)?);
                 }
                 match stretch.whole() {
-                    Ok(row) => bytes(&row)?,
+                    Ok(row) => {
+                        let mut bytes = Vec::with_capacity(ROW_BYTES);
+                        append_row(&row, &mut bytes)?;
+                        bytes.into()
+                    }
                     Err(_) => return Ok(None),
                 }
             }

@@ -148,7 +148,8 @@ impl Part {
         self.sets.extend(gathered.sets);
         let (pages, make, changes) = (self.pages.clone(), make.clone(), gathered.changes);
         pool.first(move || {
-            let facts = Run::of(changes);
+            let facts = Run::of(&changes);
+            drop(changes);
             drop(commits);
             let mut findings = Vec::new();
             for root in roots {

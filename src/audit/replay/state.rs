@@ -1,13 +1,14 @@
 //! The rows of a replayed log.
 
+use bytes::Bytes;
 use mirano_replay::store::{Digest, KeyAndRow, MemoryStore, Read, StoreError, Table, Visit};
 use mirano_schemas::FactId;
 
 /// Rows of facts lie in so many parts, by the beginning of their ids.
 pub(super) const SHARDS: usize = 64;
 
-/// Facts with the bytes of their rows, in order.
-pub(super) type Shard = Vec<(FactId, Vec<u8>)>;
+/// Facts with the bytes of their rows, in order. Rows that were made together lie in one piece of memory.
+pub(super) type Shard = Vec<(FactId, Bytes)>;
 
 /// Where the row of a fact lies.
 pub(super) fn shard_of(id: &FactId) -> usize {
@@ -24,7 +25,7 @@ pub struct State {
 impl State {
     /// All rows, in order of table and key.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
-        let facts = self.facts.iter().flatten().map(|(id, row)| (Table::Fact, id.0.as_slice(), row.as_slice()));
+        let facts = self.facts.iter().flatten().map(|(id, row)| (Table::Fact, id.0.as_slice(), row.as_ref()));
         let before = self.rows.iter().take_while(|(table, ..)| *table < Table::Fact);
         before.chain(facts).chain(self.rows.iter().skip_while(|(table, ..)| *table < Table::Fact))
     }
@@ -46,7 +47,7 @@ impl State {
         let id = FactId(key.try_into().ok()?);
         let shard = self.facts.get(shard_of(&id))?;
         let place = shard.binary_search_by(|(found, _)| found.cmp(&id)).ok()?;
-        shard.get(place).map(|(_, row)| row.as_slice())
+        shard.get(place).map(|(_, row)| row.as_ref())
     }
 }
 
@@ -81,7 +82,7 @@ impl Read for State {
         for shard in self.facts.iter().rev() {
             let end = shard.partition_point(|(id, _)| id.0.as_slice() <= to);
             if let Some((id, row)) = end.checked_sub(1).and_then(|last| shard.get(last)) {
-                return Ok(id.0.starts_with(prefix).then(|| (id.0.to_vec(), row.clone())));
+                return Ok(id.0.starts_with(prefix).then(|| (id.0.to_vec(), row.to_vec())));
             }
         }
         Ok(None)

@@ -175,17 +175,16 @@ impl EmbeddedLog {
     ) -> Result<Self, OpenError> {
         let log = folder.join(LOG_FOLDER);
         let disk = writing.as_ref().map(|(disk, ..)| disk.as_ref());
-        let mut opened = Vec::new();
-        for partition in 0..format.partitions {
+        let opened = open::each(disk, format.partitions, |partition| {
             let folder = open::partition_folder(&log, partition);
-            opened.push(open::open(disk, &folder, format.log_id, partition).inspect_err(|error| {
+            open::open(disk, &folder, format.log_id, partition).inspect_err(|error| {
                 if let OpenError::Corruption(corruption) = error {
                     let kind = writer::kind_label(&corruption.kind);
                     counter!("mirano_log_corruption_total", "kind" => kind).increment(1);
                     tracing::error!(%corruption, "the log is damaged");
                 }
-            })?);
-        }
+            })
+        })?;
         let queues: Vec<Arc<Queue>> = opened.iter().map(|_| Arc::default()).collect();
         let mut this = Self {
             format,

@@ -11,8 +11,10 @@ use mirano_schemas::LogId;
 use mirano_schemas::envelope::Head;
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A torn tail that was cut at open: an append that a crash interrupted and nobody was told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,36 @@ pub fn open(disk: Option<&dyn Disk>, folder: &Path, log_id: LogId, partition: u3
     let partition = Arc::new(Partition::new(folder.to_owned(), head, segments));
     let marked = good_len == SEGMENT_HEADER_LEN || good_len == last_batch + FRAME_LEN;
     Ok(Opened { partition, last, file, marked, cut })
+}
+
+/// Opens all partitions, in order; where only reading, which is most of it, on all cores. Gives the error of the first that can't
+/// be opened.
+pub fn each(
+    disk: Option<&dyn Disk>,
+    partitions: u32,
+    open: impl Fn(u32) -> Result<Opened, OpenError> + Sync,
+) -> Result<Vec<Opened>, OpenError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(partitions as usize);
+    let threads = if disk.is_some() { 1 } else { cores };
+    let next = AtomicU32::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let partition = next.fetch_add(1, Ordering::Relaxed);
+            if partition >= partitions || done.last().is_some_and(|(_, opened): &(_, Result<_, _>)| opened.is_err()) {
+                return done;
+            }
+            done.push((partition, open(partition)));
+        }
+    };
+    let mut all = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        all.extend(others.into_iter().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        all
+    });
+    all.sort_by_key(|(partition, _)| *partition);
+    all.into_iter().map(|(_, opened)| opened).collect()
 }
 
 /// Makes what was read durable. The last batch is written again before the sync: if its own sync failed and the process
