@@ -17,6 +17,8 @@ pub const CONFIG: bincode::config::Configuration = bincode::config::standard();
 /// The most that one value may hold when it is read: bincode allocates what a length says before it looks whether the
 /// bytes are there, so a damaged length would abort the process.
 const MOST_DECODED: usize = 256 * 1024 * 1024;
+/// [`append`] is quick up to so many bytes.
+const SMALL: usize = 1024;
 /// The body format that is written.
 pub const BODY_FORMAT: u16 = 1;
 /// The schema version that snapshots name: the body format with all events at the versions of today.
@@ -158,12 +160,19 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(out)
 }
 
-/// Appends what [`encode`] gives, where many values lie one behind the other.
+/// Appends what [`encode`] gives: for many values, most of them small, one behind the other.
 pub fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    Ok(encode_into(value, out)?)
+    // It is written byte by byte, and quickest where nobody asks each time whether there is room.
+    let mut small = [0; SMALL];
+    match bincode::serde::encode_into_slice(value, &mut small, CONFIG) {
+        Ok(len) => out.extend_from_slice(small.get(..len).unwrap_or_default()),
+        Err(bincode::error::EncodeError::UnexpectedEnd) => encode_into(value, out)?,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
-/// The same.
+/// The same, of any size.
 pub(crate) fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
     bincode::serde::encode_into_std_write(value, out, CONFIG).map(drop)
 }
