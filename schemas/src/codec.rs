@@ -217,3 +217,18 @@ pub fn assemble(version: [u16; 3], head: &CommitHead, events: &[u8]) -> Result<V
     out.extend_from_slice(events);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_appended_is_what_is_encoded_whatever_its_size() {
+        for len in (0..40).chain(SMALL - 20..SMALL + 20).chain([5 * SMALL]) {
+            let value = (7u8, "x".repeat(len));
+            let mut out = b"before".to_vec();
+            append(&value, &mut out).expect("encodes");
+            assert_eq!(out, [b"before", encode(&value).expect("encodes").as_slice()].concat(), "{len}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use mirano_replay::store::{Read, ReadExt, StoreError};
 use mirano_replay::tree::diff::{Change, Diff};
 use mirano_replay::tree::union::{Found, UnionDiff};
 use mirano_schemas::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// So large a share of a source's things changes one attribute at once only when its form changed.
 const BY_FORM: f64 = 0.9;
@@ -200,14 +200,16 @@ impl<'b> Group<'b> {
             return Ok(Told::Other);
         }
         let Some(row) = row else { return Ok(Told::Erased) };
-        let fact = persons::open(self.book.vault, &row.body).map(Fact::from);
-        Ok(fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact))))
+        let fact = persons::open(self.book.vault, &row.body);
+        // Nobody else has it then, so that it need not be copied.
+        drop(row);
+        Ok(fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact.into()))))
     }
 
     /// In which part a fact is looked at: facts of one thing in the same one.
     fn part_of(&self, id: FactId, parts: usize) -> Result<usize, HistoryError> {
         let digest = match self.told(&id)? {
-            Told::Fact(fact) => digest(&thing(&fact))?,
+            Told::Fact(fact) => digest(&fact)?,
             Told::Erased | Told::Other => id.0,
         };
         let (start, _) = digest.split_first_chunk::<8>().ok_or_else(|| HistoryError::Log("a short hash".to_owned()))?;
@@ -235,8 +237,8 @@ impl<'b> Group<'b> {
                 Told::Other => {}
                 Told::Erased => sink(item(Op::Gone, None, Some(id), None, pair(one)))?,
                 Told::Fact(fact) => {
-                    let held = (id, pair(one), whole.then_some(fact.clone()));
-                    before.entry(digest(&thing(&fact))?).or_default().push(held);
+                    let same = digest(&fact)?;
+                    before.entry(same).or_default().push((id, pair(one), whole.then_some(fact)));
                 }
             }
         }
@@ -262,22 +264,21 @@ impl<'b> Group<'b> {
                 Told::Fact(fact) => fact,
             };
             came += 1;
-            let thing = thing(&fact);
-            match before.get_mut(&digest(&thing)?).and_then(Vec::pop) {
+            match before.get_mut(&digest(&fact)?).and_then(Vec::pop) {
                 Some((old, from_pair, held)) => {
                     let was = again(&old, held)?;
                     sink(Item {
                         attrs: was.as_ref().map(|was| changed(&was.attrs, &fact.attrs)).unwrap_or_default(),
                         by_connector: was.is_some_and(|was| was.connector != fact.connector),
                         from_pair,
-                        ..item(Op::Changed, Some(thing), Some(old), Some(id), pair(one))
+                        ..item(Op::Changed, Some(thing(*fact)), Some(old), Some(id), pair(one))
                     })?;
                 }
-                None => sink(item(Op::Added, Some(thing), None, Some(id), pair(one)))?,
+                None => sink(item(Op::Added, Some(thing(*fact)), None, Some(id), pair(one)))?,
             }
         }
         for (id, pair, held) in before.into_values().flatten() {
-            let thing = again(&id, held)?.map(|fact| self::thing(&fact));
+            let thing = again(&id, held)?.map(|fact| thing(*fact));
             sink(item(Op::Gone, thing, Some(id), None, pair))?;
         }
         Ok(came)
@@ -306,30 +307,26 @@ pub fn subject_of(row: &FactRow) -> &Subject {
 /// Which thing a fact is about; none when it is not there, or its person was erased.
 pub fn thing_of(book: &Book<'_>, id: &FactId) -> Result<Option<Thing>, StoreError> {
     let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
-    Ok(row.and_then(|row| persons::open(book.vault, &row.body)).map(|fact| thing(&fact)))
+    Ok(row.and_then(|row| persons::open(book.vault, &row.body)).map(|fact| thing(fact.into())))
 }
 
-fn thing(fact: &Fact) -> Thing {
-    Thing {
-        source: fact.source.clone(),
-        kind: fact.kind.clone(),
-        subject: fact.subject.clone(),
-        matched: fact.matched,
-        identity: fact.identity.clone(),
-    }
+fn thing(fact: Fact) -> Thing {
+    let Fact { source, kind, subject, matched, identity, .. } = fact;
+    Thing { source, kind, subject, matched, identity }
 }
 
-/// What stands for a thing while many are held.
-fn digest(thing: &Thing) -> Result<[u8; 32], StoreError> {
-    let parts = (&thing.source, &thing.kind, &thing.subject, &thing.matched, &thing.identity);
+/// What stands for the thing that a fact is about while many are held.
+fn digest(fact: &Fact) -> Result<[u8; 32], StoreError> {
+    let parts = (&fact.source, &fact.kind, &fact.subject, &fact.matched, &fact.identity);
     let bytes = codec::encode(&parts).map_err(|error| StoreError::Storage(error.to_string()))?;
     Ok(*blake3::hash(&bytes).as_bytes())
 }
 
 fn changed(before: &Attrs, after: &Attrs) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let both = names.into_iter().map(|name| (name.clone(), (before.get(name).cloned(), after.get(name).cloned())));
-    both.filter(|(_, (before, after))| before != after).collect()
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, was)| (name, Some(was), None));
+    let others = after.iter().map(|(name, is)| (name, before.get(name), Some(is)));
+    let unlike = gone.chain(others).filter(|(_, was, is)| was != is);
+    unlike.map(|(name, was, is)| (name.clone(), (was.cloned(), is.cloned()))).collect()
 }
 
 /// What tells a change of the way of reading from news of the world, once all of a group was seen.

@@ -2,6 +2,7 @@
 
 use crate::damage::{Draw, flips};
 use crate::history::{Besides, copy, folder, verify};
+use mirano::audit::verify::FindingText;
 use mirano::engine::catch_up_in;
 use mirano::sequencer::Sequencer;
 use mirano::sequencer::embedded::EmbeddedLog;
@@ -87,6 +88,27 @@ fn kept(views: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// One bit of a file that was another for a while, and what was found.
+#[derive(Debug)]
+struct Flipped {
+    path: PathBuf,
+    bit: usize,
+    bits: usize,
+    findings: Vec<FindingText>,
+}
+
+/// Flips a bit that is drawn, looks, and puts it back.
+async fn flipped(work: &Path, path: &Path, draw: &mut Draw) -> Flipped {
+    let good = std::fs::read(path).expect("reads");
+    let (bits, mut bad) = (good.len() * 8, good.clone());
+    let bit = draw.below(bits);
+    bad[bit / 8] ^= 1 << (bit % 8);
+    std::fs::write(path, &bad).expect("writes");
+    let report = verify(work, Besides::Views, &[], 1).await;
+    std::fs::write(path, &good).expect("writes");
+    Flipped { path: path.to_owned(), bit, bits, findings: report.findings }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flipped_bit_in_the_files_of_the_views_is_named_at_its_file() {
     let work = copy(folder());
@@ -94,16 +116,9 @@ async fn every_flipped_bit_in_the_files_of_the_views_is_named_at_its_file() {
     assert!(files.len() >= 6, "{files:?}");
     let mut draw = Draw(5);
     for n in 0..flips() {
-        let path = &files[n % files.len()];
-        let good = std::fs::read(path).expect("reads");
-        let bit = draw.below(good.len() * 8);
-        let mut bad = good.clone();
-        bad[bit / 8] ^= 1 << (bit % 8);
-        std::fs::write(path, &bad).expect("writes");
-        let report = verify(work.path(), Besides::Views, &[], 1).await;
-        std::fs::write(path, &good).expect("writes");
-        let found: Vec<_> = report.findings.iter().map(|found| (found.kind.as_str(), found.place.as_deref())).collect();
-        assert_eq!(found, [("views_unreadable", path.to_str())], "{} bit {bit} of {}", path.display(), good.len() * 8);
+        let Flipped { path, bit, bits, findings } = flipped(work.path(), &files[n % files.len()], &mut draw).await;
+        let found: Vec<_> = findings.iter().map(|found| (found.kind.as_str(), found.place.as_deref())).collect();
+        assert_eq!(found, [("views_unreadable", path.to_str())], "{} bit {bit} of {bits}", path.display());
     }
     let report = verify(work.path(), Besides::Views, &[], 1).await;
     assert_eq!(report.findings, [], "all is as it was");
@@ -124,26 +139,18 @@ async fn without_the_list_flipped_bits_that_rows_rest_on_are_found() {
     let (mut draw, mut missed) = (Draw(6), Vec::new());
     let mut by_kind: BTreeMap<String, usize> = BTreeMap::new();
     for n in 0..flips() / 100 {
-        let path = &files[n % files.len()];
-        let good = std::fs::read(path).expect("reads");
-        let bit = draw.below(good.len() * 8);
-        let mut bad = good.clone();
-        bad[bit / 8] ^= 1 << (bit % 8);
-        std::fs::write(path, &bad).expect("writes");
-        let report = verify(work.path(), Besides::Views, &[], 1).await;
-        std::fs::write(path, &good).expect("writes");
-        match report.findings.first() {
-            Some(_) if report.findings.iter().all(|found| found.kind.starts_with("view")) => {
-                *by_kind.entry(report.findings[0].kind.clone()).or_default() += 1;
+        let one = flipped(work.path(), &files[n % files.len()], &mut draw).await;
+        match one.findings.first() {
+            Some(first) if one.findings.iter().all(|found| found.kind.starts_with("view")) => {
+                *by_kind.entry(first.kind.clone()).or_default() += 1;
             }
-            _ => missed.push((path.clone(), bit / 8, good.len(), report.findings)),
+            _ => missed.push(one),
         }
     }
     println!("{} bits flipped in {} files: {by_kind:?}", flips() / 100, files.len());
     // What RocksDB notes about a file at its end (properties, footer) bears no row, and it drops a last note that is not whole:
     // then every row is there all the same, or it would be named.
-    let at_an_end =
-        |(_, byte, len, findings): &(PathBuf, usize, usize, Vec<_>)| findings.is_empty() && len - byte < 4_096;
+    let at_an_end = |one: &Flipped| one.findings.is_empty() && one.bits - one.bit < 8 * 4_096;
     assert!(missed.iter().all(at_an_end), "{} missed: {:#?}", missed.len(), &missed[..missed.len().min(5)]);
     assert!(missed.len() * 20 < flips() / 100, "{} missed", missed.len());
 }

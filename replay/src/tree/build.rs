@@ -102,7 +102,8 @@ impl Tree {
     }
 
     /// Hands out every node with its hash, children before parents, left before right.
-    pub fn nodes(&self, mut visit: impl FnMut(NodeHash, &Node)) {
+    #[cfg(test)]
+    pub(super) fn nodes(&self, mut visit: impl FnMut(NodeHash, &Node)) {
         subtree(&Hashing::new(), &self.leaves, &mut visit);
     }
 }

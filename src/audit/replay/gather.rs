@@ -16,7 +16,7 @@ pub(super) struct Gather<'a> {
     sets: Vec<Root>,
 }
 
-/// What a few megabytes of commits came to.
+/// What a few commits came to.
 pub(super) struct Gathered {
     /// Rows of everything else.
     pub rows: Changes,

@@ -21,6 +21,9 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Whoever follows a replay is told after so many bytes.
+const TELL_BYTES: u64 = 1024 * 1024;
+
 /// Where a replay is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Step {
@@ -74,17 +77,20 @@ pub fn replay_to(
     persons: &dyn Persons,
     progress: impl FnMut(&Step) -> ControlFlow<()> + Send,
 ) -> Replayed {
-    let told = Mutex::new((Step { of: ends.iter().sum(), ..Step::default() }, progress, false));
+    let told = Mutex::new((Step { of: ends.iter().sum(), ..Step::default() }, progress, 0, false));
     // Adds to what was done, and tells; whether to go on.
     let tell = |more: Step| -> bool {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        let (step, progress, broken_off) = &mut *told;
+        let (step, progress, due, broken_off) = &mut *told;
         step.commits += more.commits;
         step.bytes += more.bytes;
         step.events += more.events;
         step.facts += more.facts;
         step.findings += more.findings;
-        *broken_off = *broken_off || progress(step).is_break();
+        if !*broken_off && (step.bytes >= *due || step.commits == step.of || more.findings > 0) {
+            *due = step.bytes + TELL_BYTES;
+            *broken_off = progress(step).is_break();
+        }
         !*broken_off
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -108,7 +114,7 @@ pub fn replay_to(
         })
     });
     parts.sort_by_key(|part| part.head.partition);
-    let (step, _, broken_off) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (step, .., broken_off) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut out = Replayed { step, broken_off, ..Replayed::default() };
     let mut runs = Vec::new();
     let mut sound = true;
