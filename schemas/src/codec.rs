@@ -18,7 +18,7 @@ pub const CONFIG: bincode::config::Configuration = bincode::config::standard();
 /// bytes are there, so a damaged length would abort the process.
 const MOST_DECODED: usize = 256 * 1024 * 1024;
 /// [`append`] is quick up to so many bytes.
-const SMALL: usize = 1024;
+const SMALL: usize = 512;
 /// The body format that is written.
 pub const BODY_FORMAT: u16 = 1;
 /// The schema version that snapshots name: the body format with all events at the versions of today.
