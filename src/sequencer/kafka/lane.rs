@@ -223,10 +223,11 @@ impl Reader {
         let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
         let mut commits = Vec::new();
         let mut void = 0u64;
+        let (mut next_offset, mut last) = (self.place.next_offset(), None);
         let mirrored = self.mirrored();
         let mut result = Ok(());
         for Taken { offset, appended_at, key, value } in records {
-            if offset < self.place.next_offset() {
+            if offset < next_offset {
                 continue;
             }
             let reply = self.lane.outbox.settle(self.lane.partition, &key).map(|(reply, sent_at)| {
@@ -264,15 +265,17 @@ impl Reader {
             if result.is_err() {
                 break;
             }
-            self.place.last = Some(Seen { offset, hash: *blake3::hash(&value).as_bytes() });
+            (next_offset, last) = (offset + 1, Some(value));
             if self.place.head.next_seq == mirrored.next_seq && self.place.head.hash != mirrored.hash {
                 result = Err(Trouble::Stop(self.disagrees(mirrored)));
                 break;
             }
         }
+        if let Some(value) = last {
+            self.place.last = Some(Seen { offset: next_offset - 1, hash: *blake3::hash(&value).as_bytes() });
+        }
         self.mirror(&commits)?;
         counter!("mirano_log_void_total", "partition" => self.lane.partition.to_string()).increment(void);
-        let next_offset = self.place.next_offset();
         self.lane
             .progress
             .send_if_modified(|progress| std::mem::replace(&mut progress.next_offset, next_offset) != next_offset);
