@@ -29,8 +29,8 @@ use tokio::sync::{oneshot, watch};
 const POLL: Duration = Duration::from_millis(100);
 /// Before brokers that were away are asked again.
 const AWAY: Duration = Duration::from_secs(1);
-/// About this much is judged and mirrored at once.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// About this much is judged, mirrored and answered at once. Who was answered decides and sends on meanwhile, so rounds are short.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// How far a partition was read, for whoever waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
