@@ -6,11 +6,10 @@ use crate::checkpoint::{self, CheckpointStore, Taker, Topic};
 use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
 use crate::core::policy::PolicyDocument;
 use crate::core::policy::digest::canonical_json;
-use crate::core::vault::Vault;
 use crate::engine::{Clock, Engine, EngineError, Options, Sharing, SystemClock};
-use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self, EmbeddedLog};
 use crate::sequencer::kafka::{Group, KAFKA_FOLDER, KafkaLog, KeyTopic, Settings};
+use crate::sequencer::{AnchorError, Sequencer};
 use crate::sources::config::ProxySecrets;
 use crate::vault::{Board, FileVault, Readings, SharedVault};
 use crate::views::Views;
@@ -22,6 +21,7 @@ use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
+use mirano_schemas::envelope::Head;
 use peers::{HttpCourier, PeerKey};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,10 @@ impl Node {
     /// The same on a log that was opened already, the files of which lie in the data folder.
     pub async fn open_on(options: NodeOptions, clock: Arc<dyn Clock>, log: Arc<dyn Sequencer>) -> Result<Self> {
         let vault = FileVault::open(options.data.join(KEYS)).context("the key store can't be opened")?;
-        Self::put_together(options, clock, log, Arc::new(vault), None).await
+        let views = open_views(&options.data.join(VIEWS))?;
+        fit(&views, &*log, "its end is missing: restore it from a backup first")?;
+        let views = Arc::new(views);
+        Self::put_together(options, Options { log, views, vault: Arc::new(vault), clock }, None).await
     }
 
     /// Opens the data folder as a mirror of a topic of Apache Kafka, which other nodes may have as well; they reach this one
@@ -121,6 +124,12 @@ impl Node {
         checkpoints: Option<&str>,
     ) -> Result<Self> {
         let log = Self::open_topic(&options.data, &settings, checkpoints).await?;
+        let views = open_views(&options.data.join(VIEWS))?;
+        // After a power loss they may have more than the mirror had synced: that is read from the topic again.
+        for anchor in anchors(&views, &log)? {
+            log.reach(&anchor).await;
+        }
+        fit(&views, &log, "the topic lost its end (topic_truncated), see what docs/operations/kafka.md says of it")?;
         let readings = Arc::<Readings>::default();
         let reader = Arc::clone(&readings);
         let keys = KeyTopic::open(&settings, move |key, value| reader.take(key, value)).await;
@@ -139,7 +148,8 @@ impl Node {
         };
         let shared = Some((sharing, key, group));
         let topic = Some(Topic { folder: options.data.clone(), name: settings.topic, noted: log.noted() });
-        let node = Self::put_together(options, Arc::new(SystemClock), Arc::new(log), Arc::new(vault), shared).await?;
+        let (views, vault, clock) = (Arc::new(views), Arc::new(vault), Arc::new(SystemClock));
+        let node = Self::put_together(options, Options { log: Arc::new(log), views, vault, clock }, shared).await?;
         Ok(Self { topic, ..node })
     }
 
@@ -162,9 +172,7 @@ impl Node {
 
     async fn put_together(
         options: NodeOptions,
-        clock: Arc<dyn Clock>,
-        log: Arc<dyn Sequencer>,
-        vault: Arc<dyn Vault>,
+        stands_on: Options,
         shared: Option<(Sharing, PeerKey, Group)>,
     ) -> Result<Self> {
         let evidence = match &options.evidence {
@@ -172,8 +180,6 @@ impl Node {
             None => EvidenceStore::open_folder(&options.data.join(EVIDENCE)),
         }
         .context("the evidence store can't be opened")?;
-        let views = fitting_views(&options.data.join(VIEWS), &*log)?;
-        let stands_on = Options { log, views: Arc::new(views), vault, clock };
         let (engine, peers, group) = match shared {
             None => (Engine::open(stands_on).await?, None, None),
             Some((sharing, key, group)) => (Engine::open_shared(stands_on, sharing).await?, Some(key), Some(group)),
@@ -263,24 +269,38 @@ impl Workers {
     }
 }
 
-/// Opens the views; those that do not fit the log are deleted, to be folded again from the start.
-fn fitting_views(path: &Path, log: &dyn Sequencer) -> Result<Views> {
-    let mut views = Views::open(path)?;
-    if !views.of_this_form()? {
-        tracing::info!("the views were written by another version; they are made anew from the log");
-        drop(views);
-        Views::destroy(path)?;
-        views = Views::open(path)?;
+/// Opens the views. Those of another form are of no use: they are deleted, to be folded again from the start.
+fn open_views(path: &Path) -> Result<Views> {
+    let views = Views::open(path)?;
+    if views.of_this_form()? {
+        return Ok(views);
     }
-    for partition in 0..log.partitions() {
-        let Some(anchor) = views.anchor(partition)? else { continue };
-        if let Err(error) = log.check_anchor(&anchor) {
-            // Views are never ahead of a log that is whole: such a log has lost its end, or is another one.
-            bail!(
+    tracing::info!("the views were written by another version; they are made anew from the log");
+    drop(views);
+    Views::destroy(path)?;
+    Ok(Views::open(path)?)
+}
+
+/// Where the views stand in each partition that they show something of.
+fn anchors(views: &Views, log: &dyn Sequencer) -> Result<Vec<Head>> {
+    let anchors = (0..log.partitions()).filter_map(|partition| views.anchor(partition).transpose());
+    Ok(anchors.collect::<Result<_, _>>()?)
+}
+
+/// Refuses views that do not fit the log. They are never ahead of a log that is whole: such a log has lost its end, as
+/// `lost` says what to do about, or is another one.
+fn fit(views: &Views, log: &dyn Sequencer, lost: &str) -> Result<()> {
+    for anchor in anchors(views, log)? {
+        match log.check_anchor(&anchor) {
+            Ok(()) => {}
+            Err(error @ AnchorError::Unread { .. }) => {
+                bail!("the views have more than this node's log, and the rest of it can't be read: {error}")
+            }
+            Err(error) => bail!(
                 "the views and the log do not fit: {error}.\nIf this log is the right one, `mirano rebuild` makes the views \
-                 anew from it; if its end is missing, restore it from a backup first."
-            );
+                 anew from it; if {lost}."
+            ),
         }
     }
-    Ok(views)
+    Ok(())
 }

@@ -140,6 +140,16 @@ pub enum AnchorError {
         /// Where the log ends.
         head: Head,
     },
+    /// The log was not read to the anchor, and is read no further: whether it has what was seen is not known.
+    #[error("partition {} was read up to seq {} and is read no further, but seq {} was seen: {why}", .anchor.partition, .head.next_seq, .anchor.next_seq)]
+    Unread {
+        /// What was seen.
+        anchor: Head,
+        /// How far the log was read.
+        head: Head,
+        /// Why not further.
+        why: Arc<str>,
+    },
     /// The log has another commit at the anchor's place.
     #[error("the log has another history: partition {} has {found} before seq {}, not {}", .anchor.partition, .anchor.next_seq, .anchor.hash)]
     OtherHistory {

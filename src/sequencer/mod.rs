@@ -6,7 +6,8 @@
 //! nothing here knows who usually decides for a partition, and nothing here looks into a body.
 //!
 //! A log promises: what [`Sequencer::append`] reported as counted is durable and is read back by everyone at that
-//! position for ever; what it reported as void never counts; what it reported as unsettled may do either.
+//! position for ever; what it reported as void never counts; what it reported as unsettled may do either. Durable means on
+//! this machine's disk, or of a log on Kafka in its topic: the files beside it are then a mirror, synced a moment later.
 
 #[cfg(test)]
 mod conformance;

@@ -85,7 +85,7 @@ fn bare(brokers: &str, topic: &str, commits: usize, in_flight: usize) -> Figures
     Figures::of(began.elapsed(), each)
 }
 
-/// Appended, and counting: read back, judged, and on this machine's disk.
+/// Appended, and counting: read back, judged, and in the mirror.
 async fn logged(log: &KafkaLog, commits: usize, in_flight: usize) -> Figures {
     let mut head = log.head(0);
     let mut outcomes = FuturesOrdered::new();

@@ -192,6 +192,8 @@ impl DiskFile for FaultyFile {
         let mut faults = self.disk.lock();
         faults.syncs += 1;
         let own = faults.syncs;
+        // What is written while it runs is not in it.
+        let written = faults.files.get(&self.path).map_or(0, |state| state.len);
         self.disk.0.1.notify_all();
         while faults.hold_syncs {
             faults = self.disk.0.1.wait(faults).expect("no test panics while it holds this");
@@ -200,7 +202,7 @@ impl DiskFile for FaultyFile {
         drop(faults);
         self.state(|state| match fail {
             true => state.lost_from = Some(state.lost_from.unwrap_or(state.durable).min(state.durable)),
-            false => state.durable = state.lost_from.unwrap_or(state.len),
+            false => state.durable = state.durable.max(state.lost_from.unwrap_or(written)),
         });
         if fail { Err(io::Error::other("the disk says no")) } else { Ok(()) }
     }

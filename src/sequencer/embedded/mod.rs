@@ -9,15 +9,19 @@
 //!
 //! An append is acknowledged when its batch is synced. Only counting commits reach the files. What a crash left
 //! unfinished at the very end is cut at open and reported; any other damage is named and refused.
+//!
+//! [`Mirror`] writes the same files for a log that is durable elsewhere, and syncs them behind.
 
 mod disk;
 #[cfg(test)]
-mod faulty;
+pub(super) mod faulty;
 mod folder;
 mod frame;
 mod marks;
+mod mirror;
 mod open;
 mod partition;
+mod pen;
 mod queue;
 mod scan;
 mod segment;
@@ -28,6 +32,7 @@ mod writer;
 
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use folder::{FORMAT_FILE, LOG_FOLDER, Lock, OpenError};
+pub use mirror::Mirror;
 pub use open::CutTail;
 pub use partition::Verified;
 pub use walk::{AuditedFolder, Damage, Walked};
@@ -36,7 +41,9 @@ use super::*;
 use folder::{Format, at};
 use metrics::{counter, gauge};
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
+use open::Opened;
 use partition::Partition;
+use pen::Pen;
 use queue::{Queue, Waiting};
 use std::path::Path;
 use std::sync::Arc;
@@ -54,6 +61,8 @@ pub struct Options {
     pub batch_bytes: usize,
     /// An append is refused as overloaded when this much waits in its partition already.
     pub max_pending_bytes: usize,
+    /// Of a mirror: what was written is synced at the latest so long after, as far as the disk keeps up. A log never waits.
+    pub lag: Duration,
 }
 
 impl Default for Options {
@@ -63,6 +72,7 @@ impl Default for Options {
             segment_bytes: 64 * 1024 * 1024,
             batch_bytes: 8 * 1024 * 1024,
             max_pending_bytes: 64 * 1024 * 1024,
+            lag: Duration::from_millis(100),
         }
     }
 }
@@ -79,7 +89,7 @@ pub struct EmbeddedLog {
     cut: Vec<CutTail>,
     writers: Vec<JoinHandle<()>>,
     max_pending_bytes: usize,
-    /// `None`: opened for reading only.
+    /// `None`: it takes no appends.
     lock: Option<Lock>,
 }
 
@@ -92,6 +102,12 @@ impl EmbeddedLog {
     /// As [`Self::open`], writing through `disk`.
     pub fn open_on(disk: Arc<dyn Disk>, folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let folder = folder.as_ref();
+        let (format, lock) = Self::prepare(disk.as_ref(), folder, options)?;
+        Self::write_to(disk, options, lock, folder, format)
+    }
+
+    /// Takes a folder for writing: one that holds a log of so many partitions, or is made to.
+    fn prepare(disk: &dyn Disk, folder: &Path, options: Options) -> Result<(Format, Lock), OpenError> {
         folder::check_partitions(options.partitions)?;
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         // Before the lock leaves a file in a folder that is not ours.
@@ -103,14 +119,31 @@ impl EmbeddedLog {
             Some(format) => format,
             None => {
                 let log_id = LogId(rand::random());
-                Self::create(disk.as_ref(), folder, Format { log_id, partitions: options.partitions })?
+                Self::create(disk, folder, Format { log_id, partitions: options.partitions })?
             }
         };
         if format.partitions != options.partitions {
             let (have, want) = (format.partitions, options.partitions);
             return Err(OpenError::OtherPartitions { folder: folder.to_owned(), have, want });
         }
-        Self::open_all(Some((disk, options, lock)), folder, format)
+        Ok((format, lock))
+    }
+
+    /// Takes a folder for a new log of this id; it may hold what is named as `beside`.
+    fn prepare_new(
+        disk: &dyn Disk,
+        folder: &Path,
+        format: Format,
+        beside: &[&str],
+    ) -> Result<(Format, Lock), OpenError> {
+        folder::check_partitions(format.partitions)?;
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        if Format::read(folder)?.is_some() {
+            return Err(OpenError::Occupied(folder.to_owned()));
+        }
+        folder::check_unused(folder, beside)?;
+        let lock = folder::lock(folder)?;
+        Ok((Self::create(disk, folder, format)?, lock))
     }
 
     /// How many partitions the log in `folder` has; none: there is no log yet.
@@ -123,7 +156,7 @@ impl EmbeddedLog {
     pub fn open_read_only(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         let folder = folder.as_ref();
         match Format::read(folder)? {
-            Some(format) => Self::open_all(None, folder, format),
+            Some(format) => Ok(Self::of(format, Self::open_parts(None, folder, format)?)),
             None if folder.is_dir() => {
                 folder::check_unused(folder, &[])?;
                 Err(OpenError::Missing(folder.to_owned()))
@@ -134,22 +167,10 @@ impl EmbeddedLog {
 
     /// Makes a log with a given id in a folder that is empty or not there: for an import. Refuses one that is in use.
     pub fn create_as(folder: impl AsRef<Path>, options: Options, log_id: LogId) -> Result<Self, OpenError> {
-        Self::create_beside(folder.as_ref(), options, log_id, &[])
-    }
-
-    /// The same in a folder that may hold what does not come from the log already, such as keys from a backup: for a
-    /// mirror, which gets all else from elsewhere.
-    pub fn create_beside(folder: &Path, options: Options, log_id: LogId, beside: &[&str]) -> Result<Self, OpenError> {
-        folder::check_partitions(options.partitions)?;
-        std::fs::create_dir_all(folder).map_err(at(folder))?;
-        if Format::read(folder)?.is_some() {
-            return Err(OpenError::Occupied(folder.to_owned()));
-        }
-        folder::check_unused(folder, beside)?;
-        let lock = folder::lock(folder)?;
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let format = Self::create(disk.as_ref(), folder, Format { log_id, partitions: options.partitions })?;
-        Self::open_all(Some((disk, options, lock)), folder, format)
+        let (disk, folder): (Arc<dyn Disk>, _) = (Arc::new(RealDisk), folder.as_ref());
+        let format = Format { log_id, partitions: options.partitions };
+        let (format, lock) = Self::prepare_new(disk.as_ref(), folder, format, &[])?;
+        Self::write_to(disk, options, lock, folder, format)
     }
 
     fn create(disk: &dyn Disk, folder: &Path, format: Format) -> Result<Format, OpenError> {
@@ -168,14 +189,10 @@ impl EmbeddedLog {
         Ok(format)
     }
 
-    fn open_all(
-        writing: Option<(Arc<dyn Disk>, Options, Lock)>,
-        folder: &Path,
-        format: Format,
-    ) -> Result<Self, OpenError> {
+    /// Opens all partitions; without a disk, for reading only.
+    fn open_parts(disk: Option<&dyn Disk>, folder: &Path, format: Format) -> Result<Vec<Opened>, OpenError> {
         let log = folder.join(LOG_FOLDER);
-        let disk = writing.as_ref().map(|(disk, ..)| disk.as_ref());
-        let opened = open::each(disk, format.partitions, |partition| {
+        open::each(disk, format.partitions, |partition| {
             let folder = open::partition_folder(&log, partition);
             open::open(disk, &folder, format.log_id, partition).inspect_err(|error| {
                 if let OpenError::Corruption(corruption) = error {
@@ -184,42 +201,50 @@ impl EmbeddedLog {
                     tracing::error!(%corruption, "the log is damaged");
                 }
             })
-        })?;
-        let queues: Vec<Arc<Queue>> = opened.iter().map(|_| Arc::default()).collect();
+        })
+    }
+
+    /// A log of these partitions that takes no appends.
+    fn of(format: Format, opened: Vec<Opened>) -> Self {
         let mut this = Self {
             format,
             partitions: Vec::new(),
             cut: Vec::new(),
             writers: Vec::new(),
-            max_pending_bytes: writing.as_ref().map_or(0, |(_, options, _)| options.max_pending_bytes),
+            max_pending_bytes: 0,
             lock: None,
         };
-        for (opened, queue) in opened.into_iter().zip(&queues) {
+        for opened in opened {
             this.cut.extend(opened.cut);
-            if let (Some(file), Some((disk, options, _))) = (opened.file, &writing) {
-                let name = format!("log-{}", opened.last.header.partition);
-                let marked = if opened.marked { opened.last.len() } else { 0 };
-                let writer = writer::Writer {
-                    marked,
-                    log_id: format.log_id,
-                    disk: disk.clone(),
-                    partition: opened.partition.clone(),
-                    segment: opened.last,
-                    file,
-                    queue: queue.clone(),
-                    all: queues.clone(),
-                    segment_bytes: options.segment_bytes.min(1 << 30),
-                    batch_bytes: options.batch_bytes.min(64 << 20),
-                };
-                let thread = std::thread::Builder::new().name(name).spawn(move || writer.run()).map_err(at(folder))?;
-                this.writers.push(thread);
-            }
-            this.partitions.push((opened.partition, queue.clone()));
+            this.partitions.push((opened.partition, Arc::default()));
         }
-        if let Some((.., lock)) = writing {
-            this.lock = Some(lock);
-            gauge!("mirano_log_poisoned").set(0.0);
+        this
+    }
+
+    /// Opens all partitions, and starts to write.
+    fn write_to(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        lock: Lock,
+        folder: &Path,
+        format: Format,
+    ) -> Result<Self, OpenError> {
+        let mut opened = Self::open_parts(Some(disk.as_ref()), folder, format)?;
+        let pens: Vec<Option<Pen>> =
+            opened.iter_mut().map(|opened| Pen::of(opened, format.log_id, &disk, options.segment_bytes)).collect();
+        let mut this = Self::of(format, opened);
+        let queues: Vec<Arc<Queue>> = this.partitions.iter().map(|(_, queue)| Arc::clone(queue)).collect();
+        for (pen, queue) in pens.into_iter().zip(&queues) {
+            let Some(pen) = pen else { continue };
+            let name = format!("log-{}", pen.head().partition);
+            let (queue, all) = (Arc::clone(queue), queues.clone());
+            let writer = writer::Writer { pen, queue, all, batch_bytes: options.batch_bytes.min(64 << 20) };
+            let thread = std::thread::Builder::new().name(name).spawn(move || writer.run()).map_err(at(folder))?;
+            this.writers.push(thread);
         }
+        this.max_pending_bytes = options.max_pending_bytes;
+        this.lock = Some(lock);
+        gauge!("mirano_log_poisoned").set(0.0);
         Ok(this)
     }
 

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A torn tail that was cut at open: an append that a crash interrupted and nobody was told of.
+/// A torn tail that was cut at open: an append that a crash interrupted and nobody was told of. Of a mirror also what was not
+/// synced yet when the power failed: that lies elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutTail {
     /// The partition.

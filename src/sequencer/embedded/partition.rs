@@ -1,4 +1,4 @@
-//! One partition as readers see it: its segments in order and its durable head.
+//! One partition as readers see it: its segments in order and its head.
 
 use super::super::{Committed, Corruption, CorruptionKind, ReadError};
 use super::segment::Segment;
@@ -23,7 +23,7 @@ pub struct Verified {
 pub struct Partition {
     /// The folder of its segments.
     pub folder: PathBuf,
-    /// The durable head. The writer moves it after the sync and after the segment grew.
+    /// The head that readers see. The writer moves it after the segment grew: that of a log after the sync, a mirror's before.
     pub head: watch::Sender<Head>,
     /// Never empty; in order. The last one may grow.
     segments: RwLock<Vec<Arc<Segment>>>,

@@ -28,8 +28,10 @@ pub struct Segment {
     pub header: SegmentHeader,
     /// The file.
     pub path: PathBuf,
-    /// Durable bytes, from the start of the file.
+    /// Bytes that readers may read, from the start of the file.
     len: AtomicUsize,
+    /// Bytes that were synced. Of a log all that can be read; a mirror is synced behind.
+    synced: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -49,15 +51,26 @@ pub fn segment_name(first_seq: u64) -> String {
 impl Segment {
     /// A segment of `len` durable bytes.
     pub fn new(header: SegmentHeader, path: PathBuf, len: usize, marks: Option<Marks>) -> Self {
-        Self { header, path, len: AtomicUsize::new(len), state: Mutex::new(State { marks, file: None }) }
+        let (len, synced) = (AtomicUsize::new(len), AtomicUsize::new(len));
+        Self { header, path, len, synced, state: Mutex::new(State { marks, file: None }) }
     }
 
-    /// Durable bytes.
+    /// Bytes that can be read.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// The file grew durably to `len` bytes; `started` names the commits that start in the new part.
+    /// Up to where the file was synced.
+    pub fn synced(&self) -> usize {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    /// A sync that began when the file had `len` bytes succeeded.
+    pub fn synced_to(&self, len: usize) {
+        self.synced.fetch_max(len, Ordering::AcqRel);
+    }
+
+    /// The file grew to `len` bytes; `started` names the commits that start in the new part.
     pub fn grown(&self, len: usize, started: &[(u64, usize)]) {
         let mut state = self.lock();
         let marks = state.marks.get_or_insert_default();
@@ -100,7 +113,7 @@ impl Segment {
         }
     }
 
-    /// Reads and checks the whole durable part.
+    /// Reads and checks all that can be read.
     pub fn scan(&self) -> Result<Scan, ReadError> {
         let bytes = self.read_at(0, self.len())?;
         let header = SegmentHeader::parse(&bytes);
@@ -111,7 +124,7 @@ impl Segment {
         let scan = scan(&self.path, &bytes, self.start())?;
         match &scan.torn {
             None => Ok(scan),
-            // It was all durable: nothing may be torn.
+            // It was all written: nothing may be torn.
             Some(_) => {
                 let kind = CorruptionKind::Frame("it is cut or changed");
                 Err(self.corruption(scan.head.next_seq, scan.good_len, kind).into())

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 mod damage;
 mod folders;
+mod mirrored;
 
 /// Small segments, so that every check crosses some.
 fn small(partitions: u32) -> Options {

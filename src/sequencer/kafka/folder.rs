@@ -6,31 +6,27 @@ use super::{KAFKA_FOLDER, shown, voids};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a log answers out of its `mirror` alone.
+/// What a log answers out of its `mirror()` alone.
 macro_rules! of_the_mirror {
     () => {
         fn log_id(&self) -> LogId {
-            self.mirror.log_id()
+            self.mirror().log_id()
         }
 
         fn partitions(&self) -> u32 {
-            self.mirror.partitions()
+            self.mirror().partitions()
         }
 
         fn head(&self, partition: u32) -> Head {
-            self.mirror.head(partition)
+            self.mirror().head(partition)
         }
 
         fn watch(&self, partition: u32) -> watch::Receiver<Head> {
-            self.mirror.watch(partition)
+            self.mirror().watch(partition)
         }
 
         fn read(&self, partition: u32, from_seq: u64, max_bytes: usize) -> Result<Vec<Committed>, ReadError> {
-            self.mirror.read(partition, from_seq, max_bytes)
-        }
-
-        fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
-            self.mirror.check_anchor(anchor)
+            self.mirror().read(partition, from_seq, max_bytes)
         }
     };
 }
@@ -58,6 +54,10 @@ impl MirrorFolder {
         }
         Ok(Self { mirror, voids })
     }
+
+    fn mirror(&self) -> &EmbeddedLog {
+        &self.mirror
+    }
 }
 
 impl Sequencer for MirrorFolder {
@@ -69,6 +69,10 @@ impl Sequencer for MirrorFolder {
 
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         shown::records(&self.mirror, self.voids.get(partition as usize), partition, from_seq, max)
+    }
+
+    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
+        self.mirror.check_anchor(anchor)
     }
 }
 

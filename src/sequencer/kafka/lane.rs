@@ -6,14 +6,14 @@
 
 use super::super::{AppendError, Corruption, CorruptionKind, Outcome, Sequencer};
 use super::clock::ClockWatch;
+use super::keep::Keeping;
 use super::outbox::{Answer, Outbox, now_ms};
 use super::place::{Place, Seen};
 use super::settings::Consumer;
 use super::voids::Voids;
 use super::{Problem, ear::Ear};
-use crate::sequencer::embedded::EmbeddedLog;
+use crate::sequencer::embedded::Mirror;
 use bytes::Bytes;
-use futures::executor::block_on;
 use metrics::{counter, gauge};
 use mirano_schemas::envelope::{Head, Verdict};
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -29,10 +29,8 @@ use tokio::sync::{oneshot, watch};
 const POLL: Duration = Duration::from_millis(100);
 /// Before brokers that were away are asked again.
 const AWAY: Duration = Duration::from_secs(1);
-/// About this much is judged and mirrored at once.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// How often the place is written.
-const KEEP_PLACE: Duration = Duration::from_secs(2);
+/// About this much is judged, mirrored and answered at once. Who was answered decides and sends on meanwhile, so rounds are short.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// How far a partition was read, for whoever waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +50,7 @@ pub struct Lane {
     /// The topic.
     pub topic: String,
     /// Where the counting commits go.
-    pub mirror: Arc<EmbeddedLog>,
+    pub mirror: Arc<Mirror>,
     /// Whether the topic may be trimmed.
     pub archived: bool,
     /// What this process waits for.
@@ -111,7 +109,7 @@ impl Lane {
         self.progress.send_modify(|progress| progress.stopped = Some(Arc::clone(cause)));
     }
 
-    fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {
+    pub(super) fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {
         self.voids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +117,7 @@ impl Lane {
 impl Reader {
     /// Runs until the log is closed or the partition stops.
     pub fn run(mut self) {
-        let mut kept = (self.place, Instant::now());
+        let mut keeping = Keeping::from(self.place);
         let (mut until_look, mut until_ask) = (None, Instant::now());
         while !self.lane.ended.load(Ordering::Relaxed) {
             if self.goal.is_none() && Instant::now() >= until_ask {
@@ -155,12 +153,13 @@ impl Reader {
                     }
                 }
             }
-            if kept.1.elapsed() > KEEP_PLACE && kept.0 != self.place {
-                self.keep_place();
-                kept = (self.place, Instant::now());
+            if let Err(error) = self.lane.mirror.check() {
+                self.lane.stop(&Problem::Mirror(error.to_string()));
+                break;
             }
+            self.keep_place_by_and_by(&mut keeping);
         }
-        self.keep_place();
+        self.keep_place_at_the_end();
     }
 
     /// Waits for records, and takes what is there; with what stands behind them.
@@ -202,7 +201,7 @@ impl Reader {
             }
             Behind::End => self.at_end(),
             Behind::Unknown => {
-                let mirrored = self.lane.mirror.head(self.lane.partition);
+                let mirrored = self.mirrored();
                 // What the mirror has and the topic lacks shows at a real end only.
                 let all = came && !self.unsure && self.place.head.next_seq >= mirrored.next_seq;
                 if all && self.goal.is_some_and(|goal| self.place.next_offset() >= goal) {
@@ -222,12 +221,13 @@ impl Reader {
             self.unsure = false;
         }
         let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
-        let mut appends = Vec::new();
+        let mut commits = Vec::new();
         let mut void = 0u64;
-        let mirrored = self.lane.mirror.head(self.lane.partition);
+        let (mut next_offset, mut last) = (self.place.next_offset(), None);
+        let mirrored = self.mirrored();
         let mut result = Ok(());
         for Taken { offset, appended_at, key, value } in records {
-            if offset < self.place.next_offset() {
+            if offset < next_offset {
                 continue;
             }
             let reply = self.lane.outbox.settle(self.lane.partition, &key).map(|(reply, sent_at)| {
@@ -241,7 +241,7 @@ impl Reader {
                 Verdict::Counts(envelope) => {
                     // What was mirrored already before a crash is judged once more, and not written twice.
                     if before.next_seq >= mirrored.next_seq {
-                        appends.push((self.place.head, self.lane.mirror.append(self.lane.partition, value.clone())));
+                        commits.push(value.clone());
                     }
                     Ok(Outcome::Counted { position: envelope.position, hash: self.place.head.hash })
                 }
@@ -265,15 +265,17 @@ impl Reader {
             if result.is_err() {
                 break;
             }
-            self.place.last = Some(Seen { offset, hash: *blake3::hash(&value).as_bytes() });
+            (next_offset, last) = (offset + 1, Some(value));
             if self.place.head.next_seq == mirrored.next_seq && self.place.head.hash != mirrored.hash {
                 result = Err(Trouble::Stop(self.disagrees(mirrored)));
                 break;
             }
         }
-        self.await_mirror(appends)?;
+        if let Some(value) = last {
+            self.place.last = Some(Seen { offset: next_offset - 1, hash: *blake3::hash(&value).as_bytes() });
+        }
+        self.mirror(&commits)?;
         counter!("mirano_log_void_total", "partition" => self.lane.partition.to_string()).increment(void);
-        let next_offset = self.place.next_offset();
         self.lane
             .progress
             .send_if_modified(|progress| std::mem::replace(&mut progress.next_offset, next_offset) != next_offset);
@@ -284,19 +286,21 @@ impl Reader {
         result
     }
 
-    /// Waits until the mirror has all of these on disk.
-    fn await_mirror(&self, appends: Vec<(Head, futures::future::BoxFuture<'static, Answer>)>) -> Result<(), Trouble> {
-        for (head, outcome) in appends {
-            match block_on(outcome) {
-                Ok(Outcome::Counted { hash, .. }) if hash == head.hash => {}
-                Ok(other) => {
-                    let said = format!("a commit that counts in the topic is {other:?} in the mirror");
-                    return Err(Trouble::Stop(Problem::Disagrees(said)));
-                }
-                Err(error) => return Err(Trouble::Stop(Problem::Mirror(error.to_string()))),
-            }
+    /// Writes what counts into the mirror, for readers to see. It is durable in the topic; this machine's disk has it later.
+    fn mirror(&self, commits: &[Bytes]) -> Result<(), Trouble> {
+        if commits.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match self.lane.mirror.extend(self.lane.partition, commits) {
+            Ok(head) if head == self.place.head => Ok(()),
+            Ok(head) => Err(Trouble::Stop(self.disagrees(head))),
+            Err(error) => Err(Trouble::Stop(Problem::Mirror(error.to_string()))),
+        }
+    }
+
+    /// The head of the mirror.
+    fn mirrored(&self) -> Head {
+        self.lane.mirror.log().head(self.lane.partition)
     }
 
     fn disagrees(&self, mirrored: Head) -> Problem {
@@ -311,7 +315,7 @@ impl Reader {
 
     /// The end was reached: the topic must hold all that the mirror has.
     fn at_end(&mut self) -> Result<(), Trouble> {
-        let mirrored = self.lane.mirror.head(self.lane.partition);
+        let mirrored = self.mirrored();
         if self.place.head.next_seq < mirrored.next_seq {
             return Err(Trouble::Stop(Problem::Truncated(format!(
                 "partition {} of the topic ends at seq {}, and the mirror has commits up to seq {}",
@@ -326,17 +330,6 @@ impl Reader {
     fn arrived(&self) {
         gauge!("mirano_kafka_connected").set(1.0);
         self.lane.progress.send_if_modified(|progress| !std::mem::replace(&mut progress.reached_end, true));
-    }
-
-    fn keep_place(&self) {
-        // Behind the mirror, never ahead: all that was judged is mirrored by now.
-        match self.place.write(&self.lane.place_file, &self.lane.topic) {
-            Ok(()) => self.lane.noted.send_modify(|times| *times += 1),
-            Err(error) => {
-                let file = self.lane.place_file.display();
-                tracing::warn!(%file, %error, "the place of the mirror could not be kept");
-            }
-        }
     }
 }
 

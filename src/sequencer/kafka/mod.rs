@@ -10,16 +10,19 @@
 //! Beside it: [`Group`], which says which node is to decide for which partition, and [`KeyTopic`], which all nodes keep the
 //! keys of persons in.
 //!
-//! Kafka gives order and durability; the one rule gives the rest. An append is settled when its own record was read back:
+//! Kafka gives order and durability; the one rule gives the rest. The mirror is synced behind what it shows: what a power loss
+//! takes from its end is read from the topic again. An append is settled when its own record was read back:
 //! then every reader sees the same. Nothing that may expire (group offsets, producer ids) is needed. The topic is never
 //! followed in silence: what does not fit the mirror makes a partition read-only, see [`Problem`].
 
+mod anchors;
 mod birth;
 mod clock;
 mod ear;
 mod error;
 mod folder;
 mod group;
+mod keep;
 mod keys;
 mod lane;
 mod look;
@@ -39,12 +42,12 @@ pub use folder::{MirrorFolder, open_read_only};
 pub use group::Group;
 pub use keys::KeyTopic;
 pub use lane::Progress;
-pub use place::{KAFKA_FOLDER, Place, Seen};
+pub use place::{KAFKA_FOLDER, Place, Seen, note_place, noted_place};
 pub use settings::Settings;
 pub use tail::Tail;
 
 use super::*;
-use crate::sequencer::embedded::{self, EmbeddedLog};
+use crate::sequencer::embedded::{self, Disk, EmbeddedLog, Mirror, Options, RealDisk};
 use birth::{Birth, Found};
 use clock::ClockWatch;
 use ear::Ear;
@@ -79,20 +82,9 @@ pub fn is_birth(record: &[u8]) -> bool {
     Birth::parse(record).is_some()
 }
 
-/// How far the mirror in `folder` has read a partition of the topic, as it noted last: behind what it holds, never ahead.
-pub fn noted_place(folder: &Path, topic: &str, partition: u32) -> Option<Place> {
-    Place::read(&place::path(folder, partition), topic, partition)
-}
-
-/// Notes it, for a mirror that was filled from elsewhere.
-pub fn note_place(folder: &Path, topic: &str, place: &Place) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder.join(KAFKA_FOLDER))?;
-    place.write(&place::path(folder, place.head.partition), topic)
-}
-
 /// The log; see the module.
 pub struct KafkaLog {
-    mirror: Arc<EmbeddedLog>,
+    mirror: Arc<Mirror>,
     lanes: Vec<Arc<Lane>>,
     sender: Arc<Sender>,
     outbox: Arc<Outbox>,
@@ -100,6 +92,7 @@ pub struct KafkaLog {
     clock: Arc<ClockWatch>,
     noted: Arc<watch::Sender<u64>>,
     ear: Ear,
+    patience: Duration,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -107,35 +100,54 @@ impl KafkaLog {
     /// Connects, makes the topic if it is missing, opens the mirror in `folder` or makes it, and reads to the end of the
     /// topic. A partition whose topic does not fit its mirror is read-only; see [`Self::progress`].
     pub async fn open(folder: impl AsRef<Path>, settings: Settings) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(RealDisk), Options::default(), folder, settings).await
+    }
+
+    /// The same, writing the mirror through `disk`; its partitions are the topic's.
+    async fn open_on(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        folder: impl AsRef<Path>,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
         settings.check()?;
         let ear = Ear::default();
         let topic = topic::ensure(&settings, &ear).await?;
         let folder = folder.as_ref().to_owned();
-        let opening = tokio::task::spawn_blocking(move || Self::open_blocking(&folder, settings, &ear, &topic));
+        let opening = tokio::task::spawn_blocking(move || {
+            let options = Options { partitions: settings.partitions, ..options };
+            let (mirror, problem) = Self::open_mirror(disk, options, &folder, &settings, &ear, &topic)?;
+            Self::open_blocking(mirror, problem, &folder, settings, &ear)
+        });
         let this = opening.await.map_err(|error| OpenError::Settings(error.to_string()))??;
         this.read_to_the_end().await;
         Ok(this)
     }
 
-    fn open_blocking(folder: &Path, settings: Settings, ear: &Ear, topic: &topic::Topic) -> Result<Self, OpenError> {
+    fn open_blocking(
+        mirror: Mirror,
+        problem: Option<Problem>,
+        folder: &Path,
+        settings: Settings,
+        ear: &Ear,
+    ) -> Result<Self, OpenError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |error| OpenError::Io { path, error }
         };
-        let (mirror, problem) = Self::open_mirror(folder, &settings, ear, topic)?;
         let mirror = Arc::new(mirror);
         let beside = folder.join(KAFKA_FOLDER);
         std::fs::create_dir_all(&beside).map_err(io(&beside))?;
-        let outbox = Arc::new(Outbox::new(mirror.partitions(), MAX_PENDING_BYTES));
+        let outbox = Arc::new(Outbox::new(mirror.log().partitions(), MAX_PENDING_BYTES));
         let sender = Arc::new(Sender::new(settings.clone(), ear.clone(), Arc::clone(&outbox))?);
         let ended = Arc::new(AtomicBool::new(false));
         let clock = Arc::<ClockWatch>::default();
         let ear_kept = ear.clone();
         let noted = Arc::new(watch::Sender::new(0));
-        let mut this =
-            Self { mirror, lanes: Vec::new(), sender, outbox, ended, clock, noted, ear: ear_kept, threads: Vec::new() };
+        let (lanes, threads, patience) = (Vec::new(), Vec::new(), settings.patience);
+        let mut this = Self { mirror, lanes, sender, outbox, ended, clock, noted, ear: ear_kept, patience, threads };
         let mut places = Vec::new();
-        for partition in 0..this.mirror.partitions() {
+        for partition in 0..this.partitions() {
             let voids_file = voids::path(folder, partition);
             let place_file = place::path(folder, partition);
             let place = this.place(&place_file, &settings.topic, partition);
@@ -166,17 +178,18 @@ impl KafkaLog {
 
     /// Opens the mirror, or makes it under the id that the topic was born with.
     fn open_mirror(
+        disk: Arc<dyn Disk>,
+        options: Options,
         folder: &Path,
         settings: &Settings,
         ear: &Ear,
         topic: &topic::Topic,
-    ) -> Result<(EmbeddedLog, Option<Problem>), OpenError> {
-        let options = embedded::Options { partitions: settings.partitions, ..embedded::Options::default() };
+    ) -> Result<(Mirror, Option<Problem>), OpenError> {
         let known = folder.join(embedded::FORMAT_FILE).exists();
         let found = birth::find(settings, ear)?;
         if known {
-            let mirror = EmbeddedLog::open(folder, options)?;
-            let have = mirror.log_id();
+            let mirror = Mirror::open_on(disk, folder, options)?;
+            let have = mirror.log().log_id();
             let problem = match found {
                 Found::Born(Birth { log_id, .. }) if log_id == have => None,
                 // An empty mirror, or one that never was of this topic, is a folder named by mistake.
@@ -203,14 +216,14 @@ impl KafkaLog {
             Found::Trimmed => return Err(OpenError::Trimmed(settings.topic.clone())),
         };
         topic::fits(&birth, topic, settings)?;
-        Ok((EmbeddedLog::create_beside(folder, options, birth.log_id, BESIDE)?, None))
+        Ok((Mirror::create_on(disk, folder, options, birth.log_id, BESIDE)?, None))
     }
 
     /// Where a mirror stands; at the start when that is not known or the mirror lost what it says.
     fn place(&self, file: &Path, topic: &str, partition: u32) -> Place {
-        let start = Place::start(Head::genesis(self.mirror.log_id(), partition));
+        let start = Place::start(Head::genesis(self.log_id(), partition));
         match Place::read(file, topic, partition) {
-            Some(place) if self.mirror.check_anchor(&place.head).is_ok() => place,
+            Some(place) if self.mirror().check_anchor(&place.head).is_ok() => place,
             Some(_) => {
                 tracing::warn!(
                     partition,
@@ -263,7 +276,7 @@ impl KafkaLog {
         let tending = std::thread::Builder::new().name("kafka-sender".into()).spawn(move || {
             let read_to =
                 |partition: u32| lanes.get(partition as usize).map_or(0, |lane| lane.progress.borrow().next_offset);
-            sender.tend(&mirror, &read_to, &|rest| {
+            sender.tend(mirror.log(), &read_to, &|rest| {
                 std::thread::sleep(rest);
                 ended.load(Ordering::Relaxed)
             });
@@ -318,7 +331,7 @@ impl KafkaLog {
 
     /// The mirror.
     pub fn mirror(&self) -> &EmbeddedLog {
-        &self.mirror
+        self.mirror.log()
     }
 
     fn hand_over(
@@ -359,7 +372,11 @@ impl Sequencer for KafkaLog {
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         let lane = self.lanes.get(partition as usize);
         let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
-        shown::records(&*self.mirror, voids.as_deref(), partition, from_seq, max)
+        shown::records(self.mirror(), voids.as_deref(), partition, from_seq, max)
+    }
+
+    fn check_anchor(&self, anchor: &Head) -> Result<(), AnchorError> {
+        self.compare(anchor)
     }
 }
 

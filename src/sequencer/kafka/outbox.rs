@@ -16,8 +16,9 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -39,8 +40,16 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// All that is not settled.
 pub struct Outbox {
     process: [u8; 8],
-    lanes: Vec<Mutex<Pending>>,
+    lanes: Vec<Lane>,
     max_pending_bytes: usize,
+}
+
+#[derive(Default)]
+struct Lane {
+    pending: Mutex<Pending>,
+    /// Held while a record is handed over: the order of calls is the order of records. Who reads records back does not wait
+    /// for it.
+    order: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -71,13 +80,13 @@ enum Fate {
 impl Outbox {
     /// An empty one.
     pub fn new(partitions: u32, max_pending_bytes: usize) -> Self {
-        let lanes = (0..partitions).map(|_| Mutex::default()).collect();
+        let lanes = (0..partitions).map(|_| Lane::default()).collect();
         Self { process: rand::random(), lanes, max_pending_bytes }
     }
 
     fn lock(&self, partition: u32) -> Option<MutexGuard<'_, Pending>> {
         // Nothing below panics half-way through a change.
-        Some(self.lanes.get(partition as usize)?.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(self.lanes.get(partition as usize)?.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn token(&self, number: u64) -> Token {
@@ -140,6 +149,8 @@ pub struct Sent {
 pub struct Courier {
     outbox: Arc<Outbox>,
     ear: Ear,
+    /// How many it heard of.
+    heard: AtomicU64,
 }
 
 impl ClientContext for Courier {
@@ -156,6 +167,7 @@ impl ProducerContext for Courier {
     type DeliveryOpaque = Box<Sent>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         let fate = match result {
             Ok(message) => Fate::Delivered(message.offset()),
             Err((error, _)) => {
@@ -169,7 +181,8 @@ impl ProducerContext for Courier {
     }
 }
 
-type Client = ThreadedProducer<Courier>;
+/// It has no thread of its own: what was delivered is of interest to [`Sender::tend`] only, which looks from time to time.
+type Client = BaseProducer<Courier>;
 
 /// Sends records, and sends again what got lost.
 pub struct Sender {
@@ -187,7 +200,7 @@ impl Sender {
     }
 
     fn connect(settings: &Settings, ear: &Ear, outbox: &Arc<Outbox>) -> Result<Client, OpenError> {
-        make(&settings.producer(), Courier { outbox: Arc::clone(outbox), ear: ear.clone() })
+        make(&settings.producer(), Courier { outbox: Arc::clone(outbox), ear: ear.clone(), heard: AtomicU64::new(0) })
     }
 
     fn client(&self) -> Arc<Client> {
@@ -196,10 +209,13 @@ impl Sender {
 
     /// Takes a record and sends it; the order of calls is the order of records.
     pub fn send(&self, partition: u32, bytes: Bytes) -> Result<oneshot::Receiver<Answer>, AppendError> {
-        let Some(mut pending) = self.outbox.lock(partition) else {
+        let unknown = || {
             let partitions = u32::try_from(self.outbox.lanes.len()).unwrap_or(u32::MAX);
-            return Err(AppendError::UnknownPartition { partition, partitions });
+            AppendError::UnknownPartition { partition, partitions }
         };
+        let lane = self.outbox.lanes.get(partition as usize).ok_or_else(unknown)?;
+        let _turn = lane.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.outbox.lock(partition).ok_or_else(unknown)?;
         if let Some(error) = &pending.stopped {
             return Err(error.clone());
         }
@@ -208,17 +224,16 @@ impl Sender {
         }
         let number = pending.next;
         pending.next += 1;
-        let sent_at = now_ms();
-        let fate = match self.post(&self.client(), partition, number, &bytes) {
-            Ok(()) => Fate::Sent,
-            Err(error) => {
-                tracing::debug!(target: "mirano::kafka", partition, %error, "a record could not be handed over yet");
-                Fate::Failed
-            }
-        };
         let (reply, outcome) = oneshot::channel();
         pending.bytes += bytes.len();
-        pending.records.insert(number, Record { bytes, reply, fate, sent_at });
+        // Before it is sent: it may be read back at once.
+        let record = Record { bytes: bytes.clone(), reply, fate: Fate::Sent, sent_at: now_ms() };
+        pending.records.insert(number, record);
+        drop(pending);
+        if let Err(error) = self.post(&self.client(), partition, number, &bytes) {
+            tracing::debug!(target: "mirano::kafka", partition, %error, "a record could not be handed over yet");
+            self.outbox.fate(partition, number, Fate::Failed);
+        }
         Ok(outcome)
     }
 
@@ -235,6 +250,7 @@ impl Sender {
     /// comes to next.
     pub fn tend(&self, mirror: &EmbeddedLog, read_to: &dyn Fn(u32) -> i64, ended: &dyn Fn(Duration) -> bool) {
         while !ended(BACK_OFF) {
+            self.hear();
             if let Some((code, reason)) = self.client().client().fatal_error() {
                 self.renew(code, &reason);
             }
@@ -244,6 +260,20 @@ impl Sender {
                 waiting += self.outbox.waiting(partition);
             }
             gauge!("mirano_kafka_unsettled_records").set(waiting as f64);
+        }
+    }
+
+    /// Takes all that the client has to tell of deliveries.
+    fn hear(&self) {
+        let client = self.client();
+        let heard = || client.context().heard.load(Ordering::Relaxed);
+        loop {
+            // It tells of the records of one answer of a broker at a time.
+            let before = heard();
+            client.poll(Duration::ZERO);
+            if heard() == before {
+                return;
+            }
         }
     }
 

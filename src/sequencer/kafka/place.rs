@@ -87,6 +87,17 @@ pub fn path(folder: &Path, partition: u32) -> PathBuf {
     folder.join(KAFKA_FOLDER).join(format!("{partition:04}.json"))
 }
 
+/// How far the mirror in `folder` has read a partition of the topic, as it noted last: behind what it holds, never ahead.
+pub fn noted_place(folder: &Path, topic: &str, partition: u32) -> Option<Place> {
+    Place::read(&path(folder, partition), topic, partition)
+}
+
+/// Notes it, for a mirror that was filled from elsewhere.
+pub fn note_place(folder: &Path, topic: &str, place: &Place) -> io::Result<()> {
+    std::fs::create_dir_all(folder.join(KAFKA_FOLDER))?;
+    place.write(&path(folder, place.head.partition), topic)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -107,6 +107,8 @@ impl Settings {
             ("compression.type", "zstd"),
             ("message.timeout.ms", "30000"),
             ("queue.buffering.max.kbytes", "1048576"),
+            // Those count as well that were delivered and not told of yet.
+            ("queue.buffering.max.messages", "1000000"),
         ]);
         config.set("acks", "all").set("enable.idempotence", "true");
         config

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 #[path = "../../../tests/support/broker.rs"]
 mod broker;
 mod damage;
+mod power;
 mod reader;
 mod real;
 mod topics;

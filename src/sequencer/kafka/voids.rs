@@ -8,8 +8,8 @@
 //! |    20 |     8 | check: first 8 bytes of BLAKE3 of the 20 before and the record |
 //! |    28 |     n | the record, cut to the longest that a commit may be  |
 //!
-//! For people only: nothing is decided by it. It is not synced; a torn end is cut when it is opened, and what was cut is
-//! read from the topic once more, because the place of the mirror is written behind it.
+//! For people only: nothing is decided by it. It is synced before the place of the mirror is written; a torn end is cut when
+//! it is opened, and what was cut is read from the topic once more.
 
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
 use std::fs::File;
@@ -25,6 +25,7 @@ pub struct Voids {
     path: PathBuf,
     index: Vec<Entry>,
     end: u64,
+    synced: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -87,7 +88,7 @@ impl Voids {
             }
             false => File::open(path).ok(),
         };
-        Ok(Self { file, path: path.to_owned(), index, end })
+        Ok(Self { file, path: path.to_owned(), index, end, synced: 0 })
     }
 
     /// Adds one, unless it is there already.
@@ -103,6 +104,15 @@ impl Voids {
         let len = u32::try_from(record.len()).unwrap_or(u32::MAX);
         self.index.push(Entry { upon, offset, at: self.end, len });
         self.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes all that was added durable.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if let Some(file) = self.file.as_ref().filter(|_| self.synced < self.end) {
+            file.sync_data()?;
+            self.synced = self.end;
+        }
         Ok(())
     }
 

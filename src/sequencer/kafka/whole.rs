@@ -82,7 +82,7 @@ async fn find(settings: &Settings, ear: Ear) -> Result<Found, OpenError> {
 fn stopped(log: &KafkaLog) -> Vec<Stopped> {
     let stopped = log.lanes.iter().filter_map(|lane| {
         let why = lane.progress.borrow().stopped.clone()?;
-        Some(Stopped { at: Position { partition: lane.partition, seq: log.mirror.head(lane.partition).next_seq }, why })
+        Some(Stopped { at: Position { partition: lane.partition, seq: log.head(lane.partition).next_seq }, why })
     });
     stopped.collect()
 }

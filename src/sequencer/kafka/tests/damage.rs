@@ -29,6 +29,16 @@ async fn delete_topic(settings: &Settings) {
     }
 }
 
+/// All that the first partition holds is deleted, and the log closed.
+async fn empty(log: KafkaLog, settings: &Settings) {
+    let end = log.progress(0).expect("there").next_offset;
+    drop(log);
+    let admin: AdminClient<_> = settings.admin().create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
+    admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
+}
+
 /// A log that lived, and is closed: its folder, settings, and what it holds.
 async fn lived(partitions: u32) -> Option<(TempDir, Settings, Vec<Vec<u8>>)> {
     let settings = settings(partitions)?;
@@ -56,12 +66,7 @@ async fn read_only(log: &KafkaLog, partition: u32, problem: &str, held: &[Vec<u8
 async fn a_trimmed_topic_is_found_in_its_partition_alone() {
     let Some((folder, settings, held)) = lived(2).await else { return };
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
-    let end = log.progress(0).expect("there").next_offset;
-    drop(log);
-    let admin: AdminClient<_> = settings.admin().create().expect("a client");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
-    admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
+    empty(log, &settings).await;
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
     read_only(&log, 0, "topic_trimmed", &held).await;
     append(&log, 1, b"the other partition goes on").await;
@@ -77,12 +82,7 @@ async fn a_partition_that_is_empty_because_all_of_it_was_read_goes_on() {
     let Some((folder, settings, mut held)) = lived(1).await else { return };
     let settings = Settings { archived: Some(Duration::from_secs(1)), ..settings };
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
-    let end = log.progress(0).expect("there").next_offset;
-    drop(log);
-    let admin: AdminClient<_> = settings.admin().create().expect("a client");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
-    admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
+    empty(log, &settings).await;
     let opening = tokio::time::timeout(LONG, KafkaLog::open(folder.path(), settings.clone()));
     let log = opening.await.expect("comes to the end").expect("opens");
     append(&log, 0, b"on").await;

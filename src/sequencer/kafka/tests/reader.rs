@@ -13,6 +13,31 @@ struct Still {
     _folder: TempDir,
 }
 
+/// A reader with a lane of its own: what the log's reader learns meanwhile is nothing that this one was told.
+pub fn reader_of(log: &KafkaLog, settings: &Settings, place: Place, folder: &Path) -> Reader {
+    let real = &log.lanes[0];
+    let voids = Voids::open(&folder.join("voids"), true).expect("a file");
+    let lane = Arc::new(Lane {
+        partition: 0,
+        topic: settings.topic.clone(),
+        mirror: Arc::clone(&real.mirror),
+        archived: false,
+        outbox: Arc::clone(&real.outbox),
+        voids: Mutex::new(voids),
+        progress: watch::Sender::new(Progress { next_offset: 0, reached_end: false, stopped: None }),
+        place_file: folder.join("place"),
+        noted: Arc::clone(&real.noted),
+        ended: Arc::clone(&real.ended),
+        clock: Arc::clone(&real.clock),
+    });
+    let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), Ear::default()).expect("a client"));
+    let queue = consumer.split_partition_queue(&settings.topic, 0).expect("a queue");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(0)).expect("a place");
+    consumer.assign(&list).expect("assigned");
+    Reader { lane, place, consumer, queue, unsure: true, goal: None }
+}
+
 /// After so many commits; the reader stands where the log does, or, if it is `new`, at the beginning.
 async fn still(commits: u8, new: bool) -> Still {
     let mock = Mock::new();
@@ -27,28 +52,7 @@ async fn still(commits: u8, new: bool) -> Still {
     let kept = Place::read(&place_file, &settings.topic, 0).expect("kept at the end");
     let place = if new { start } else { kept };
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
-    // A lane of its own: what the log's reader learns meanwhile is nothing that this one was told.
-    let real = &log.lanes[0];
-    let voids = Voids::open(&folder.path().join("voids"), true).expect("a file");
-    let lane = Arc::new(Lane {
-        partition: 0,
-        topic: settings.topic.clone(),
-        mirror: Arc::clone(&real.mirror),
-        archived: false,
-        outbox: Arc::clone(&real.outbox),
-        voids: Mutex::new(voids),
-        progress: watch::Sender::new(Progress { next_offset: 0, reached_end: false, stopped: None }),
-        place_file: folder.path().join("place"),
-        noted: Arc::clone(&real.noted),
-        ended: Arc::clone(&real.ended),
-        clock: Arc::clone(&real.clock),
-    });
-    let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), Ear::default()).expect("a client"));
-    let queue = consumer.split_partition_queue(&settings.topic, 0).expect("a queue");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topic, 0, Offset::Offset(0)).expect("a place");
-    consumer.assign(&list).expect("assigned");
-    let reader = Reader { lane, place, consumer, queue, unsure: true, goal: None };
+    let reader = reader_of(&log, &settings, place, folder.path());
     Still { log, reader, settings, _mock: mock, _folder: folder }
 }
 
