@@ -3,15 +3,16 @@
 
 use super::state::{SHARDS, Shard, shard_of};
 use mirano_replay::overlay::{Changes, Overlay};
+use mirano_replay::rows::key::FactKey;
 use mirano_replay::rows::{FactRow, GoneBound, IntervalRow};
 use mirano_replay::shown::{Change, Stretch};
 use mirano_replay::store::{Kept, KeyAndRow, MemoryStore, Read, StoreError, Table, Visit, Write, decode_row};
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Root, codec};
+use mirano_schemas::{FactId, QueryKey, Root, Sealable, SharedFact, codec};
 
 /// The rows of everything but facts and their sets.
 pub(super) struct Gather<'a> {
     rows: Overlay<'a, MemoryStore>,
-    changes: Vec<(FactId, Change)>,
+    changes: Vec<(FactKey, Change)>,
     sets: Vec<Root>,
 }
 
@@ -20,7 +21,7 @@ pub(super) struct Gathered {
     /// Rows of everything else.
     pub rows: Changes,
     /// What happened to facts, in order.
-    pub changes: Vec<(FactId, Change)>,
+    pub changes: Vec<(FactKey, Change)>,
     /// The roots of sets that were shown.
     pub sets: Vec<Root>,
 }
@@ -74,14 +75,14 @@ impl Write for Gather<'_> {
         self.rows.take(table, key)
     }
 
-    fn show(&mut self, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError> {
-        self.changes.push((fact.fact_id, Change::Shown(fact.body.clone(), interval)));
+    fn show(&mut self, key: FactKey, body: &Sealable<SharedFact>, interval: IntervalRow) -> Result<(), StoreError> {
+        self.changes.push((key, Change::Shown(body.clone(), interval)));
         Ok(())
     }
 
     /// Whether the query showed it is seen when all is put together.
-    fn hide(&mut self, id: FactId, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
-        self.changes.push((id, Change::Hidden(query, end)));
+    fn hide(&mut self, key: FactKey, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
+        self.changes.push((key, Change::Hidden(query, end)));
         Ok(true)
     }
 
@@ -100,22 +101,22 @@ pub(super) enum Piece {
     Part(Box<Stretch>),
 }
 
-/// What a batch did to facts, in order of their ids, in as many parts as there are shards.
+/// What a batch did to facts, in order of their keys, in as many parts as there are shards.
 pub(super) struct Run(Vec<Part>);
 
 /// A shard's part of a run.
-pub(super) type Part = Vec<(FactId, Piece)>;
+pub(super) type Part = Vec<(FactKey, Piece)>;
 
 impl Run {
     /// Of changes in the order in which they happened.
-    pub(super) fn of(changes: Vec<(FactId, Change)>) -> Result<Self, StoreError> {
-        let mut order: Vec<(FactId, usize)> =
-            changes.iter().enumerate().map(|(number, (id, _))| (*id, number)).collect();
+    pub(super) fn of(changes: Vec<(FactKey, Change)>) -> Result<Self, StoreError> {
+        let mut order: Vec<(FactKey, usize)> =
+            changes.iter().enumerate().map(|(number, (key, _))| (*key, number)).collect();
         order.sort_unstable();
         let mut changes: Vec<Option<Change>> = changes.into_iter().map(|(_, change)| Some(change)).collect();
         let mut out = Self((0..SHARDS).map(|_| Vec::new()).collect());
         for same in order.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((id, _)) = same.first() else { continue };
+            let Some((key, _)) = same.first() else { continue };
             let mut stretch = Stretch::default();
             for (_, number) in same {
                 if let Some(change) = changes.get_mut(*number).and_then(Option::take) {
@@ -126,8 +127,8 @@ impl Run {
                 Ok(row) => Piece::Row(bytes(&row)?),
                 Err(stretch) => Piece::Part(Box::new(stretch)),
             };
-            if let Some(shard) = out.0.get_mut(shard_of(id)) {
-                shard.push((*id, piece));
+            if let Some(shard) = out.0.get_mut(shard_of(key)) {
+                shard.push((*key, piece));
             }
         }
         Ok(out)
@@ -154,11 +155,11 @@ pub(super) fn shard(parts: Vec<Part>) -> Result<Option<Shard>, StoreError> {
     let mut all: Part = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     all.extend(parts.into_iter().flatten());
     // Stable: of one fact the earlier piece stays first.
-    all.sort_by_key(|(id, _)| *id);
+    all.sort_by_key(|(key, _)| *key);
     let mut out = Shard::with_capacity(all.len());
     let mut pieces = all.into_iter().peekable();
-    while let Some((id, piece)) = pieces.next() {
-        let more = |next: &(FactId, Piece)| next.0 == id;
+    while let Some((key, piece)) = pieces.next() {
+        let more = |next: &(FactKey, Piece)| next.0 == key;
         let row = match (piece, pieces.peek().is_some_and(more)) {
             (Piece::Row(row), false) => row,
             (piece, _) => {
@@ -172,7 +173,7 @@ pub(super) fn shard(parts: Vec<Part>) -> Result<Option<Shard>, StoreError> {
                 }
             }
         };
-        out.push((id, row));
+        out.push((key, row));
     }
     Ok(Some(out))
 }
