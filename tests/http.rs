@@ -26,6 +26,8 @@ mod mcp;
 mod notify;
 #[path = "http/rest.rs"]
 mod rest;
+#[path = "http/sharded.rs"]
+mod sharded;
 #[path = "http/shares.rs"]
 mod shares;
 #[path = "http/watches.rs"]

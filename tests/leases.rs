@@ -82,7 +82,7 @@ async fn lease(engine: &Engine) -> LeasedTask {
 
 fn nothing(task: &LeasedTask, engine: &Engine) -> Command {
     Command::Complete(Complete {
-        source: task.source.clone(),
+        source: task.queue.clone(),
         task: task.task,
         lease: task.lease,
         outcome: Outcome::NothingFound,

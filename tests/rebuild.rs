@@ -94,7 +94,7 @@ fn facts(task: &LeasedTask, shift: u64) -> Vec<AnsweredFact> {
     let one = |n: u64| {
         let integer = |n: u64| Value::Integer(i64::try_from(n).expect("small"));
         let fact = Fact {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             kind: "listing.offer".to_owned(),
             subject: task.subject.clone(),
             matched: Match::Id,
@@ -150,7 +150,7 @@ impl Drive {
         let query: Option<QueryRow> = self.engine.views().row(task.query.as_bytes()).expect("readable");
         let shift = if query.is_some_and(|query| query.last.is_some()) { CHANGED } else { 0 };
         let complete = Complete {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: Outcome::Found,

@@ -159,7 +159,7 @@ impl World {
         let mut tasks = Vec::new();
         loop {
             for source in 0..sources {
-                let held = tasks.iter().filter(|task: &&LeasedTask| task.source == source_id(source)).count();
+                let held = tasks.iter().filter(|task: &&LeasedTask| task.queue == source_id(source)).count();
                 if held == LEASES {
                     continue;
                 }
@@ -188,7 +188,7 @@ impl World {
             .zip(tasks)
             .map(|(n, task)| {
                 Command::Complete(Complete {
-                    source: task.source.clone(),
+                    source: task.queue.clone(),
                     task: task.task,
                     lease: task.lease,
                     outcome: Outcome::Found,
@@ -197,7 +197,7 @@ impl World {
                     as_of: None,
                     observed_at: self.engine.now(),
                     evidence: vec![EvidenceId::of(&[&n.to_le_bytes()])],
-                    facts: facts::of_observation(&task.source, n, facts),
+                    facts: facts::of_observation(task.source(), n, facts),
                     http_status: Some(200),
                 })
             })

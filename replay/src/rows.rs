@@ -247,7 +247,7 @@ pub struct AttemptRow {
     pub evidence: Vec<EvidenceId>,
 }
 
-/// A source's limits, leases and health: all that leasing decides from.
+/// The limits, leases and health of a source's queue: all that leasing decides from. Its key is the queue's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct SourceRow {
     /// Permits for each rate-limited key: the source itself (`""`) and each proxy (`pool/name`).
@@ -333,7 +333,7 @@ pub struct ObservationRow {
     pub part_of: Option<ObservationId>,
 }
 
-/// A fact, and when each query showed it.
+/// A fact, and when each query of one shard of its source showed it; see [`key::FactKey`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FactRow {
     /// What it says.

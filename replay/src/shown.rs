@@ -3,29 +3,34 @@
 //! A fold changes the row each time. Who folds a whole log may gather what happens instead, [`Stretch`] by stretch, on any
 //! thread, and put the stretches together afterwards: the row is the same.
 
+use crate::rows::key::FactKey;
 use crate::rows::{FactRow, GoneBound, IntervalRow};
 use crate::store::{StoreError, Table, Write, WriteExt};
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Sealable, SharedFact, codec};
+use mirano_schemas::{QueryKey, Sealable, SharedFact, codec};
 use serde::Serialize;
 
 /// A query shows a fact.
-pub fn show(store: &mut impl Write, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError> {
-    let id = fact.fact_id.as_bytes();
-    let row = match store.row_to_change::<FactRow>(id)? {
+pub fn show(
+    store: &mut impl Write,
+    key: FactKey,
+    body: &Sealable<SharedFact>,
+    interval: IntervalRow,
+) -> Result<(), StoreError> {
+    let row = match store.row_to_change::<FactRow>(key.as_bytes())? {
         Some(mut row) => {
             row.intervals.push(interval);
             row
         }
-        None => FactRow { body: fact.body.clone(), intervals: vec![interval] },
+        None => FactRow { body: body.clone(), intervals: vec![interval] },
     };
-    store.put_last(id, row)
+    store.put_last(key.as_bytes(), row)
 }
 
 /// A query shows a fact no longer; `false`: it did not show it.
-pub fn hide(store: &mut impl Write, id: FactId, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
-    let Some(mut row) = store.row_to_change::<FactRow>(id.as_bytes())? else { return Ok(false) };
+pub fn hide(store: &mut impl Write, key: FactKey, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
+    let Some(mut row) = store.row_to_change::<FactRow>(key.as_bytes())? else { return Ok(false) };
     let ended = row.end(query, end).is_ok();
-    store.put_last(id.as_bytes(), row)?;
+    store.put_last(key.as_bytes(), row)?;
     Ok(ended)
 }
 
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
     use crate::rows::Bound;
     use crate::store::{MemoryStore, ReadExt};
-    use mirano_schemas::{Fact, Match, ObservationId, Position, Subject, Timestamp, Validity};
+    use mirano_schemas::{Fact, FactId, Match, ObservationId, Position, Subject, Timestamp, Validity};
     use proptest::prelude::*;
 
     const ID: FactId = FactId([7; 32]);
@@ -170,10 +175,10 @@ mod tests {
         for change in changes.iter().cloned() {
             match change {
                 Change::Shown(body, interval) => {
-                    show(&mut store, &LoggedFact { fact_id: ID, body }, interval).expect("writes");
+                    show(&mut store, FactKey::of(ID, 0), &body, interval).expect("writes");
                 }
                 Change::Hidden(query, end) => {
-                    if !hide(&mut store, ID, query, end).expect("writes") {
+                    if !hide(&mut store, FactKey::of(ID, 0), query, end).expect("writes") {
                         return None;
                     }
                 }

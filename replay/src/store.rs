@@ -7,12 +7,13 @@ mod key;
 mod memory;
 
 pub use crate::kept::{Kept, Put};
+use crate::rows::key::FactKey;
 use crate::rows::{GoneBound, IntervalRow};
 use crate::shown;
 use crate::tree::stored;
 pub use key::Key;
 pub use memory::MemoryStore;
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Root, codec};
+use mirano_schemas::{FactId, QueryKey, Root, Sealable, SharedFact, codec};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ tables! {
     QueryObservation = 15,
     /// root → the topmost page of its facts
     FactSet = 16,
-    /// fact → the fact and the intervals in which it was shown
+    /// fact, and its source's shard but for the first → the fact and the intervals in which that shard's queries showed it
     Fact = 17,
     /// observation → volatile attributes by fact
     Volatile = 18,
@@ -135,6 +136,8 @@ tables! {
     ProxyTotal = 44,
     /// partition → what decides the order of its queues
     Weights = 45,
+    /// source → how many queues it has, where it has several; () → that there is such a source
+    Divided = 46,
     /// tenant, subject, created (newest first), job → (): whom the tenant's jobs asked about
     AskedAbout = 47,
     /// channel → the channel
@@ -216,19 +219,19 @@ pub trait Write: Read {
     fn take(&mut self, _table: Table, _key: &[u8]) -> Option<Kept> {
         None
     }
-    /// Notes that a query shows a fact.
-    fn show(&mut self, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError>
+    /// Notes that a query shows a fact, in the row at `key`.
+    fn show(&mut self, key: FactKey, body: &Sealable<SharedFact>, interval: IntervalRow) -> Result<(), StoreError>
     where
         Self: Sized,
     {
-        shown::show(self, fact, interval)
+        shown::show(self, key, body, interval)
     }
     /// Notes that a query shows a fact no longer; `false`: it did not show it.
-    fn hide(&mut self, id: FactId, query: QueryKey, end: GoneBound) -> Result<bool, StoreError>
+    fn hide(&mut self, key: FactKey, query: QueryKey, end: GoneBound) -> Result<bool, StoreError>
     where
         Self: Sized,
     {
-        shown::hide(self, id, query, end)
+        shown::hide(self, key, query, end)
     }
     /// Keeps the set of facts with this root: that of `base` with `added` and without `gone`.
     fn keep_set(&mut self, root: Root, base: Option<Root>, added: &[FactId], gone: &[FactId]) -> Result<(), StoreError>

@@ -12,6 +12,7 @@ mod id;
 mod outcome;
 mod position;
 mod risk;
+mod shard;
 mod time;
 
 pub use event::*;
@@ -20,4 +21,5 @@ pub use id::*;
 pub use outcome::Outcome;
 pub use position::{ParsePositionError, Position};
 pub use risk::*;
+pub use shard::*;
 pub use time::Timestamp;

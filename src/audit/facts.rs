@@ -5,6 +5,8 @@
 
 use super::replay::State;
 use super::verify::Keys;
+use mirano_replay::facts;
+use mirano_replay::rows::key::FactKey;
 use mirano_replay::rows::{FactRow, IntervalRow, LabelRow};
 use mirano_replay::store::{ReadExt, Table, decode_row};
 use mirano_schemas::{Attrs, Fact, FactId, Level, Match, Sealable, Subject, Timestamp, Value, base32, codec};
@@ -49,9 +51,20 @@ fn each(
     mut visit: impl FnMut(FactId, &Fact, &[IntervalRow]) -> io::Result<()>,
 ) -> io::Result<Counted> {
     let mut counted = Counted::default();
-    for (_, key, bytes) in store.iter().filter(|(table, ..)| *table == Table::Fact) {
+    let rows = store.iter().filter(|(table, ..)| *table == Table::Fact).map(|(_, key, bytes)| {
         let row: FactRow = decode_row(Table::Fact, bytes).map_err(io::Error::other)?;
-        let id = FactId(key.try_into().map_err(|_| io::Error::other("a fact without an id"))?);
+        let key = FactKey::read(key).ok_or_else(|| io::Error::other("a fact without an id"))?;
+        Ok::<_, io::Error>((key.fact(), row))
+    });
+    let mut rows = rows.peekable();
+    while let Some(read) = rows.next() {
+        let (id, row) = read?;
+        let mut whole = Some(row);
+        // Of a source with shards each has its row, one behind the other.
+        while let Some(further) = rows.next_if(|next| next.as_ref().is_ok_and(|(next, _)| *next == id)) {
+            facts::join(&mut whole, Some(further?.1));
+        }
+        let Some(row) = whole else { continue };
         let fact = match row.body {
             Sealable::Plain(fact) => Some(fact),
             Sealable::Sealed(sealed) => keys

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 /// The stream of an event: `job/<id>`, `source/<id>`, `policy` or `node`.
 pub fn stream(event: &Event) -> String {
     let job = |id: &mirano_schemas::JobId| format!("job/{id}");
-    let source = |id: &str| format!("source/{id}");
+    let source = |queue: &str| format!("source/{}", mirano_schemas::source_of(queue));
     match event {
         Event::JobCreated(event) => job(&event.job),
         Event::NeedDiscovered(event) => job(&event.job),
@@ -56,10 +56,12 @@ pub fn stream(event: &Event) -> String {
         Event::BreakerOpened(event) => source(&event.source),
         Event::BreakerClosed(event) => source(&event.source),
         Event::SourceSlowed(event) => source(&event.source),
+        Event::SourceTold(event) => source(&event.source),
+        Event::SourceRested(event) => source(&event.source),
         Event::PrefetchDecided(event) => job(&event.job),
         Event::AnswerNarrowed(event) => source(&event.source),
         Event::WorldSealed(_) => "world".to_owned(),
-        Event::PolicyAdopted(_) | Event::QueueWeighed(_) => "policy".to_owned(),
+        Event::PolicyAdopted(_) | Event::QueueWeighed(_) | Event::SourceDivided(_) => "policy".to_owned(),
         Event::DeciderChanged(_) | Event::ReactionRefused(_) | Event::CheckpointTaken(_) => "node".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use super::json::readable;
 use mirano_replay::rows::*;
 use mirano_replay::store::{Table, decode_row};
 use mirano_replay::tree::page::{self, Piece};
-use mirano_schemas::{FactId, JobId, Receipt, base32};
+use mirano_schemas::{FactId, JobId, Receipt, base32, source_of};
 use serde_json::{Value, json};
 
 /// A row by its table: the name of the table, the key in base32, and what it says.
@@ -49,14 +49,14 @@ pub fn row(table: Table, key: &[u8], bytes: &[u8]) -> Value {
 /// queries) or `policy`.
 pub fn belongs(stream: &str, table: Table, key: &[u8], bytes: &[u8]) -> bool {
     let job = |id: &JobId| stream.strip_prefix("job/").is_some_and(|name| name == id.to_string());
-    let source = |id: &str| stream.strip_prefix("source/") == Some(id);
+    let source = |queue: &str| stream.strip_prefix("source/") == Some(source_of(queue));
     match table {
         Table::Job => stream.strip_prefix("job/").is_some_and(|name| name == base32(key)),
         Table::Snapshot => decode_row::<SnapshotRow>(table, bytes).is_ok_and(|row| job(&row.body.job)),
         Table::NeedTask => key.first_chunk::<16>().is_some_and(|id| job(&JobId(*id))),
         Table::Source => std::str::from_utf8(key).is_ok_and(source),
         Table::Task => decode_row::<TaskRow>(table, bytes).is_ok_and(|row| source(&row.scheduled.source)),
-        Table::Query => decode_row::<QueryRow>(table, bytes).is_ok_and(|row| source(&row.source)),
+        Table::Query => decode_row::<QueryRow>(table, bytes).is_ok_and(|row| source(&row.queue)),
         Table::Policy | Table::PolicyInForce => stream == "policy",
         _ => false,
     }

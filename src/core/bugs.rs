@@ -35,6 +35,10 @@ pub enum Bug {
     PermitsForgottenByCrash,
     /// A source that is to be left alone is leased all the same (I7).
     OpenBreakerLeased,
+    /// What a source says to one of its shards the others are not told (I7).
+    ShardsNotTold,
+    /// Each shard of a source has all of its budget (I7).
+    BudgetNotDivided,
     /// An answer is accepted although its lease has ended (I8).
     LateAnswerAccepted,
     /// A want does not look for a task in flight (I8).

@@ -41,7 +41,7 @@ pub enum Command {
     Lease(LeaseTasks),
     /// Ask for further permits.
     Permit {
-        /// The source.
+        /// The source; of one that has shards, the queue.
         source: String,
         /// The lease.
         lease: LeaseToken,
@@ -50,7 +50,7 @@ pub enum Command {
     },
     /// Give permits back.
     ReturnPermits {
-        /// The source.
+        /// The source; of one that has shards, the queue.
         source: String,
         /// The lease.
         lease: LeaseToken,
@@ -59,7 +59,7 @@ pub enum Command {
     },
     /// Keep a lease alive.
     Heartbeat {
-        /// The source.
+        /// The source; of one that has shards, the queue.
         source: String,
         /// The lease.
         lease: LeaseToken,
@@ -70,14 +70,14 @@ pub enum Command {
     Fail(FailAttempt),
     /// Try a task again that was given up.
     Revive {
-        /// The source.
+        /// The source; of one that has shards, the queue.
         source: String,
         /// The task.
         task: TaskId,
     },
     /// Look no longer at a task that was given up.
     DropDead {
-        /// The source.
+        /// The source; of one that has shards, the queue.
         source: String,
         /// The task.
         task: TaskId,
@@ -159,7 +159,7 @@ pub struct AdoptPolicy {
 /// Lease tasks of one source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeaseTasks {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// Who works.
     pub worker: String,
@@ -181,7 +181,7 @@ pub struct AnsweredFact {
 /// A source answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Complete {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The task.
     pub task: TaskId,
@@ -208,7 +208,7 @@ pub struct Complete {
 /// An attempt failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailAttempt {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The task.
     pub task: TaskId,
@@ -280,8 +280,9 @@ pub struct LeasedTask {
     pub task: TaskId,
     /// The lease.
     pub lease: LeaseToken,
-    /// The source.
-    pub source: String,
+    /// The queue of its source that it was leased from: to be named in what is told of it.
+    #[serde(rename = "source")]
+    pub queue: String,
     /// The query.
     pub query: QueryKey,
     /// About whom.
@@ -296,6 +297,13 @@ pub struct LeasedTask {
     pub permit: Permit,
     /// `pool/name`.
     pub proxy: Option<String>,
+}
+
+impl LeasedTask {
+    /// The source that is to be asked.
+    pub fn source(&self) -> &str {
+        source_of(&self.queue)
+    }
 }
 
 /// What is wrong with an input.

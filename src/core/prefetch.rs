@@ -56,7 +56,7 @@ struct Candidate<'s> {
     asks_permille: u64,
     /// What asking it is expected to save: asks that need not wait, times the wait.
     saving: u128,
-    /// Whether it may be asked at all, and until when.
+    /// Whether it may be asked at all, by which queue, and until when.
     may: Result<(&'s SourceSpec, PrefetchSpec, KnownRow), (PrefetchVerdict, Option<Timestamp>)>,
 }
 
@@ -80,7 +80,7 @@ pub fn look_ahead(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
     let mut asked = BTreeMap::<String, usize>::new();
     for one in found {
         let source = one.row.source.clone();
-        let before = asked.get(&source).copied().unwrap_or(0);
+        let before = one.may.as_ref().map_or(0, |(spec, ..)| asked.get(&spec.id).copied().unwrap_or(0));
         let (verdict, next_at) = match &one.may {
             Err((verdict, next_at)) => (*verdict, *next_at),
             Ok((spec, prefetch, known)) => affordable(decision, spec, prefetch, known, before)?,
@@ -93,7 +93,7 @@ pub fn look_ahead(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
         let asks_permille = one.asks_permille;
         decision.emit(PrefetchDecided { source, query: one.query, job, need_id, verdict, asks_permille, next_at })?;
         if let (PrefetchVerdict::Asked, Ok((spec, ..))) = (verdict, &one.may) {
-            *asked.entry(one.row.source.clone()).or_default() += 1;
+            *asked.entry(spec.id.clone()).or_default() += 1;
             let command = CommandId::of(&[b"prefetch", one.query.as_bytes(), job.as_bytes(), &one.due.to_le_bytes()]);
             // Whoever asked meanwhile has the answer already.
             let ttl_ms = shortest_ttl_ms(spec);
@@ -110,11 +110,12 @@ fn candidate<'a>(
     row: DemandRow,
 ) -> Result<Candidate<'a>, DecideError> {
     let (ctx, now) = (decision.ctx, decision.ctx.now());
-    let spec = ctx.policy.document.sources.get(&row.source);
+    let queue = ctx.policy.queue_of(&row.source, query);
+    let spec = ctx.policy.queue(&queue);
     let known = decision.rows.row::<QueryRow>(query.as_bytes())?.unwrap_or_else(|| nothing(&row));
     let ttl_ms = spec.map_or(0, shortest_ttl_ms);
     let asks_permille = asks_permille(row.score_at(now), ttl_ms, ctx.partitions);
-    let source: SourceRow = decision.rows.row(row.source.as_bytes())?.unwrap_or_default();
+    let source: SourceRow = decision.rows.row(queue.as_bytes())?.unwrap_or_default();
     let saving = u128::from(asks_permille) * u128::from(source.attempt_ms.max(1));
     let may = match (spec.and_then(|spec| Some((spec, spec.prefetch?))), known.last) {
         (None, _) | (_, None) => Err((PrefetchVerdict::Left, None)),
@@ -166,10 +167,12 @@ fn affordable(
     if let Some(next) = limits::kept(&spec.limits, row.day, now) {
         return Ok((PrefetchVerdict::OverShare, Some(next).filter(|next| *next < stale_at)));
     }
-    let spent: Option<PrefetchedRow> = decision.rows.row(&key::prefetched(decision.ctx.partition(), &spec.id))?;
+    let source = source_of(&spec.id);
+    let whole = decision.ctx.policy.document.sources.get(source).unwrap_or(spec);
+    let spent: Option<PrefetchedRow> = decision.rows.row(&key::prefetched(decision.ctx.partition(), source))?;
     let hour = now.0.div_euclid(HOUR_MS);
     let spent = spent.filter(|row| row.hour == hour).map_or(0, |row| row.asked);
-    if spent >= prefetch.hourly(&spec.limits, decision.ctx.partitions) {
+    if spent >= prefetch.hourly(&whole.limits, decision.ctx.partitions) {
         let next = Timestamp((hour + 1) * HOUR_MS);
         return Ok((PrefetchVerdict::OverShare, Some(next).filter(|next| *next < stale_at)));
     }

@@ -17,6 +17,7 @@ pub fn concerns(event: &Event, own: u32, partition: u32, partitions: u32) -> boo
         Event::WantSatisfied(WantSatisfied { requester, .. }) | Event::WantRefused(WantRefused { requester, .. }) => {
             partitioning::of_job(requester.job, partitions) == partition
         }
+        Event::SourceTold(event) => source::told_to(event, partition, partitions).next().is_some(),
         Event::ObservationRecorded(_) | Event::TaskFailed(_) | Event::TaskRevived(_) => true,
         Event::PolicyAdopted(_) => own == 0 && partition != 0,
         _ => false,
@@ -53,6 +54,10 @@ pub fn react(decision: &mut Decision<'_>, cause: Position, events: &[Event]) -> 
                 })?
             }
             Event::TaskRevived(event) => source::revived(decision, event)?,
+            Event::SourceTold(event) => {
+                source::obey(decision, event)?;
+                true
+            }
             Event::PolicyAdopted(event) => {
                 policy::follow(decision, event)?;
                 true

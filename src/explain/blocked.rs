@@ -11,7 +11,7 @@ use mirano_replay::store::StoreError;
 
 /// What a queued or retrying task waits for.
 pub(super) fn blocked_on(ctx: &Context<'_>, task: &TaskRow) -> Result<Option<BlockedOn>, StoreError> {
-    let told = forecast(ctx.rows, &ctx.policy.document, ctx.partitions, task, ctx.now)?;
+    let told = forecast(ctx.rows, ctx.policy, ctx.partitions, task, ctx.now)?;
     Ok(told.map(|held| BlockedOn {
         reason: held.reason.to_owned(),
         cause: held.cause.map(str::to_owned),

@@ -3,7 +3,7 @@
 use super::Context;
 use super::time::rfc3339;
 use crate::core::persons;
-use mirano_replay::rows::{FactRow, IntervalRow, ObservationRow};
+use mirano_replay::rows::{IntervalRow, ObservationRow};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_replay::{facts, history};
 use mirano_schemas::*;
@@ -89,7 +89,7 @@ pub fn fact_in(
     observation: &ObservationRow,
     volatile: &BTreeMap<FactId, Attrs>,
 ) -> Result<Option<FactView>, StoreError> {
-    let Some(row) = ctx.rows.row::<FactRow>(id.as_bytes())? else { return Ok(None) };
+    let Some(row) = facts::row(ctx.rows, id)? else { return Ok(None) };
     let Some(fact) = persons::open(ctx.vault, &row.body).map(Fact::from) else { return Ok(None) };
     let recorded = &observation.recorded;
     let of_query = |interval: &&IntervalRow| interval.query == recorded.query;

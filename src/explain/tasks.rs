@@ -9,7 +9,7 @@ use super::time::rfc3339;
 use crate::core::persons;
 use mirano_replay::rows::{AliasRow, AttemptRow, JobRow, NeedTaskRow, TaskRow, TaskState, key, task_alias};
 use mirano_replay::store::{ReadExt, StoreError, Table, decode_row};
-use mirano_schemas::{NeedId, TaskAlias, Timestamp};
+use mirano_schemas::{NeedId, TaskAlias, Timestamp, source_of};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
@@ -115,7 +115,7 @@ fn view(ctx: &Context<'_>, job: &JobRow, need: NeedId, row: &TaskRow) -> TaskVie
         task_id: task_alias(job.created.job, need, scheduled.task).to_string(),
         need_id: need.to_string(),
         key: scheduled.query.to_string(),
-        source: scheduled.source.clone(),
+        source: source_of(&scheduled.source).to_owned(),
         level: level_word(scheduled.subject.level()).to_owned(),
         params: persons::open(ctx.vault, &scheduled.params),
         status: status.to_owned(),

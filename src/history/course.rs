@@ -11,8 +11,8 @@ use crate::explain::time::rfc3339;
 use crate::explain::{self, Context, FactView};
 use mirano_replay::rows::{FactRow, GoneBound, ObservationRow};
 use mirano_replay::store::{ReadExt, StoreError, Table};
-use mirano_replay::tree;
 use mirano_replay::tree::diff::{Change, Diff};
+use mirano_replay::{facts, tree};
 use mirano_schemas::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -117,8 +117,7 @@ impl<'c> Course<'c> {
 
     /// The row of a fact about the subject, with the intervals that may be known of.
     fn row(&self, id: FactId) -> Result<Option<FactRow>, StoreError> {
-        let row: Option<FactRow> = self.ctx.rows.row(id.as_bytes())?;
-        let row = row.filter(|row| subject_of(row) == self.subject);
+        let row = facts::row(self.ctx.rows, id)?.filter(|row| subject_of(&row.body) == self.subject);
         Ok(row.map(|mut row| {
             row.intervals.retain(|interval| self.queries.contains(&interval.query));
             row

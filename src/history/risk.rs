@@ -7,8 +7,8 @@ use crate::core::persons;
 use crate::core::policy::{Policy, RuleSpec};
 use crate::core::risk::FactInput;
 use crate::explain::words::Both;
-use mirano_replay::rows::FactRow;
-use mirano_replay::store::{ReadExt, StoreError};
+use mirano_replay::facts;
+use mirano_replay::store::StoreError;
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,8 +71,8 @@ impl<'a> Half<'a> {
         let policy = (book.policy)(*version)?;
         let mut facts = BTreeMap::new();
         for id in assessment.factors.iter().flat_map(|factor| &factor.facts) {
-            let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
-            if let Some(fact) = row.and_then(|row| persons::open(book.vault, &row.body)) {
+            let body = facts::body(book.rows, *id)?;
+            if let Some(fact) = body.and_then(|body| persons::open(book.vault, &body)) {
                 facts.insert(*id, fact);
             }
         }

@@ -252,7 +252,7 @@ fn of_subject(book: &Book<'_>, subject: Subject, moment: Moment) -> Result<Side,
         }
         let found = history::observation_at(book.rows, query, Some(&moment))?;
         asked.push(Asked {
-            source: row.source,
+            source: row.source().to_owned(),
             subject: row.subject,
             query: Some(query),
             shown: found.map(|found| shown(&found.recorded)).ok_or(Lacks::Missing),

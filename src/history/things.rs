@@ -8,8 +8,9 @@ use super::model::Op;
 use super::pairs::Pair;
 use super::{Book, HistoryError, known};
 use crate::core::persons;
+use mirano_replay::facts;
 use mirano_replay::history::{self, Moment};
-use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
+use mirano_replay::rows::{ObservationRow, QueryRow};
 use mirano_replay::store::{Read, ReadExt, StoreError};
 use mirano_replay::tree::diff::{Change, Diff};
 use mirano_replay::tree::union::{Found, UnionDiff};
@@ -161,7 +162,7 @@ impl<'b> Group<'b> {
             Change::Added(id) => (id, to, from),
             Change::Gone(id) => (id, from, to),
         };
-        let Some(row) = rows.row::<FactRow>(id.as_bytes())? else { return Ok(false) };
+        let Some(row) = facts::row(rows, *id)? else { return Ok(false) };
         if !known::showing(rows, &row, other)?.is_empty() {
             return Ok(true);
         }
@@ -195,14 +196,14 @@ impl<'b> Group<'b> {
     }
 
     fn told(&self, id: &FactId) -> Result<Told, StoreError> {
-        let row: Option<FactRow> = self.book.rows.row(id.as_bytes())?;
-        if self.only.is_some_and(|only| row.as_ref().is_none_or(|row| subject_of(row) != only)) {
+        let body = facts::body(self.book.rows, *id)?;
+        if self.only.is_some_and(|only| body.as_ref().is_none_or(|body| subject_of(body) != only)) {
             return Ok(Told::Other);
         }
-        let Some(row) = row else { return Ok(Told::Erased) };
-        let fact = persons::open(self.book.vault, &row.body);
+        let Some(body) = body else { return Ok(Told::Erased) };
+        let fact = persons::open(self.book.vault, &body);
         // Nobody else has it then, so that it need not be copied.
-        drop(row);
+        drop(body);
         Ok(fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact.into()))))
     }
 
@@ -289,16 +290,16 @@ impl<'b> Group<'b> {
         let roots: Vec<Root> = self.pairs().map(|pair| pair.to.root).collect();
         let mut count = 0;
         for found in UnionDiff::new(self.book.rows, &[], &roots)? {
-            let row: Option<FactRow> = self.book.rows.row(found?.change.id().as_bytes())?;
-            count += u64::from(row.is_some_and(|row| subject_of(&row) == only));
+            let body = facts::body(self.book.rows, found?.change.id())?;
+            count += u64::from(body.is_some_and(|body| subject_of(&body) == only));
         }
         Ok(count)
     }
 }
 
 /// Whom a fact is about.
-pub fn subject_of(row: &FactRow) -> &Subject {
-    match &row.body {
+pub fn subject_of(body: &Sealable<SharedFact>) -> &Subject {
+    match body {
         Sealable::Plain(fact) => &fact.subject,
         Sealable::Sealed(sealed) => &sealed.subject,
     }
@@ -306,8 +307,8 @@ pub fn subject_of(row: &FactRow) -> &Subject {
 
 /// Which thing a fact is about; none when it is not there, or its person was erased.
 pub fn thing_of(book: &Book<'_>, id: &FactId) -> Result<Option<Thing>, StoreError> {
-    let row: Option<FactRow> = book.rows.row(id.as_bytes())?;
-    Ok(row.and_then(|row| persons::open(book.vault, &row.body)).map(|fact| thing(fact.into())))
+    let body = facts::body(book.rows, *id)?;
+    Ok(body.and_then(|body| persons::open(book.vault, &body)).map(|fact| thing(fact.into())))
 }
 
 fn thing(fact: Fact) -> Thing {

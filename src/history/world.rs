@@ -26,7 +26,7 @@ pub fn pairs(book: &Book<'_>, from: &Side, to: &Side) -> Result<(Vec<Pair>, Vec<
                 same += u64::from(last.facts);
             } else {
                 let skip = |side| Skipped {
-                    source: row.source.clone(),
+                    source: row.source().to_owned(),
                     subject: row.subject.clone(),
                     side,
                     reason: Lacks::Incomplete,
@@ -36,7 +36,7 @@ pub fn pairs(book: &Book<'_>, from: &Side, to: &Side) -> Result<(Vec<Pair>, Vec<
             return Ok(());
         }
         let asked = |found: Option<ObservationRow>| Asked {
-            source: row.source.clone(),
+            source: row.source().to_owned(),
             subject: row.subject.clone(),
             query: Some(query),
             shown: found.map(|found| shown(&found.recorded)).ok_or(Lacks::Missing),

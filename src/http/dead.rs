@@ -11,9 +11,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mirano_replay::apply::be_u64;
+use mirano_replay::facts;
 use mirano_replay::rows::{QueryRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
-use mirano_schemas::{TaskId, Timestamp};
+use mirano_schemas::{TaskId, Timestamp, source_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,22 +67,28 @@ pub async fn list(
 ) -> Result<Response> {
     caller.need(Role::Operator)?;
     let limit = limit(query.limit)?;
-    let prefix = query.source.as_deref().map(key::source_prefix).unwrap_or_default();
-    let mut from = query.cursor.as_deref().map(|cursor| place(LIST, cursor)).transpose()?.unwrap_or(prefix.clone());
     let views = state.engine().views();
+    // A source's letters lie queue by queue.
+    let prefixes: Vec<Vec<u8>> = match query.source.as_deref() {
+        Some(source) => facts::queues(&**views, source)?.iter().map(|queue| key::source_prefix(queue)).collect(),
+        None => vec![Vec::new()],
+    };
+    let mut from = query.cursor.as_deref().map(|cursor| place(LIST, cursor)).transpose()?.unwrap_or_default();
     let mut items = Vec::new();
     let mut next_cursor = None;
-    'pages: loop {
-        let keys = views.keys(Table::DeadLetter, &prefix, &from, limit)?;
-        for place in &keys {
-            if items.len() == limit {
-                next_cursor = Some(cursor(LIST, place));
-                break 'pages;
+    'pages: for prefix in &prefixes {
+        loop {
+            let keys = views.keys(Table::DeadLetter, prefix, &from, limit)?;
+            for place in &keys {
+                if items.len() == limit {
+                    next_cursor = Some(cursor(LIST, place));
+                    break 'pages;
+                }
+                items.extend(letter(&state, place)?);
             }
-            items.extend(letter(&state, place)?);
+            let Some(last) = keys.last().filter(|_| keys.len() == limit) else { break };
+            from = [last.as_slice(), &[0]].concat();
         }
-        let Some(last) = keys.last().filter(|_| keys.len() == limit) else { break };
-        from = [last.as_slice(), &[0]].concat();
     }
     Ok(answer::json(&at, &Page { items, next_cursor }))
 }
@@ -101,7 +108,7 @@ fn letter(state: &AppState, place: &[u8]) -> std::result::Result<Option<DeadLett
     let word = serde_json::to_value(outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
     Ok(Some(DeadLetter {
         task_id: task.to_string(),
-        source: row.scheduled.source.clone(),
+        source: source_of(&row.scheduled.source).to_owned(),
         subject: row.scheduled.subject.0.clone(),
         outcome: word.unwrap_or_default(),
         cause: cause.clone(),

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use mirano_replay::facts;
 use mirano_replay::history::Moment;
 use mirano_replay::rows::{FactRow, ObservationRow, QueryRow};
 use mirano_replay::store::ReadExt;
@@ -31,7 +32,7 @@ fn find(
     let missing = || Problem::not_found("fact");
     let id: FactId = id.parse().map_err(|_| missing())?;
     let views = state.engine().views();
-    let mut row: FactRow = views.row(id.as_bytes())?.ok_or_else(missing)?;
+    let mut row: FactRow = facts::row(&**views, id)?.ok_or_else(missing)?;
     hide(state, caller, &mut row)?;
     let observation = shown_by(&**views, &row, moment)?.ok_or_else(missing)?;
     let observation: ObservationRow = views.row(observation.as_bytes())?.ok_or_else(missing)?;

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::Response;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::HEADER_LEN;
-use mirano_schemas::{Event, Outcome, Timestamp};
+use mirano_schemas::{Event, Outcome, Timestamp, source_of};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use utoipa::ToSchema;
@@ -96,7 +96,7 @@ fn attempt(event: &Event, at: Timestamp) -> Option<(&str, AttemptOutcome)> {
     };
     match event {
         Event::ObservationRecorded(one) => Some((one.source.as_str(), told(one.outcome, None)?)),
-        Event::TaskAttemptFailed(one) => Some((one.source.as_str(), told(one.outcome, Some(&one.cause))?)),
+        Event::TaskAttemptFailed(one) => Some((source_of(&one.source), told(one.outcome, Some(&one.cause))?)),
         _ => None,
     }
 }

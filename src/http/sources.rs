@@ -1,5 +1,7 @@
 //! `GET /v1/sources` and `/profiles`: whom can be asked what, and how the sources are.
 
+mod shards;
+
 use super::answer;
 use super::auth::{Caller, Role};
 use super::error::Result;
@@ -18,6 +20,7 @@ use mirano_replay::rows::{DAY_MS, DayRow, OpenRow, RateRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{Outcome, Timestamp};
 use serde::Serialize;
+pub use shards::ShardView;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -67,6 +70,9 @@ pub struct SourceView {
     pub failures: u32,
     /// The connector's version.
     pub connector: String,
+    /// Its queues, where it has several: each has its part of the limits, and the members above say what they come to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardView>,
 }
 
 /// A circuit breaker.
@@ -126,9 +132,8 @@ pub async fn list(State(state): State<AppState>, caller: Caller, at: At) -> Resu
     let policy = state.policy()?;
     let exact = caller.roles.contains(&Role::Operator);
     let mut items = Vec::new();
-    for (id, spec) in &policy.document.sources {
-        let row: SourceRow = state.engine().views().row(id.as_bytes())?.unwrap_or_default();
-        items.push(view(&policy, spec, &row, state.engine().now(), exact));
+    for spec in policy.document.sources.values() {
+        items.extend(whole(&state, &policy, spec, exact)?);
     }
     Ok(answer::json(&at, &Page { items, next_cursor: None }))
 }
@@ -137,8 +142,22 @@ pub async fn list(State(state): State<AppState>, caller: Caller, at: At) -> Resu
 pub(super) fn row_of(state: &AppState, source: &str, exact: bool) -> Result<Option<SourceView>> {
     let policy = state.policy()?;
     let Some(spec) = policy.document.sources.get(source) else { return Ok(None) };
-    let row: SourceRow = state.engine().views().row(source.as_bytes())?.unwrap_or_default();
-    Ok(Some(view(&policy, spec, &row, state.engine().now(), exact)))
+    whole(state, &policy, spec, exact)
+}
+
+/// The specs of a source's queues, and their rows.
+fn queues<'p>(state: &AppState, policy: &'p Policy, spec: &SourceSpec) -> Result<Vec<(&'p SourceSpec, SourceRow)>> {
+    let mut queues = Vec::new();
+    for spec in spec.queues().filter_map(|name| policy.queue(&name)) {
+        queues.push((spec, state.engine().views().row(spec.id.as_bytes())?.unwrap_or_default()));
+    }
+    Ok(queues)
+}
+
+fn whole(state: &AppState, policy: &Policy, spec: &SourceSpec, exact: bool) -> Result<Option<SourceView>> {
+    let (now, queues) = (state.engine().now(), queues(state, policy, spec)?);
+    let views = queues.iter().map(|(spec, row)| view(policy, spec, row, now, exact)).collect();
+    Ok(shards::together(spec, views))
 }
 
 fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exact: bool) -> SourceView {
@@ -173,7 +192,8 @@ fn view(policy: &Policy, spec: &SourceSpec, row: &SourceRow, now: Timestamp, exa
         }),
         last_answer_at: row.last_answer.map(time),
         failures: row.failures,
-        connector: format!("{}@{}", spec.id, policy.connectors.get(&spec.id).copied().unwrap_or(0)),
+        connector: format!("{}@{}", spec.id, policy.connector_of(&spec.id)),
+        shards: Vec::new(),
     }
 }
 
@@ -292,24 +312,27 @@ pub(super) fn measure(state: &AppState) -> Result<()> {
     let Ok(policy) = state.policy() else { return Ok(()) };
     let now = state.engine().now();
     for (id, spec) in &policy.document.sources {
-        let row: SourceRow = state.engine().views().row(id.as_bytes())?.unwrap_or_default();
-        let gauge = |proxy: &str, state: breaker::State| {
-            let open = match state {
+        // Of several queues the worst.
+        let queues = queues(state, &policy, spec)?;
+        let gauge = |proxy: &str, of: &dyn Fn(&SourceSpec, &SourceRow) -> breaker::State| {
+            let open = queues.iter().map(|(spec, row)| match of(spec, row) {
                 breaker::State::Closed => 0.0,
                 breaker::State::HalfOpen => 0.5,
                 breaker::State::Open(_) => 1.0,
-            };
+            });
+            let open = open.fold(0.0, f64::max);
             let labels = [("source", id.clone()), ("proxy", proxy.to_owned())];
             metrics::gauge!("mirano_breaker_open", &labels).set(open);
         };
-        gauge("", breaker::of_source(spec, &row, now));
+        gauge("", &|spec, row| breaker::of_source(spec, row, now));
         let pool = spec.limits.proxies.as_ref().and_then(|name| Some((name, policy.document.proxies.get(name)?)));
         for proxy in
             pool.iter().flat_map(|(name, pool)| pool.proxies.iter().map(move |proxy| format!("{name}/{proxy}")))
         {
-            gauge(&proxy, breaker::of_proxy(&row, &proxy, now));
+            gauge(&proxy, &|_, row| breaker::of_proxy(row, &proxy, now));
         }
-        let share = f64::from(pace::permille(&row, now)) / 1_000.0;
+        let slowest = queues.iter().map(|(_, row)| pace::permille(row, now)).min();
+        let share = f64::from(slowest.unwrap_or(1_000)) / 1_000.0;
         metrics::gauge!("mirano_source_pace_ratio", "source" => id.clone()).set(share);
     }
     Ok(())

@@ -92,6 +92,7 @@ impl Life {
     pub fn new(seed: u64, trace: bool, weather: fn(&mut Rng) -> Weather) -> Self {
         let mut rng = Rng::new(seed);
         let weather = weather(&mut rng);
+        let weather = if seed % 3 == 1 && !weather.farm { weather.with_shards() } else { weather };
         let mut life = Self {
             log: Log::new(LogId(rng.bytes()), weather.partitions),
             nodes: (0..weather.nodes).map(Node::new).collect(),
@@ -265,7 +266,7 @@ impl Life {
             Out::Answer { call, answer, at } => self.answered(call, answer, at)?,
             Out::Appended(partition) => self.will_sync(partition),
             Out::Work => {
-                for source in 0..policy::sources(self.weather.farm).len() {
+                for source in 0..policy::queues(self.weather.farm, self.weather.sharded).len() {
                     if !self.weather.farm || self.has_work(node, source)? {
                         self.will_poll(node, source, 5);
                     }
@@ -281,7 +282,7 @@ impl Life {
 
     /// Whether a source has a queue, as a node sees it: twenty that have none are not asked after each commit.
     fn has_work(&self, node: usize, source: usize) -> Result<bool, String> {
-        let name = policy::sources(self.weather.farm)[source];
+        let name = policy::queues(self.weather.farm, self.weather.sharded)[source];
         let row: Option<SourceRow> =
             self.nodes[node].views.live().row(name.as_bytes()).map_err(|error| error.to_string())?;
         Ok(row.is_some_and(|row| row.queued + row.delayed > 0))

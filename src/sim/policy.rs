@@ -10,9 +10,24 @@ pub const DEBTS: &str = "debts";
 pub const LIST: &str = "list";
 pub const SOURCES: [&str; 4] = [CADASTRE, COURTS, DEBTS, LIST];
 
-/// The sources of a life, in the order of their numbers.
+/// A source with three queues, which some lives have.
+pub const WIDE: &str = "wide";
+pub const SHARDS: usize = 3;
+const QUEUES: [&str; 7] = [CADASTRE, COURTS, DEBTS, LIST, WIDE, "wide#1", "wide#2"];
+
+/// The sources of a life, in the order of their numbers; but for the one that some lives have.
 pub fn sources(farm: bool) -> &'static [&'static str] {
     if farm { &FARM } else { &SOURCES }
+}
+
+/// The queues of a life, in the order of their numbers.
+pub fn queues(farm: bool, sharded: bool) -> &'static [&'static str] {
+    if sharded { &QUEUES } else { sources(farm) }
+}
+
+/// The source of a queue.
+pub fn source_of(queue: &str) -> &str {
+    if queue.starts_with(WIDE) { WIDE } else { queue }
 }
 
 /// Its licence forbids that one tenant is shown what another's check brought.
@@ -44,6 +59,8 @@ pub fn limits(source: &str) -> Limits {
         CADASTRE => (5, 10_000, 2, 2),
         COURTS => (6, 20_000, 1, 2),
         DEBTS => (10, 10_000, 4, 1),
+        // Parts that are not equal, and no multiple of the permits that are remembered.
+        WIDE => (7, 20_000, 4, 3),
         // Without a burst each request too many shows at once, and several tasks hold permits of the near future.
         _ => (20, 60_000, 1, 3),
     };
@@ -72,6 +89,7 @@ pub fn breaker(source: &str) -> (usize, usize, usize) {
         CADASTRE => (2, 100, 20),
         COURTS => (5, 100, 20),
         DEBTS => (20, 50, 6),
+        WIDE => (4, 100, 20),
         _ => (0, 100, 20),
     }
 }
@@ -98,6 +116,8 @@ pub struct Variant {
     pub prefetch: bool,
     /// The sources are those of the farm.
     pub farm: bool,
+    /// There is a source with several queues.
+    pub sharded: bool,
     /// Only tells documents apart.
     pub number: u64,
 }
@@ -116,7 +136,8 @@ impl Variant {
             _ if farm::number(source).is_some() => (30 * 24 * 60 * MINUTE, 0),
             _ => (10 * MINUTE, 120 * MINUTE),
         };
-        let present = sources(self.farm).iter().copied().filter(|source| Some(*source) != self.without);
+        let present = sources(self.farm).iter().copied().chain(self.sharded.then_some(WIDE));
+        let present = present.filter(|source| Some(*source) != self.without);
         present.map(|source| (source, (ttl(source).0 / self.shorter, ttl(source).1))).collect()
     }
 
@@ -142,6 +163,10 @@ impl Variant {
         // Asked when the whole has answered, and so mostly a part of that.
         let mut later = part.clone();
         (later["for_each"], later["max"]) = (json!("list.entry"), json!(1));
+        // Its questions show the same facts, also in different queues.
+        let wide = |name: &str| json!({"source": WIDE, "params": {"name": name}});
+        let wide = [wide("{{ address.canonical }}"), wide("{{ address.building }}")];
+        let wide = if self.sharded { wide.to_vec() } else { Vec::new() };
         let flat = json!({"source": CADASTRE, "params": {"address": "{{ address.canonical }}"}});
         let input = json!({"seller": {"type": "inn", "required": false}});
         let profiles = if self.farm {
@@ -149,8 +174,8 @@ impl Variant {
             json!({"farm": {"title": words, "needs": each}})
         } else {
             json!({
-                "standard": {"title": words, "needs": needs(vec![cadastre.clone(), courts, debts, list, later]), "inputs": input},
-                "short": {"title": words, "needs": needs(vec![cadastre, flat, part])},
+                "standard": {"title": words, "needs": needs([vec![cadastre.clone(), courts, debts, list, later], wide.clone()].concat()), "inputs": input},
+                "short": {"title": words, "needs": needs([vec![cadastre, flat, part], wide].concat())},
             })
         };
         // What goes first is other on the farm than by default.
@@ -179,6 +204,7 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
         CADASTRE => ("property", vec!["address"], vec![("cadastre.developer", "inn"), ("cadastre.area", "part")]),
         COURTS => ("developer", vec!["inn"], vec![("court.case", "number")]),
         DEBTS => ("person", vec!["inn"], vec![("debt.order", "number")]),
+        WIDE => ("source", vec!["name"], vec![("list.entry", "number")]),
         _ if farm::number(source).is_some() => ("property", vec!["address"], vec![("farm.entry", "number")]),
         _ => ("source", vec!["name", NESTS.1], vec![("list.entry", "number")]),
     };
@@ -202,6 +228,9 @@ fn spec(source: &str, ttl: u64, serve_stale: u64) -> Value {
     if let Some(daily) = daily {
         limits["daily"] = json!(daily);
         limits["background"] = json!(0.7);
+    }
+    if source == WIDE {
+        limits["shards"] = json!(SHARDS);
     }
     if let Some((from, to)) = quiet {
         let time = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);

@@ -65,6 +65,8 @@ fn a_thousand_lives_keep_every_promise() {
         ("query asked ahead", sum(|left| left.counts.prefetched)),
         ("slowed source", sum(|left| left.counts.slowed)),
         ("notification", sum(|left| left.counts.notices)),
+        ("shard that was told", sum(|left| left.counts.told)),
+        ("fact of several shards", sum(|left| left.counts.shared_facts)),
     ] {
         println!("{times} times: {what}");
         assert!(times as u64 * SEEDS >= 100 * many, "only {times} times: {what}");
@@ -140,6 +142,8 @@ fn known_bugs_are_found() {
     found(Bug::PermitReturnedTwice, &["I7"], 400);
     found(Bug::PermitsForgottenByCrash, &["I7"], 200);
     found(Bug::OpenBreakerLeased, &["I7"], 50);
+    found(Bug::BudgetNotDivided, &["I7"], 100);
+    found(Bug::ShardsNotTold, &["I7"], 400);
     found(Bug::LateAnswerAccepted, &["I8"], 50);
     found(Bug::FlightNotJoined, &["I8"], 50);
     found(Bug::TenantsShare, &["I9"], 50);

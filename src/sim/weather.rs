@@ -36,6 +36,8 @@ pub struct Weather {
     pub start: i64,
     /// The sources are those of the farm.
     pub farm: bool,
+    /// There is a source with several queues.
+    pub sharded: bool,
 }
 
 impl Weather {
@@ -46,13 +48,22 @@ impl Weather {
         let (workers_die, workers_late, workers_twice, strangers) = (one_in(20), one_in(12), one_in(8), one_in(20));
         let moods = Moods { fails: one_in(6), cuts: one_in(6), lies: one_in(8), slow: one_in(4), bulky: false };
         let span = rng.range(10, 90) * 60_000;
-        let mut policies =
-            vec![(0, Variant { shorter: 1, without: None, prefetch: rng.chance(1, 2), farm: false, number: 0 })];
+        let mut policies = vec![(
+            0,
+            Variant { shorter: 1, without: None, prefetch: rng.chance(1, 2), farm: false, sharded: false, number: 0 },
+        )];
         let changes = rng.below(4);
         for number in 0..changes {
             let without = [None, None, Some(DEBTS), Some(LIST)][rng.below(4) as usize];
             let prefetch = rng.chance(1, 2);
-            let variant = Variant { shorter: 1 + rng.below(4), without, prefetch, farm: false, number: number + 1 };
+            let variant = Variant {
+                shorter: 1 + rng.below(4),
+                without,
+                prefetch,
+                farm: false,
+                sharded: false,
+                number: number + 1,
+            };
             policies.push((rng.range(1_000, span), variant));
         }
         policies.sort_by_key(|(at, _)| *at);
@@ -82,13 +93,14 @@ impl Weather {
             policies,
             start: 1_790_000_000_000,
             farm: false,
+            sharded: false,
         }
     }
 
     /// An hour of twenty sources that misbehave, under restarts and failovers.
     pub fn of_farm(rng: &mut Rng) -> Self {
         let any = Self::of(rng);
-        let policy = Variant { shorter: 1, without: None, prefetch: false, farm: true, number: 0 };
+        let policy = Variant { shorter: 1, without: None, prefetch: false, farm: true, sharded: false, number: 0 };
         Self {
             nodes: 2,
             crash: Some(150 + rng.below(200)),
@@ -105,5 +117,15 @@ impl Weather {
             farm: true,
             ..any
         }
+    }
+
+    /// The same, with a source that has several queues; it fails now and then, so that one queue hears what all have to obey.
+    pub fn with_shards(mut self) -> Self {
+        self.sharded = true;
+        if self.moods.fails == 0 {
+            self.moods.fails = 5;
+        }
+        self.policies.iter_mut().for_each(|(_, variant)| variant.sharded = true);
+        self
     }
 }

@@ -57,7 +57,7 @@ impl Work {
         self.permits.retain(|permit| permit.not_after >= wall);
         let Some(permit) = self.permits.first().copied() else {
             let n = 1 + rng.below(3) as u32;
-            return Next::Call(Command::Permit { source: self.task.source.clone(), lease: self.task.lease, n });
+            return Next::Call(Command::Permit { source: self.task.queue.clone(), lease: self.task.lease, n });
         };
         if wall < permit.not_before {
             let window = permit.not_after.0 - permit.not_before.0;
@@ -69,7 +69,7 @@ impl Work {
             self.pages_left = self.pages_left.min(1);
         }
         let request = Request {
-            source: self.task.source.clone(),
+            source: self.task.source().to_owned(),
             proxy: self.task.proxy.clone(),
             wall: wall.0,
             from: now,
@@ -79,7 +79,7 @@ impl Work {
         if self.said.is_none() {
             self.asked_at = wall;
             let params = persons::open(vault, &self.task.params).unwrap_or_default();
-            let said = sources.say(&self.task.source, &self.task.subject, &params, now, rng);
+            let said = sources.say(self.task.source(), &self.task.subject, &params, now, rng);
             self.pages_left = match &said {
                 Said::Shows(shown) => (shown.facts.len() / 3).min(3),
                 Said::Fails { .. } => 0,
@@ -88,20 +88,20 @@ impl Work {
         } else {
             self.pages_left -= 1;
         }
-        Next::After(took.min(policy::limits(&self.task.source).timeout_ms))
+        Next::After(took.min(policy::limits(self.task.source()).timeout_ms))
     }
 
     fn end(&mut self, vault: &MemoryVault, rng: &mut Rng) -> Next {
         let task = &self.task;
         let give_back = (!self.permits.is_empty() && rng.chance(3, 4)).then(|| Command::ReturnPermits {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             lease: task.lease,
             permits: std::mem::take(&mut self.permits),
         });
         let evidence = vec![EvidenceId([7; 32])];
         let end = match self.said.clone() {
             Some(Said::Fails { outcome, cause, retry_after_ms, http_status }) => Command::Fail(FailAttempt {
-                source: task.source.clone(),
+                source: task.queue.clone(),
                 task: task.task,
                 lease: task.lease,
                 outcome,
@@ -118,7 +118,7 @@ impl Work {
                 let facts: Vec<AnsweredFact> =
                     shown.facts.into_iter().map(|(fact, volatile)| answered(fact, volatile, vault)).collect();
                 Command::Complete(Complete {
-                    source: task.source.clone(),
+                    source: task.queue.clone(),
                     task: task.task,
                     lease: task.lease,
                     outcome: if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found },

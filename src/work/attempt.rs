@@ -52,7 +52,7 @@ impl Silent {
 
 /// Runs a leased task to its end and tells the engine.
 pub(super) async fn run(tools: Arc<Tools>, task: LeasedTask) {
-    let span = tracing::info_span!("attempt", source = %task.source, task = %task.task, n = task.attempt);
+    let span = tracing::info_span!("attempt", source = %task.source(), task = %task.task, n = task.attempt);
     async {
         let started = tools.engine.now();
         let held = Held::new(&task);
@@ -62,8 +62,10 @@ pub(super) async fn run(tools: Arc<Tools>, task: LeasedTask) {
         };
         let took = tools.engine.now().since_ms(started);
         tracing::info!(outcome, took_ms = took, "attempt ended");
-        metrics::counter!("mirano_attempts_total", "source" => task.source.clone(), "outcome" => outcome).increment(1);
-        metrics::histogram!("mirano_attempt_seconds", "source" => task.source.clone()).record(took as f64 / 1_000.0);
+        metrics::counter!("mirano_attempts_total", "source" => task.source().to_owned(), "outcome" => outcome)
+            .increment(1);
+        metrics::histogram!("mirano_attempt_seconds", "source" => task.source().to_owned())
+            .record(took as f64 / 1_000.0);
     }
     .instrument(span)
     .await;
@@ -73,8 +75,8 @@ async fn attempt(tools: &Tools, task: &LeasedTask, held: &Held) -> Result<&'stat
     let mut gathered = Gathered::default();
     let asked = async {
         let policy = tools.engine.policy().map_err(|error| refused(&error.to_string()))?;
-        let connector = tools.connectors.of(&policy, &task.source).map_err(|error| refused(&error))?;
-        gathered.connector = policy.connectors.get(&task.source).copied().unwrap_or(0);
+        let connector = tools.connectors.of(&policy, task.source()).map_err(|error| refused(&error))?;
+        gathered.connector = policy.connector_of(&task.queue);
         let keys = person(tools, &task.subject)?;
         let params = persons::open(&**tools.engine.vault(), &task.params)
             .ok_or_else(|| refused("erased: the person's key is gone"))?;
@@ -178,14 +180,15 @@ impl Asker<'_> {
                 continue;
             }
             if let (304, Some((_, (id, same)))) = (fetched.status, &kept) {
-                metrics::counter!("mirano_pages_unchanged_total", "source" => self.task.source.clone()).increment(1);
+                metrics::counter!("mirano_pages_unchanged_total", "source" => self.task.source().to_owned())
+                    .increment(1);
                 gathered.evidence.push(*id);
                 return Ok(RawPage { final_url: fetched.url.to_string(), ..same.clone() });
             }
             let id = self.keep(&fetched).await?;
             gathered.evidence.push(id);
             if conditional {
-                self.tools.validators.keep(&self.task.source, request, &fetched, id);
+                self.tools.validators.keep(self.task.source(), request, &fetched, id);
             }
             return Ok(fetched.into());
         }
@@ -211,7 +214,7 @@ impl Asker<'_> {
 
     /// The marks of a page that was read before, and the page, if it is still kept.
     async fn unchanged(&self, request: &PreparedRequest) -> Option<(BTreeMap<String, String>, (EvidenceId, RawPage))> {
-        let marks = self.tools.validators.find(&self.task.source, request)?;
+        let marks = self.tools.validators.find(self.task.source(), request)?;
         match self.tools.evidence.get(&marks.evidence, self.keys).await {
             Ok(kept) => {
                 let headers = vec![("content-type".to_owned(), kept.content_type)];
@@ -220,7 +223,7 @@ impl Asker<'_> {
             }
             Err(error) => {
                 tracing::info!(%error, "the page is asked for in full");
-                self.tools.validators.forget(&self.task.source, request);
+                self.tools.validators.forget(self.task.source(), request);
                 None
             }
         }
@@ -240,7 +243,7 @@ impl Asker<'_> {
         let Way { permit, refused, .. } = way;
         let wanted = Wanted { fetcher: &self.tools.fetcher, spec, auth, proxy: self.proxy()?, bad: refused.as_deref() };
         let permit = async { self.wait_for(permit.take()).await };
-        let place = self.tools.tokens.of(&self.task.source);
+        let place = self.tools.tokens.of(self.task.source());
         let failed = |outcome, cause| Ended::Failed(Box::new(Answer::failed(outcome, cause)));
         match place.token(wanted, || self.tools.engine.now(), permit).await {
             Ok(token) => Ok(Some(token)),
@@ -293,12 +296,12 @@ impl Asker<'_> {
             if now >= current.not_before && now <= current.not_after {
                 return Ok(());
             }
-            metrics::counter!("mirano_permits_missed_total", "source" => self.task.source.clone()).increment(1);
+            metrics::counter!("mirano_permits_missed_total", "source" => self.task.source().to_owned()).increment(1);
         }
     }
 
     async fn permit(&self) -> Result<Permit, Ended> {
-        let command = Command::Permit { source: self.task.source.clone(), lease: self.task.lease, n: 1 };
+        let command = Command::Permit { source: self.task.queue.clone(), lease: self.task.lease, n: 1 };
         match self.tools.engine.submit(command).await {
             Ok(answer) => match answer.reply {
                 Reply::Permits { permits, deadline } => {

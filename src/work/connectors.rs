@@ -2,6 +2,7 @@
 
 use crate::core::policy::Policy;
 use crate::sources::connector::Connector;
+use mirano_schemas::source_of;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Connectors(Mutex<BTreeMap<String, (u64, Arc<Connector>)>>);
 
 impl Connectors {
-    /// The connector of a source; the error says why there is none.
-    pub fn of(&self, policy: &Policy, source: &str) -> Result<Arc<Connector>, String> {
+    /// The connector of a source, or of one of its queues; the error says why there is none.
+    pub fn of(&self, policy: &Policy, queue: &str) -> Result<Arc<Connector>, String> {
+        let source = source_of(queue);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, connector)) = known.get(source)
             && *version == policy.version

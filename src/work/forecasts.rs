@@ -5,7 +5,7 @@ use crate::core::source::forecast::forecast;
 use crate::engine::{Engine, Folded};
 use mirano_replay::rows::{TaskRow, TaskState};
 use mirano_replay::store::ReadExt;
-use mirano_schemas::{Event, TaskId, Timestamp};
+use mirano_schemas::{Event, TaskId, Timestamp, source_of};
 use std::collections::BTreeMap;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ fn foretell(engine: &Engine, tasks: &[TaskId], now: Timestamp) -> Told {
     let told = |task: &TaskId| {
         let row: Option<TaskRow> = engine.views().row(task.as_bytes()).ok().flatten();
         let row = row.filter(|row| row.state == TaskState::Queued)?;
-        let held = forecast(&**engine.views(), &policy.document, engine.partitions(), &row, now).ok().flatten()?;
+        let held = forecast(&**engine.views(), &policy, engine.partitions(), &row, now).ok().flatten()?;
         let eta_ms = held.eta_ms.filter(|eta| *eta >= LEAST_MS)?;
         Some((*task, (now, eta_ms)))
     };
@@ -77,7 +77,7 @@ fn compare(commit: &Folded, told: &mut Told) {
             Event::TaskStarted(event) => {
                 let Some((at, eta_ms)) = told.remove(&event.task) else { continue };
                 let (came, eta) = (event.grant.permit.not_before.since_ms(at) as f64, eta_ms as f64);
-                let source = || event.source.clone();
+                let source = || source_of(&event.source).to_owned();
                 metrics::histogram!("mirano_eta_error_seconds", "source" => source())
                     .record((came - eta).abs() / 1_000.0);
                 metrics::histogram!("mirano_eta_ratio", "source" => source()).record(came / eta);

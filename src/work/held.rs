@@ -24,7 +24,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(task: &LeasedTask) -> Self {
-        Self { source: task.source.clone(), lease: task.lease, deadline: AtomicI64::new(task.deadline.0) }
+        Self { source: task.queue.clone(), lease: task.lease, deadline: AtomicI64::new(task.deadline.0) }
     }
 
     /// The deadline has moved.

@@ -63,7 +63,7 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
     let mut sources: BTreeMap<String, Arc<Notify>> = BTreeMap::new();
     let mut running = JoinSet::new();
     loop {
-        for source in known_sources(&tools.engine) {
+        for source in known_queues(&tools.engine) {
             sources.entry(source.clone()).or_insert_with(|| {
                 let kick = Arc::new(Notify::new());
                 running.spawn(source_loop(Arc::clone(&tools), source, Arc::clone(&kick), stop.clone()));
@@ -101,17 +101,17 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
     while running.join_next().await.is_some() {}
 }
 
-/// Sources of the policy, and those that ever had a task: one that was removed may still have a queue to end.
-fn known_sources(engine: &Engine) -> BTreeSet<String> {
+/// The queues of the policy's sources, and those that ever had a task: a source that was removed may still have a queue to end.
+fn known_queues(engine: &Engine) -> BTreeSet<String> {
     let mut sources: BTreeSet<String> =
-        engine.policy().map(|policy| policy.document.sources.keys().cloned().collect()).unwrap_or_default();
+        engine.policy().map(|policy| policy.queues().map(|spec| spec.id.clone()).collect()).unwrap_or_default();
     if let Ok(keys) = engine.views().keys(Table::Source, &[], &[], usize::MAX) {
         sources.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()));
     }
     sources
 }
 
-/// The source that may have work after an event.
+/// The queue that may have work after an event.
 pub(super) fn gives_work(event: &Event) -> Option<&str> {
     match event {
         Event::TaskScheduled(event) => Some(&event.source),

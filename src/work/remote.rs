@@ -12,6 +12,7 @@ use super::pool::gives_work;
 use super::tell::answered;
 use crate::core::command::{Command, Complete, FailAttempt, LeaseTasks, LeasedTask, Reply};
 use crate::core::persons;
+use crate::core::policy::Policy;
 use crate::core::vault::PersonKeys;
 use crate::engine::{Answer as Answered, Engine, EngineError};
 use crate::sources::connector::{
@@ -23,6 +24,7 @@ use mirano_replay::rows::{SourceRow, TaskRow};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -112,12 +114,14 @@ pub struct Remote {
     engine: Engine,
     evidence: EvidenceStore,
     connectors: Connectors,
+    /// How often queues were asked for work.
+    turn: AtomicUsize,
 }
 
 impl Remote {
     /// Nothing is leased by this.
     pub fn new(engine: Engine, evidence: EvidenceStore) -> Self {
-        Self { engine, evidence, connectors: Connectors::default() }
+        Self { engine, evidence, connectors: Connectors::default(), turn: AtomicUsize::new(0) }
     }
 
     /// Leases up to `most` tasks of these sources, of the first ones first; waits up to `patience` for work.
@@ -133,12 +137,13 @@ impl Remote {
         loop {
             let (mut offers, mut next_at) = (Vec::new(), None::<Timestamp>);
             let policy = self.engine.policy()?;
-            for source in sources.iter().filter(|source| self.connectors.may_be_lent(&policy, source)) {
+            let lent = sources.iter().filter(|source| self.connectors.may_be_lent(&policy, source));
+            for queue in lent.flat_map(|source| self.queues_in_turn(&policy, source)) {
                 if offers.len() == most {
                     break;
                 }
                 let tokens = (offers.len()..most).map(|_| LeaseToken(rand::random())).collect();
-                let lease = LeaseTasks { source: source.clone(), worker: worker.to_owned(), tokens };
+                let lease = LeaseTasks { source: queue, worker: worker.to_owned(), tokens };
                 let Reply::Leased(leased) = self.engine.submit(Command::Lease(lease)).await?.reply else { continue };
                 next_at = next_at.into_iter().chain(leased.next_at).min();
                 for task in leased.tasks {
@@ -150,7 +155,7 @@ impl Remote {
             }
             let due = next_at.map_or(Duration::MAX, |at| Duration::from_millis(at.since_ms(self.engine.now()) + 1));
             let gives = |event: &Event| {
-                let asked = |other: &str| sources.iter().any(|source| source == other);
+                let asked = |queue: &str| sources.iter().any(|source| source == source_of(queue));
                 gives_work(event).is_some_and(|from| asked(from) || policy.sharing_proxies(from).any(asked))
             };
             let work = async {
@@ -171,11 +176,21 @@ impl Remote {
         }
     }
 
+    /// The queues of a source; each time another one is asked first, so that none waits for the others to be empty.
+    fn queues_in_turn(&self, policy: &Policy, source: &str) -> Vec<String> {
+        let spec = policy.document.sources.get(source);
+        let mut queues: Vec<String> = spec.map(|spec| spec.queues().collect()).unwrap_or_default();
+        if let Some(first) = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(queues.len()) {
+            queues.rotate_left(first);
+        }
+        queues
+    }
+
     /// A task as a worker gets it. One that can't be asked for is failed at once, with its cause.
     async fn offer(&self, task: LeasedTask) -> Result<Option<Offer>, RemoteError> {
         let policy = self.engine.policy()?;
         let prepared = || {
-            let source = self.connectors.of(&policy, &task.source)?;
+            let source = self.connectors.of(&policy, &task.queue)?;
             let params = persons::open(&**self.engine.vault(), &task.params)
                 .ok_or_else(|| "erased: the person's key is gone".to_owned())?;
             let request = source.first(&params).map_err(|error| error.to_string())?;
@@ -183,12 +198,12 @@ impl Remote {
         };
         match prepared() {
             Ok((source, params, request)) => {
-                let connector = policy.connectors.get(&task.source).copied().unwrap_or(0);
+                let connector = policy.connector_of(&task.queue);
                 Ok(Some(Offer { task, params, connector, request, source }))
             }
             Err(cause) => {
                 let failed = FailAttempt {
-                    source: task.source,
+                    source: task.queue,
                     task: task.task,
                     lease: task.lease,
                     outcome: Outcome::Refused,
@@ -224,7 +239,7 @@ impl Remote {
     /// Keeps a lease; the new deadline, and whether there is no use in going on.
     pub async fn heartbeat(&self, task: TaskId, lease: LeaseToken) -> Result<(Timestamp, bool), RemoteError> {
         let source = self.task(task)?.scheduled.source;
-        let cancel = !self.engine.policy()?.document.sources.contains_key(&source);
+        let cancel = self.engine.policy()?.queue(&source).is_none();
         match self.engine.submit(Command::Heartbeat { source, lease }).await?.reply {
             Reply::Deadline(deadline) => Ok((deadline, cancel)),
             _ => Err(RemoteError::LeaseLost),
@@ -235,7 +250,7 @@ impl Remote {
     pub fn most_bytes(&self, task: TaskId, lease: LeaseToken) -> Result<usize, RemoteError> {
         let source = self.holds(task, lease)?.scheduled.source;
         let policy = self.engine.policy()?;
-        let spec = policy.document.sources.get(&source);
+        let spec = policy.queue(&source);
         let bytes = spec.map(|spec| spec.request.max_bytes).ok_or_else(|| RemoteError::Source(gone(&source)))?;
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
@@ -292,7 +307,7 @@ impl Remote {
             }
         };
         let command = if answer.outcome.is_answer() {
-            let facts = answered(self.engine.vault(), &source, &subject, answer.facts, asked.version)
+            let facts = answered(self.engine.vault(), source_of(&source), &subject, answer.facts, asked.version)
                 .await
                 .map_err(RemoteError::Source)?;
             Command::Complete(Complete {
@@ -343,7 +358,7 @@ impl Remote {
         let connector = self.connectors.of(&policy, source).map_err(RemoteError::Source)?;
         let keys = self.keys(subject)?;
         let params = persons::open(&**self.engine.vault(), &row.scheduled.params).ok_or(RemoteError::Erased)?;
-        let version = policy.connectors.get(source).copied().unwrap_or(0);
+        let version = policy.connector_of(source);
         Ok(Asked { connector, version, keys, ctx: AskContext { params, subject: subject.0.clone() } })
     }
 

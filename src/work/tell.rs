@@ -20,9 +20,9 @@ pub(super) async fn tell(
 ) -> Result<&'static str, Silent> {
     let (word, is_answer) = (word(answer.outcome), answer.outcome.is_answer());
     let command = if answer.outcome.is_answer() {
-        match answered(tools.engine.vault(), &task.source, &task.subject, answer.facts, gathered.connector).await {
+        match answered(tools.engine.vault(), task.source(), &task.subject, answer.facts, gathered.connector).await {
             Ok(facts) => Command::Complete(Complete {
-                source: task.source.clone(),
+                source: task.queue.clone(),
                 task: task.task,
                 lease: task.lease,
                 outcome: answer.outcome,
@@ -61,7 +61,7 @@ pub(super) async fn tell(
 fn failed(task: &LeasedTask, outcome: Outcome, cause: String, gathered: Gathered) -> Command {
     tracing::info!(outcome = word(outcome), %cause, "attempt failed");
     Command::Fail(FailAttempt {
-        source: task.source.clone(),
+        source: task.queue.clone(),
         task: task.task,
         lease: task.lease,
         outcome,

@@ -2,12 +2,14 @@
 
 use crate::damage::Draw;
 use mirano::audit::replay::{Replayed, replay};
+use mirano::audit::verify::Keys;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
 use mirano::sequencer::{Outcome as Appended, Sequencer};
-use mirano_replay::apply;
-use mirano_replay::store::{MemoryStore, Read, Table};
+use mirano_replay::rows::FactRow;
+use mirano_replay::store::{MemoryStore, Read, ReadExt, Table};
 use mirano_replay::tree;
 use mirano_replay::verify::NoKeys;
+use mirano_replay::{apply, facts};
 use mirano_schemas::canonical::fact_id;
 use mirano_schemas::codec::{CommitBody, CommitHead};
 use mirano_schemas::envelope::{Envelope, Head};
@@ -19,16 +21,19 @@ use std::path::Path;
 /// Several megabytes, so that there are several batches.
 const ROUNDS: u64 = 10;
 const QUERIES: u64 = 12;
-/// Both partitions' queries share facts among themselves.
+/// Both partitions' queries share facts among themselves, and those with even numbers with the other partition's: they are
+/// two shards of one source.
 const POOL: usize = 300;
+
+const SOURCE: &str = "registry";
 
 fn fact(partition: u32, n: usize) -> LoggedFact {
     let body = Fact {
-        source: format!("source-{partition}"),
+        source: SOURCE.to_owned(),
         kind: "listing.offer".to_owned(),
         subject: Subject(format!("property:p{}", n % 7)),
         matched: Match::Id,
-        identity: [("id".to_owned(), Value::text(&format!("{partition}-{n}")))].into(),
+        identity: [("id".to_owned(), Value::text(&format!("{}-{n}", partition * (n as u32 % 2))))].into(),
         attrs: [("text".to_owned(), Value::text(&"слова ".repeat(50)))].into(),
         valid: Validity::default(),
         connector: 1,
@@ -49,7 +54,7 @@ fn scheduled(partition: u32, query: u64) -> Vec<Event> {
     let (query, task, _) = query_of(partition, query);
     let event = TaskScheduled {
         task,
-        source: format!("source-{partition}"),
+        source: queue_of(SOURCE, partition),
         query,
         subject: Subject("property:p".to_owned()),
         params: Sealable::Plain(Default::default()),
@@ -69,7 +74,7 @@ fn answered(partition: u32, query: u64, round: u64, before: &BTreeSet<usize>, no
     let facts = count(now.len());
     let recorded = ObservationRecorded {
         observation: id(round),
-        source: format!("source-{partition}"),
+        source: SOURCE.to_owned(),
         query: key,
         subject: Subject("property:p".to_owned()),
         task,
@@ -133,6 +138,9 @@ async fn history(folder: &Path) -> EmbeddedLog {
                 *before = now;
             }
         }
+        if partition == 0 {
+            commits.push(vec![SourceDivided { source: SOURCE.to_owned(), shards: 2 }.into()]);
+        }
         append(&log, partition, commits).await;
     }
     log
@@ -171,6 +179,21 @@ async fn rows_that_were_put_together_are_those_of_a_fold() {
     let state = &replayed.store;
     assert!(fold.iter().eq(state.iter()), "row by row");
     assert_eq!(fold.digest(), state.digest());
+    // A fact of both shards has a row of each, is read as one, and is exported once.
+    let ids: BTreeSet<FactId> =
+        (0..POOL).flat_map(|n| (0..2).map(move |partition| fact(partition, n).fact_id)).collect();
+    let whole = |rows: &dyn Read, id: FactId| facts::row(rows, id).expect("reads").map_or(0, |row| row.intervals.len());
+    for id in &ids {
+        let apart = state.keys(Table::Fact, id.as_bytes(), &[], 9).expect("scans");
+        let rows = apart.iter().map(|key| state.row::<FactRow>(key).expect("reads").expect("there").intervals.len());
+        assert_eq!(whole(state, *id), rows.sum::<usize>());
+        assert_eq!(whole(state, *id), whole(&fold, *id));
+    }
+    let shared = fact(1, 0).fact_id;
+    assert_eq!(state.keys(Table::Fact, shared.as_bytes(), &[], 9).expect("scans").len(), 2);
+    let mut csv = Vec::new();
+    let exported = mirano::audit::facts::csv(state, &Keys(None), &mut csv).expect("exports");
+    assert_eq!(exported.written, ids.len() as u64);
     // However they are read.
     let facts: Vec<Vec<u8>> =
         fold.iter().filter(|(table, ..)| *table == Table::Fact).map(|(_, key, _)| key.to_vec()).collect();

@@ -18,7 +18,7 @@ async fn world() -> World {
 
 async fn fails(world: &World, task: &LeasedTask, outcome: Outcome, http_status: Option<u16>) {
     let command = FailAttempt {
-        source: task.source.clone(),
+        source: task.queue.clone(),
         task: task.task,
         lease: task.lease,
         outcome,

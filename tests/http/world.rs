@@ -239,7 +239,7 @@ impl World {
         let raw = serde_json::to_vec(&facts.len()).expect("json");
         let evidence = self.evidence.put(raw.into(), "application/json", None).await.expect("kept");
         let answer = self.engine.submit(Command::Complete(Complete {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found },
@@ -256,7 +256,7 @@ impl World {
 
     pub async fn fail(&self, task: &LeasedTask) {
         let command = FailAttempt {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: Outcome::Unavailable,

@@ -57,6 +57,7 @@ const HELD: &[(&str, &str, &str, &[&str])] = &[
             "date-age_of",
         ],
     ),
+    ("shard", "shard", "част", &["sources-shards"]),
     ("evidence", "evidence", "доказательств", &["verify-lead", "no_such-evidence", "refused-evidence_store"]),
     ("dead letter", "dead letter", "невыполненн", &["dead-title", "no_such-dead_letter"]),
     ("joined (coalesced)", "joined", "объедин", &["from-coalesced", "origin-coalesced"]),

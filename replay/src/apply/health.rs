@@ -55,3 +55,7 @@ pub(super) fn slowed(store: &mut impl Write, at: At, event: &SourceSlowed) -> Re
         row.pace = Some(PaceRow { permille, since: at.recorded_at, full_at, http_status });
     })
 }
+
+pub(super) fn rested(store: &mut impl Write, event: &SourceRested) -> Result<(), ApplyError> {
+    change(store, &event.source, |row| row.rest_until = row.rest_until.max(Some(event.until)))
+}

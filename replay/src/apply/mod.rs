@@ -102,6 +102,8 @@ impl Fold {
             Event::BreakerOpened(event) => health::opened(store, at, event),
             Event::BreakerClosed(event) => health::closed(store, event),
             Event::SourceSlowed(event) => health::slowed(store, at, event),
+            Event::SourceRested(event) => health::rested(store, event),
+            Event::SourceDivided(event) => policy::divided(store, event),
             Event::ObservationChunk(event) => observation::chunk(store, event),
             Event::ObservationRecorded(event) => {
                 self.close(store)?;
@@ -124,7 +126,9 @@ impl Fold {
             Event::DeliveryChanged(event) => notify::delivery(store, at, event),
             Event::DeciderChanged(event) => node::decider(store, at, event),
             Event::CheckpointTaken(event) => node::checkpoint(store, at, event),
-            Event::WantSatisfied(_) | Event::WantRefused(_) | Event::ReactionRefused(_) => Ok(()),
+            Event::WantSatisfied(_) | Event::WantRefused(_) | Event::ReactionRefused(_) | Event::SourceTold(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{ApplyError, At, dangling};
 use crate::history;
+use crate::rows::key::FactKey;
 use crate::rows::*;
 use crate::store::{ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
@@ -9,6 +10,8 @@ use mirano_schemas::*;
 /// An observation whose facts are being folded.
 pub struct Open {
     query: QueryKey,
+    /// The shard of its source that asks it.
+    shard: u8,
     bound: Bound,
     base: Option<KnownRow>,
     facts_root: Root,
@@ -46,6 +49,7 @@ pub(super) fn recorded(
     let bound = Bound { observation: event.observation, at: at.position, observed_at: event.observed_at };
     let mut open = Open {
         query: event.query,
+        shard: u8::try_from(shard_of(&query.queue)).unwrap_or(u8::MAX),
         bound,
         base: base.clone(),
         facts_root: event.facts_root,
@@ -121,14 +125,16 @@ impl Open {
         if !self.subjects.contains(subject) {
             self.subjects.push(subject.clone());
         }
-        store.show(fact, IntervalRow { query: self.query, from: self.bound.clone(), to: None })?;
+        let interval = IntervalRow { query: self.query, from: self.bound.clone(), to: None };
+        store.show(FactKey::of(id, self.shard), &fact.body, interval)?;
         self.added.push(id);
         Ok(())
     }
 
     fn hide(&mut self, store: &mut impl Write, at: At, id: FactId) -> Result<(), ApplyError> {
         let last_seen = self.base.as_ref().map_or(self.bound.observed_at, |base| base.observed_at);
-        if !store.hide(id, self.query, GoneBound { bound: self.bound.clone(), last_seen })? {
+        let end = GoneBound { bound: self.bound.clone(), last_seen };
+        if !store.hide(FactKey::of(id, self.shard), self.query, end)? {
             return Err(dangling(at, "FactVanished", id));
         }
         self.gone.push(id);

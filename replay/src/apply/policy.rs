@@ -3,7 +3,7 @@
 use super::{ApplyError, At, be_u64};
 use crate::rows::{PolicyHereRow, PolicyRow, key};
 use crate::store::{ReadExt, StoreError, Table, Write, WriteExt};
-use mirano_schemas::{PolicyAdopted, PolicyOrigin};
+use mirano_schemas::{PolicyAdopted, PolicyOrigin, SourceDivided};
 
 /// The version in force in a partition.
 pub fn in_force(store: &(impl ReadExt + ?Sized), partition: u32) -> Result<Option<u64>, StoreError> {
@@ -26,5 +26,11 @@ pub(super) fn adopted(store: &mut impl Write, at: At, event: &PolicyAdopted) -> 
     }
     store.put_row(&key::policy_in_force(partition), &PolicyHereRow(event.clone()))?;
     store.put(Table::PolicyInForce, &key::policy_in_force(partition), event.version.to_be_bytes().to_vec());
+    Ok(())
+}
+
+pub(super) fn divided(store: &mut impl Write, event: &SourceDivided) -> Result<(), ApplyError> {
+    store.put(Table::Divided, &key::divided(None), Vec::new());
+    store.put(Table::Divided, &key::divided(Some(&event.source)), event.shards.to_be_bytes().to_vec());
     Ok(())
 }

@@ -6,6 +6,41 @@ use crate::store::Key;
 use crate::store::Table;
 use mirano_schemas::*;
 
+/// [`Table::Fact`]: the fact; behind it the shard of its source whose queries show it, where that is not the first. Each
+/// shard has a row of its own, since each has a partition of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FactKey([u8; 33]);
+
+impl FactKey {
+    /// The key for one shard.
+    pub fn of(fact: FactId, shard: u8) -> Self {
+        let mut bytes = [shard; 33];
+        bytes[..32].copy_from_slice(&fact.0);
+        Self(bytes)
+    }
+
+    /// Reads a key.
+    pub fn read(key: &[u8]) -> Option<Self> {
+        let (fact, rest) = key.split_first_chunk::<32>()?;
+        match rest {
+            [] => Some(Self::of(FactId(*fact), 0)),
+            [shard] if *shard > 0 => Some(Self::of(FactId(*fact), *shard)),
+            _ => None,
+        }
+    }
+
+    /// The fact.
+    pub fn fact(&self) -> FactId {
+        FactId(*self.0.first_chunk().unwrap_or(&[0; 32]))
+    }
+
+    /// The key. Their order is that of these bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        let [.., shard] = self.0;
+        self.0.get(..if shard == 0 { 32 } else { 33 }).unwrap_or_default()
+    }
+}
+
 /// [`Table::Anchor`]
 pub fn anchor(partition: u32) -> Vec<u8> {
     Key::new().u32(partition).done()
@@ -107,6 +142,10 @@ pub fn prefetched(partition: u32, source: &str) -> Vec<u8> {
 /// [`Table::ProxyTotal`]
 pub fn proxy_total(partition: u32, proxy: &str) -> Vec<u8> {
     Key::new().u32(partition).text(proxy).done()
+}
+/// [`Table::Divided`]; without a source: whether any is.
+pub fn divided(source: Option<&str>) -> Vec<u8> {
+    source.unwrap_or_default().as_bytes().to_vec()
 }
 /// [`Table::Weights`]
 pub fn weights(partition: u32) -> Vec<u8> {

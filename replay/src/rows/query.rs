@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 /// What is known of one query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueryRow {
-    /// The source.
-    pub source: String,
+    /// The queue of its source that asks it; see [`QueryRow::source`].
+    #[serde(rename = "source")]
+    pub queue: String,
     /// About whom.
     pub subject: Subject,
     /// The parameters.
@@ -55,10 +56,15 @@ pub struct KnownRow {
 }
 
 impl QueryRow {
+    /// The source.
+    pub fn source(&self) -> &str {
+        source_of(&self.queue)
+    }
+
     /// A query that nobody asked yet.
-    pub fn new(source: String, subject: Subject, params: Sealable<Params>) -> Self {
+    pub fn new(queue: String, subject: Subject, params: Sealable<Params>) -> Self {
         Self {
-            source,
+            queue,
             subject,
             params,
             last: None,

@@ -224,7 +224,7 @@ pub struct TaskWanted {
     pub tenant: String,
     /// The need.
     pub need_id: NeedId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query.
     pub query: QueryKey,

@@ -144,6 +144,8 @@ events! {
     37 v 1 AnswerNarrowed,
     /// What decides the order of queues changed.
     38 v 1 QueueWeighed,
+    /// A shard of a source heard what all its shards have to obey.
+    39 v 1 SourceTold,
     /// A fact was seen that this query did not show before.
     40 v 1 FactObserved,
     /// A fact is no longer shown by this query.
@@ -166,8 +168,12 @@ events! {
     49 v 1 DeliveryChanged,
     /// No fact names any more whom a need is about.
     56 v 1 NeedWithdrawn,
+    /// A shard of a source is left alone because of what another one heard.
+    57 v 1 SourceRested,
     /// A policy document came into force in this partition.
     60 v 1 PolicyAdopted,
+    /// A source was first adopted with several queues.
+    61 v 1 SourceDivided,
     /// Another node decides for this partition now.
     70 v 1 DeciderChanged,
     /// What another partition asked for can't be decided.

@@ -39,3 +39,13 @@ pub struct PolicyAdopted {
     /// The version of each source's connector: it grows when request, answer or facts change.
     pub connectors: BTreeMap<String, u32>,
 }
+
+/// A source was first adopted with several queues. Its number of queues never changes: what is known of a query is kept by the
+/// partition of its queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceDivided {
+    /// The source.
+    pub source: String,
+    /// How many queues it has.
+    pub shards: u32,
+}

@@ -23,7 +23,7 @@ pub struct Requester {
 pub struct TaskScheduled {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query: the task's key.
     pub query: QueryKey,
@@ -42,7 +42,7 @@ pub struct TaskScheduled {
 pub struct TaskJoined {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// Who joined.
     pub requester: Requester,
@@ -53,7 +53,7 @@ pub struct TaskJoined {
 /// The answer had come before the want arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WantSatisfied {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query.
     pub query: QueryKey,
@@ -66,7 +66,7 @@ pub struct WantSatisfied {
 /// A want can't be queued: its source is not in the policy any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WantRefused {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query.
     pub query: QueryKey,
@@ -112,7 +112,7 @@ pub struct Grant {
 pub struct TaskStarted {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// Counted from 1.
     pub attempt: u32,
@@ -131,7 +131,7 @@ pub struct TaskStarted {
 /// More requests may start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PermitsGranted {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The task.
     pub task: TaskId,
@@ -146,7 +146,7 @@ pub struct PermitsGranted {
 /// Permits that were not used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PermitsReturned {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The lease.
     pub lease: LeaseToken,
@@ -157,7 +157,7 @@ pub struct PermitsReturned {
 /// A heartbeat moved the deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseExtended {
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The task.
     pub task: TaskId,
@@ -172,7 +172,7 @@ pub struct LeaseExtended {
 pub struct TaskAttemptFailed {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// Which attempt.
     pub attempt: u32,
@@ -197,7 +197,7 @@ pub struct TaskAttemptFailed {
 pub struct TaskFailed {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query.
     pub query: QueryKey,
@@ -212,7 +212,7 @@ pub struct TaskFailed {
 pub struct TaskCompleted {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The attempt that brought it.
     pub attempt: u32,
@@ -229,7 +229,7 @@ pub struct TaskCompleted {
 pub struct TaskRevived {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// The query.
     pub query: QueryKey,
@@ -242,7 +242,7 @@ pub struct TaskRevived {
 pub struct TaskDropped {
     /// The task.
     pub task: TaskId,
-    /// The source.
+    /// The source; of one that has shards, the queue.
     pub source: String,
     /// When it was given up.
     pub failed_at: Timestamp,

@@ -420,6 +420,13 @@ fn of_health() -> Vec<Event> {
         prefetched.into(),
         narrowed.into(),
         QueueWeighed { costs: [1, 2, 4, 64, 256], waiting: 3, age: 500 }.into(),
+        SourceTold {
+            source: "courts#1".to_owned(),
+            shards: 4,
+            rest_until: Some(NOW.plus_ms(90_000)),
+            slowed: Some(Slowed { permille: 500, full_at: NOW.plus_ms(600_000), http_status: Some(429) }),
+        }
+        .into(),
     ]
 }
 
@@ -527,6 +534,7 @@ fn of_nodes() -> Vec<Event> {
     };
     vec![
         adopted.into(),
+        SourceDivided { source: "registry".to_owned(), shards: 4 }.into(),
         DeciderChanged { node: "b".to_owned(), url: Some("http://b:8080".to_owned()) }.into(),
         ReactionRefused { cause: Position { partition: 1, seq: 9 }, reason: "too large".to_owned() }.into(),
         checkpoint().into(),
@@ -536,8 +544,9 @@ fn of_nodes() -> Vec<Event> {
 /// One of each event, in the order of their numbers.
 pub fn events() -> Vec<Event> {
     let withdrawn = NeedWithdrawn { job: job(), need_id: need_id(), by: NeedId([24; 16]) };
-    [of_jobs(), of_sources(), of_health(), of_observations(), of_notifications(), vec![withdrawn.into()], of_nodes()]
-        .concat()
+    let rested = SourceRested { source: "courts#2".to_owned(), until: NOW.plus_ms(90_000) };
+    let later = vec![withdrawn.into(), rested.into()];
+    [of_jobs(), of_sources(), of_health(), of_observations(), of_notifications(), later, of_nodes()].concat()
 }
 
 /// A head with every field filled in.

@@ -4,15 +4,16 @@
 use super::state::{SHARDS, Shard, shard_of};
 use bytes::Bytes;
 use mirano_replay::overlay::{Changes, Overlay};
+use mirano_replay::rows::key::FactKey;
 use mirano_replay::rows::{GoneBound, IntervalRow};
 use mirano_replay::shown::{Change, Stretch, append_row};
 use mirano_replay::store::{Kept, KeyAndRow, MemoryStore, Read, StoreError, Table, Visit, Write, decode_row};
-use mirano_schemas::{FactId, LoggedFact, QueryKey, Root};
+use mirano_schemas::{FactId, QueryKey, Root, Sealable, SharedFact};
 
 /// The rows of everything but facts and their sets.
 pub(super) struct Gather<'a> {
     rows: Overlay<'a, MemoryStore>,
-    changes: Vec<(FactId, Change)>,
+    changes: Vec<(FactKey, Change)>,
     sets: Vec<Root>,
 }
 
@@ -21,7 +22,7 @@ pub(super) struct Gathered {
     /// Rows of everything else.
     pub rows: Changes,
     /// What happened to facts, in order.
-    pub changes: Vec<(FactId, Change)>,
+    pub changes: Vec<(FactKey, Change)>,
     /// The roots of sets that were shown.
     pub sets: Vec<Root>,
 }
@@ -75,14 +76,14 @@ impl Write for Gather<'_> {
         self.rows.take(table, key)
     }
 
-    fn show(&mut self, fact: &LoggedFact, interval: IntervalRow) -> Result<(), StoreError> {
-        self.changes.push((fact.fact_id, Change::Shown(fact.body.clone(), interval)));
+    fn show(&mut self, key: FactKey, body: &Sealable<SharedFact>, interval: IntervalRow) -> Result<(), StoreError> {
+        self.changes.push((key, Change::Shown(body.clone(), interval)));
         Ok(())
     }
 
     /// Whether the query showed it is seen when all is put together.
-    fn hide(&mut self, id: FactId, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
-        self.changes.push((id, Change::Hidden(query, end)));
+    fn hide(&mut self, key: FactKey, query: QueryKey, end: GoneBound) -> Result<bool, StoreError> {
+        self.changes.push((key, Change::Hidden(query, end)));
         Ok(true)
     }
 
@@ -101,41 +102,41 @@ pub(super) enum Piece {
     Part(Box<Stretch>),
 }
 
-/// What a batch did to facts, in order of their ids, in as many parts as there are shards.
+/// What a batch did to facts, in order of their keys, in as many parts as there are shards.
 pub(super) struct Run(Vec<Part>);
 
 /// A shard's part of a run.
-pub(super) type Part = Vec<(FactId, Piece)>;
+pub(super) type Part = Vec<(FactKey, Piece)>;
 
 /// About so many bytes has the row of a fact.
 const ROW_BYTES: usize = 256;
 
 impl Run {
     /// Of changes in the order in which they happened.
-    pub(super) fn of(changes: &[(FactId, Change)]) -> Result<Self, StoreError> {
-        let mut order: Vec<(&FactId, usize)> =
-            changes.iter().enumerate().map(|(number, (id, _))| (id, number)).collect();
+    pub(super) fn of(changes: &[(FactKey, Change)]) -> Result<Self, StoreError> {
+        let mut order: Vec<(&FactKey, usize)> =
+            changes.iter().enumerate().map(|(number, (key, _))| (key, number)).collect();
         order.sort_unstable();
         // One piece of memory for all rows: asking for one each, and giving it back, would cost as much as writing it.
         let mut rows = Vec::with_capacity(changes.len() * ROW_BYTES);
         let mut found = Vec::with_capacity(order.len());
         for same in order.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((id, _)) = same.first() else { continue };
+            let Some((key, _)) = same.first() else { continue };
             let these = same.iter().filter_map(|(_, number)| changes.get(*number)).map(|(_, change)| change);
             let start = rows.len();
             // Nearly every fact is shown once, and then its row is written down at once.
             let only = these.clone().next().filter(|_| same.len() == 1);
             let written = only.map_or(Ok(false), |only| only.append_alone(&mut rows))?;
             let part = if written { None } else { joined(these, &mut rows)? };
-            found.push((**id, start..rows.len(), part));
+            found.push((**key, start..rows.len(), part));
         }
         rows.shrink_to_fit();
         let rows = Bytes::from(rows);
         let mut out = Self((0..SHARDS).map(|_| Vec::new()).collect());
-        for (id, place, part) in found {
+        for (key, place, part) in found {
             let piece = part.map_or_else(|| Piece::Row(rows.slice(place)), |part| Piece::Part(Box::new(part)));
-            if let Some(shard) = out.0.get_mut(shard_of(&id)) {
-                shard.push((id, piece));
+            if let Some(shard) = out.0.get_mut(shard_of(&key)) {
+                shard.push((key, piece));
             }
         }
         Ok(out)
@@ -168,11 +169,11 @@ pub(super) fn shard(parts: Vec<Part>) -> Result<Option<Shard>, StoreError> {
     let mut all: Part = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     all.extend(parts.into_iter().flatten());
     // Stable: of one fact the earlier piece stays first.
-    all.sort_by_key(|(id, _)| *id);
+    all.sort_by_key(|(key, _)| *key);
     let mut out = Shard::with_capacity(all.len());
     let mut pieces = all.into_iter().peekable();
-    while let Some((id, piece)) = pieces.next() {
-        let more = |next: &(FactId, Piece)| next.0 == id;
+    while let Some((key, piece)) = pieces.next() {
+        let more = |next: &(FactKey, Piece)| next.0 == key;
         let row = match (piece, pieces.peek().is_some_and(more)) {
             (Piece::Row(row), false) => row,
             (piece, _) => {
@@ -190,7 +191,7 @@ pub(super) fn shard(parts: Vec<Part>) -> Result<Option<Shard>, StoreError> {
                 }
             }
         };
-        out.push((id, row));
+        out.push((key, row));
     }
     Ok(Some(out))
 }

@@ -1,18 +1,18 @@
 //! The rows of a replayed log.
 
 use bytes::Bytes;
+use mirano_replay::rows::key::FactKey;
 use mirano_replay::store::{Digest, KeyAndRow, MemoryStore, Read, StoreError, Table, Visit};
-use mirano_schemas::FactId;
 
 /// Rows of facts lie in so many parts, by the beginning of their ids.
 pub(super) const SHARDS: usize = 64;
 
 /// Facts with the bytes of their rows, in order. Rows that were made together lie in one piece of memory.
-pub(super) type Shard = Vec<(FactId, Bytes)>;
+pub(super) type Shard = Vec<(FactKey, Bytes)>;
 
 /// Where the row of a fact lies.
-pub(super) fn shard_of(id: &FactId) -> usize {
-    usize::from(id.0[0]) * SHARDS / 256
+pub(super) fn shard_of(key: &FactKey) -> usize {
+    usize::from(key.fact().0[0]) * SHARDS / 256
 }
 
 /// All rows that a log gives. Rows of facts lie apart, or among the others, never both.
@@ -25,7 +25,7 @@ pub struct State {
 impl State {
     /// All rows, in order of table and key.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
-        let facts = self.facts.iter().flatten().map(|(id, row)| (Table::Fact, id.0.as_slice(), row.as_ref()));
+        let facts = self.facts.iter().flatten().map(|(key, row)| (Table::Fact, key.as_bytes(), row.as_ref()));
         let before = self.rows.iter().take_while(|(table, ..)| *table < Table::Fact);
         before.chain(facts).chain(self.rows.iter().skip_while(|(table, ..)| *table < Table::Fact))
     }
@@ -44,9 +44,9 @@ impl State {
     }
 
     fn fact(&self, key: &[u8]) -> Option<&[u8]> {
-        let id = FactId(key.try_into().ok()?);
-        let shard = self.facts.get(shard_of(&id))?;
-        let place = shard.binary_search_by(|(found, _)| found.cmp(&id)).ok()?;
+        let key = FactKey::read(key)?;
+        let shard = self.facts.get(shard_of(&key))?;
+        let place = shard.binary_search_by(|(found, _)| found.cmp(&key)).ok()?;
         shard.get(place).map(|(_, row)| row.as_ref())
     }
 }
@@ -65,9 +65,9 @@ impl Read for State {
         }
         let start = prefix.max(from);
         for shard in &self.facts {
-            let first = shard.partition_point(|(id, _)| id.0.as_slice() < start);
-            for (id, row) in shard.iter().skip(first) {
-                if !id.0.starts_with(prefix) || !visit(&id.0, row) {
+            let first = shard.partition_point(|(key, _)| key.as_bytes() < start);
+            for (key, row) in shard.iter().skip(first) {
+                if !key.as_bytes().starts_with(prefix) || !visit(key.as_bytes(), row) {
                     return Ok(());
                 }
             }
@@ -80,9 +80,9 @@ impl Read for State {
             return self.rows.last(table, prefix, to);
         }
         for shard in self.facts.iter().rev() {
-            let end = shard.partition_point(|(id, _)| id.0.as_slice() <= to);
-            if let Some((id, row)) = end.checked_sub(1).and_then(|last| shard.get(last)) {
-                return Ok(id.0.starts_with(prefix).then(|| (id.0.to_vec(), row.to_vec())));
+            let end = shard.partition_point(|(key, _)| key.as_bytes() <= to);
+            if let Some((key, row)) = end.checked_sub(1).and_then(|last| shard.get(last)) {
+                return Ok(key.as_bytes().starts_with(prefix).then(|| (key.as_bytes().to_vec(), row.to_vec())));
             }
         }
         Ok(None)

@@ -92,11 +92,12 @@ pub(super) fn want(
 ) -> Result<(), DecideError> {
     let Some(query) = need.query else { return Ok(()) };
     let asked_at = decision.ctx.now();
+    let queue = decision.ctx.policy.queue_of(&need.source, query);
     decision.emit(TaskWanted {
         job: job.created.job,
         tenant: job.created.tenant.clone(),
         need_id: need.need_id,
-        source: need.source.clone(),
+        source: queue,
         query,
         subject: need.subject.clone(),
         params: need.params.clone(),

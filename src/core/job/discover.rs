@@ -7,8 +7,7 @@ use crate::core::persons;
 use crate::core::plan::{self, Entry, Values};
 use crate::core::policy::{DEFAULT_MAX, NeedSpec};
 use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, JobRow, NeedRow};
-use mirano_replay::store::ReadExt;
+use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +19,7 @@ pub fn facts_under(decision: &Decision<'_>, root: Root) -> Result<Arc<Opened>, D
     }
     let (mut out, mut sealed) = (Opened::new(), false);
     for id in facts::set(&decision.rows, root)? {
-        let row: Option<FactRow> = decision.rows.row(id.as_bytes())?;
-        let body = row.map(|row| row.body);
+        let body = facts::body(&decision.rows, id)?;
         sealed |= !matches!(body, Some(Sealable::Plain(_)));
         if let Some(fact) = body.and_then(|body| persons::open(decision.ctx.vault, &body)) {
             out.push((id, fact));

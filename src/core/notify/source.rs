@@ -2,6 +2,7 @@
 
 use super::raise::raise;
 use crate::core::decision::{DecideError, Decision};
+use mirano_replay::facts;
 use mirano_replay::rows::{ChannelRow, SourceRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
@@ -16,13 +17,19 @@ const MOST: usize = 10_000;
 /// A source answered: tells each tenant that has a channel for it, if the source was down before this decision.
 pub(in crate::core) fn back(
     decision: &mut Decision<'_>,
-    source: &str,
+    queue: &str,
     observation: ObservationId,
 ) -> Result<(), DecideError> {
-    let before: Option<Arc<SourceRow>> = decision.ctx.state.shared(source.as_bytes())?;
-    let failures = before.map_or(0, |row| row.failures);
-    if failures < DOWN_AFTER {
-        return Ok(());
+    let before: Option<Arc<SourceRow>> = decision.ctx.state.shared(queue.as_bytes())?;
+    let Some(before) = before.filter(|row| row.failures >= DOWN_AFTER) else { return Ok(()) };
+    let (source, failures) = (source_of(queue), before.failures);
+    // One of its shards is the first to see it: the others have nothing new to say.
+    for other in facts::queues(&decision.rows, source)?.iter().filter(|other| *other != queue) {
+        let other: Option<Arc<SourceRow>> = decision.rows.shared(other.as_bytes())?;
+        let failed_at = before.last_outcome.as_ref().map(|(_, at, _)| *at);
+        if other.is_some_and(|other| other.failures == 0 && other.last_answer > failed_at) {
+            return Ok(());
+        }
     }
     let now = decision.ctx.now();
     let mut by_tenant: BTreeMap<String, Vec<ChannelSet>> = BTreeMap::new();

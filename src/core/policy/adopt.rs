@@ -1,6 +1,6 @@
 //! A policy is adopted: in partition 0 first, then by the others in order.
 
-use super::{Policy, PolicyDocument, compiled, queue};
+use super::{Policy, PolicyDocument, compiled, queue, shards};
 use crate::core::command::{AdoptPolicy, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::apply::in_force;
@@ -37,7 +37,8 @@ pub fn adopt(decision: &mut Decision<'_>, command: &AdoptPolicy) -> Result<Reply
     let connectors = compiled::connector_versions(&document, before);
     let version = decision.ctx.at.position.seq;
     let queue = document.queue.clone();
-    Policy::compile(version, document, connectors.clone()).map_err(Rejection::PolicyInvalid)?;
+    let policy = Policy::compile(version, document, connectors.clone()).map_err(Rejection::PolicyInvalid)?;
+    shards::unchanged(decision, &policy.document, before)?;
     decision.emit(PolicyAdopted {
         version,
         origin: command.origin,

@@ -16,6 +16,8 @@ pub struct Policy {
     /// The risk rules.
     pub rules: Rules,
     selectors: BTreeMap<String, risk::FactFilter>,
+    /// Of sources with several queues the spec of each queue.
+    pub(super) shards: BTreeMap<String, SourceSpec>,
 }
 
 impl Policy {
@@ -31,7 +33,8 @@ impl Policy {
                 .map_err(|problems| format!("where {text:?}: {}", problems.join("; ")))?;
             selectors.insert(text.clone(), selector);
         }
-        Ok(Self { version, document, connectors, rules, selectors })
+        let shards = super::shards::divided(&document);
+        Ok(Self { version, document, connectors, rules, selectors, shards })
     }
 
     /// Compiles what the log holds.

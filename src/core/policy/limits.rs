@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSpec {
+    /// In how many queues its budget is divided, each in a partition of its own; never changes.
+    #[serde(skip_serializing_if = "is_one")]
+    pub shards: u32,
     /// HTTP requests in a period: at most `rate.requests` in any `rate.period`.
     pub rate: Rate,
     /// How many of them may start at once.
@@ -38,6 +41,7 @@ pub struct LimitsSpec {
 impl Default for LimitsSpec {
     fn default() -> Self {
         Self {
+            shards: 1,
             rate: Rate { requests: 60, period: DurationMs(60_000) },
             burst: 1,
             concurrency: 1,
@@ -50,6 +54,10 @@ impl Default for LimitsSpec {
             breaker: BreakerSpec::default(),
         }
     }
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 fn is_true(yes: &bool) -> bool {

@@ -16,6 +16,7 @@ mod proxies;
 mod queue;
 mod reading;
 mod sample;
+mod shards;
 mod share;
 pub mod spec;
 pub mod template;

@@ -1,5 +1,6 @@
 //! Pools of proxies, as decisions see them: what goes through one proxy for each source, and what for all together.
 
+use super::shards::part;
 use super::{DurationMs, Policy, PolicyDocument, Rate};
 use crate::core::partitioning;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ impl TotalSpec {
     /// is one in a longer time, and each may run one task.
     fn part(self, index: u32, of: u32) -> Self {
         let of = of.max(1);
-        let share = |whole: u32| whole / of + u32::from(index < whole % of);
+        let share = |whole: u32| part(whole, index, of);
         let rate = self.rate.map(|rate| match share(rate.requests) {
             // Requests that are fewer than those who share them: one each, in so many times the period.
             _ if rate.requests < of => {
@@ -91,29 +92,29 @@ impl ProxyPoolSpec {
 }
 
 impl PolicyDocument {
-    /// What a partition may send through a proxy of a pool: an equal part for each partition that has a source of the pool. Where
-    /// a source stands is the same for all, so each works out the same parts, and holds its own in its own order.
+    /// What a partition may send through a proxy of a pool: an equal part for each partition that has a queue of the pool. Where
+    /// a queue stands is the same for all, so each works out the same parts, and holds its own in its own order.
     pub fn total_of(&self, pool: &str, partition: u32, partitions: u32) -> TotalSpec {
         let Some(spec) = self.proxies.get(pool).filter(|spec| !spec.total.is_none()) else {
             return TotalSpec::default();
         };
         let sources = self.sources.values().filter(|source| source.limits.proxies.as_deref() == Some(pool));
-        let homes: BTreeSet<u32> = sources.map(|source| partitioning::of_source(&source.id, partitions)).collect();
+        let queues = sources.flat_map(|source| source.queues());
+        let homes: BTreeSet<u32> = queues.map(|queue| partitioning::of_source(&queue, partitions)).collect();
         let index = homes.iter().take_while(|home| **home < partition).count();
         spec.total.part(u32::try_from(index).unwrap_or(0), u32::try_from(homes.len()).unwrap_or(1))
     }
 }
 
 impl Policy {
-    /// The other sources that share their proxies with this one, and so may go on when it lets one go.
-    pub fn sharing_proxies<'p>(&'p self, source: &str) -> impl Iterator<Item = &'p str> {
-        let sources = &self.document.sources;
-        let pool = sources.get(source).and_then(|spec| spec.limits.proxies.as_ref());
+    /// The other queues that share their proxies with this one, and so may go on when it lets one go.
+    pub fn sharing_proxies<'p>(&'p self, queue: &str) -> impl Iterator<Item = &'p str> {
+        let pool = self.queue(queue).and_then(|spec| spec.limits.proxies.as_ref());
         let pool = pool.filter(|pool| self.document.proxies.get(*pool).is_some_and(|spec| !spec.total.is_none()));
-        let own = source.to_owned();
+        let own = queue.to_owned();
         let sharing =
             move |spec: &&super::SourceSpec| pool.is_some() && spec.limits.proxies.as_ref() == pool && spec.id != own;
-        sources.values().filter(sharing).map(|spec| spec.id.as_str())
+        self.queues().filter(sharing).map(|spec| spec.id.as_str())
     }
 }
 

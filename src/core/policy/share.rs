@@ -51,6 +51,6 @@ impl Policy {
 
     /// Whether a tenant may know of a query. What has no answer yet shows nothing, and is nobody's.
     pub fn shows_query(&self, query: &QueryRow, tenant: &str) -> bool {
-        self.is_shared(&query.source) || query.last.as_ref().is_some_and(|last| last.first.tenant == tenant)
+        self.is_shared(query.source()) || query.last.as_ref().is_some_and(|last| last.first.tenant == tenant)
     }
 }

@@ -139,6 +139,9 @@ impl<'a> Check<'a> {
         for (key, detail) in limits.problems() {
             self.add(format!("{at}.limits.{key}"), detail);
         }
+        for (key, detail) in source.shard_problems(self.document) {
+            self.add(format!("{at}.limits.{key}"), detail);
+        }
         if let Some(pool) = &limits.proxies
             && !self.document.proxies.contains_key(pool)
         {

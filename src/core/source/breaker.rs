@@ -9,7 +9,7 @@
 
 use super::source_row;
 use crate::core::decision::{DecideError, Decision};
-use crate::core::policy::{BreakerSpec, PolicyDocument, ProxyPoolSpec, SourceSpec};
+use crate::core::policy::{BreakerSpec, Policy, ProxyPoolSpec, SourceSpec};
 use mirano_replay::rows::{BreakerRow, OpenRow, SourceRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
@@ -89,10 +89,10 @@ struct Rule {
 }
 
 impl Rule {
-    fn find(document: &PolicyDocument, source: &str, proxy: Option<&str>) -> Option<Self> {
+    fn find(policy: &Policy, source: &str, proxy: Option<&str>) -> Option<Self> {
         match proxy {
-            None => document.sources.get(source).and_then(|spec| Self::of_source(&spec.limits.breaker)),
-            Some(name) => document.proxies.get(name.split_once('/')?.0).map(Self::of_pool),
+            None => policy.queue(source).and_then(|spec| Self::of_source(&spec.limits.breaker)),
+            Some(name) => policy.document.proxies.get(name.split_once('/')?.0).map(Self::of_pool),
         }
     }
 
@@ -128,9 +128,9 @@ pub(super) fn after(
     attempt: &Attempt,
     failed: Option<(Outcome, &str)>,
 ) -> Result<(), DecideError> {
-    let document = &decision.ctx.policy.document;
+    let policy = decision.ctx.policy;
     for proxy in std::iter::once(None).chain(attempt.proxy.as_deref().map(Some)) {
-        let Some(rule) = Rule::find(document, source, proxy) else { continue };
+        let Some(rule) = Rule::find(policy, source, proxy) else { continue };
         let row = source_row(decision, source)?;
         let Some(breaker) = row.breakers.get(proxy.unwrap_or_default()) else { continue };
         let saw = breaker.open.as_ref().is_some_and(|open| attempt.started_at >= open.until);

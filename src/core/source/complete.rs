@@ -170,7 +170,7 @@ impl<'c> Change<'c> {
 
     fn chunk(&self, command: &Complete, query: QueryKey, index: usize, slice: &Slice) -> ObservationChunk {
         ObservationChunk {
-            source: command.source.clone(),
+            source: source_of(&command.source).to_owned(),
             query,
             lease: command.lease,
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -216,7 +216,7 @@ fn record(
         query,
         subject: task.scheduled.subject.clone(),
         first: task.scheduled.requester.clone(),
-        connector: decision.ctx.policy.connectors.get(&command.source).copied().unwrap_or(0),
+        connector: decision.ctx.policy.connector_of(&command.source),
     };
     observed(decision, command, about, base, change, chunks, rest)?;
     let made = Attempt::of(&*source_row(decision, &command.source)?, command.lease);
@@ -259,14 +259,14 @@ pub(super) fn observed(
     let ctx = decision.ctx;
     let query = about.query;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let ttl_ms = ctx.policy.document.sources.get(&command.source).map_or(0, shortest_ttl_ms);
+    let ttl_ms = ctx.policy.queue(&command.source).map_or(0, shortest_ttl_ms);
     let ids: Vec<FactId> = change.added.iter().map(|answered| answered.fact.fact_id).collect();
     let shown = stored::changed(&decision.rows, base.map(|base| base.facts_root), &ids, &change.gone)?;
     // The fold would work it out once more. What is named by its content can be stored by either.
     shown.store(&mut decision.rows)?;
     decision.emit(ObservationRecorded {
         observation: about.observation,
-        source: command.source.clone(),
+        source: source_of(&command.source).to_owned(),
         query,
         subject: about.subject,
         task: command.task,

@@ -9,7 +9,7 @@
 
 use super::breaker::{self, Attempt};
 use super::suspicion::SUSPICION_MS;
-use super::{holds, pace, source_row, spec};
+use super::{holds, pace, shards, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
@@ -170,6 +170,9 @@ fn note(
         retry_at,
         rest_until,
     })?;
+    if let Some(until) = rest_until {
+        shards::tell(decision, &command.source, Some(until), None)?;
+    }
     if retry_at.is_none() {
         let times = if lost_on_our_side(&command.cause) { format!(", {used} times") } else { String::new() };
         decision.emit(TaskFailed {

@@ -9,7 +9,7 @@ use super::breaker::{self, State};
 use super::proxies::Pools;
 use super::{limits, pace};
 use crate::core::partitioning;
-use crate::core::policy::{LimitsSpec, PolicyDocument, SourceSpec};
+use crate::core::policy::{LimitsSpec, Policy, SourceSpec};
 use mirano_replay::apply::be_u64;
 use mirano_replay::rows::{DAY_MS, SourceRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
@@ -47,14 +47,14 @@ impl Forecast {
 /// What a queued or retrying task waits for, in a log of so many partitions; none where it waits for nothing.
 pub fn forecast(
     rows: &(impl ReadExt + ?Sized),
-    policy: &PolicyDocument,
+    policy: &Policy,
     partitions: u32,
     task: &TaskRow,
     now: Timestamp,
 ) -> Result<Option<Forecast>, StoreError> {
     let source = task.scheduled.source.as_str();
     let row: SourceRow = rows.row(source.as_bytes())?.unwrap_or_default();
-    let spec = policy.sources.get(source);
+    let (spec, policy) = (policy.queue(source), &policy.document);
     match task.state {
         TaskState::Retrying { at } if at > now => {
             // Its own pause may be over before the source is asked again.

@@ -94,13 +94,13 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     }
     let proxy = match &spec.limits.proxies {
         None => None,
-        Some(pool) => match proxies::choose(decision, pool, &row)? {
+        Some(pool) => match proxies::choose(decision, spec, pool, &row)? {
             Choice::Proxy(name) => Some(name),
             Choice::At(until) => return Ok(Next::At(until)),
             Choice::Event => return Ok(Next::Event),
         },
     };
-    let grant = permit(decision, &spec.limits, proxy.as_deref(), &row)?.grant;
+    let grant = permit(decision, spec, proxy.as_deref(), &row)?.grant;
     if grant.permit.not_before.since_ms(now) > LEAD_MS {
         let at = grant.permit.not_before.0 - i64::try_from(LEAD_MS / 2).unwrap_or(0);
         return Ok(Next::At(Timestamp(at)));
@@ -159,17 +159,18 @@ pub(super) struct Permitted {
 /// The next permit under all limits: the source's rate, with a proxy the proxy's, the day's quota, hours of quiet.
 pub(super) fn permit(
     decision: &Decision<'_>,
-    spec: &LimitsSpec,
+    source: &SourceSpec,
     proxy: Option<&str>,
     row: &SourceRow,
 ) -> Result<Permitted, DecideError> {
+    let spec = &source.limits;
     // While the source wants to be left alone, no page of a task under way is asked for either.
     let now = row.rest_until.map_or(decision.ctx.now(), |until| until.max(decision.ctx.now()));
     let forgotten = SourceRow::default();
     let row = if bugs::permits_forgotten() { &forgotten } else { row };
     let through = match proxy {
         None => Vec::new(),
-        Some(name) => proxies::limits_of(decision, name, row)?,
+        Some(name) => proxies::limits_of(decision, source, name, row)?,
     };
     let mut held_back = now > decision.ctx.now();
     let mut from = pace::not_before(row, spec.rate, decision.ctx.now()).max(now);
@@ -236,7 +237,7 @@ fn start(
     Ok(LeasedTask {
         task,
         lease: token,
-        source: spec.id.clone(),
+        queue: spec.id.clone(),
         query: row.scheduled.query,
         subject: row.scheduled.subject.clone(),
         params: row.scheduled.params.clone(),

@@ -11,6 +11,7 @@ mod narrow;
 pub mod pace;
 mod permit;
 mod proxies;
+mod shards;
 mod suspicion;
 mod want;
 
@@ -19,6 +20,7 @@ pub use dead::{drop_dead, revive, revived};
 pub use fail::{MOST_LOST, MOST_PUT_OFF, expire, fail};
 pub use lease::lease;
 pub use permit::{grant, heartbeat, return_permits};
+pub use shards::{obey, told_to};
 pub use want::want;
 
 use super::command::Rejection;
@@ -32,12 +34,13 @@ use std::sync::Arc;
 /// What remains between the end of a request and the loss of its lease, for parsing and telling.
 pub const LEASE_GRACE_MS: u64 = 10_000;
 
+/// The row of a queue: of a source, or of one of its shards.
 fn source_row(decision: &Decision<'_>, source: &str) -> Result<Arc<SourceRow>, DecideError> {
     Ok(decision.rows.shared(source.as_bytes())?.unwrap_or_default())
 }
 
 fn spec<'a>(decision: &Decision<'a>, source: &str) -> Result<&'a SourceSpec, Rejection> {
-    decision.ctx.policy.document.sources.get(source).ok_or_else(|| Rejection::SourceUnknown(source.to_owned()))
+    decision.ctx.policy.queue(source).ok_or_else(|| Rejection::SourceUnknown(source.to_owned()))
 }
 
 fn held(row: &SourceRow, lease: LeaseToken) -> Result<&LeaseRow, Rejection> {

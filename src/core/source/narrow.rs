@@ -10,7 +10,7 @@ use crate::core::decision::{DecideError, Decision};
 use crate::core::persons;
 use crate::core::policy::{NestBy, SourceSpec};
 use mirano_replay::facts;
-use mirano_replay::rows::{FactRow, KnownRow, ObservationRow, QueryRow, key};
+use mirano_replay::rows::{KnownRow, ObservationRow, QueryRow, key};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::*;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ fn find(
             && young
             && better
             && query != wanted.query
-            && row.source == spec.id
+            && row.queue == spec.id
             && last.complete
             && last.facts <= MOST_FACTS
             && spec.contains(params, asked)
@@ -152,12 +152,12 @@ fn select(
     let volatile = facts::volatile(&decision.rows, larger.last.observation)?;
     let mut out = Vec::new();
     for fact_id in facts::set(&decision.rows, larger.last.facts_root)? {
-        let Some(row) = decision.rows.shared::<FactRow>(fact_id.as_bytes())? else { return Ok(None) };
-        let Some(fact) = persons::open(decision.ctx.vault, &row.body).map(Fact::from) else { return Ok(None) };
+        let Some(body) = facts::body(&decision.rows, fact_id)? else { return Ok(None) };
+        let Some(fact) = persons::open(decision.ctx.vault, &body).map(Fact::from) else { return Ok(None) };
         let Some(selected) = spec.selects(&larger.params, asked, &fact) else { return Ok(None) };
         if selected || bugs::on(Bug::NarrowedShowsAll) {
             let volatile = volatile.get(&fact_id).cloned();
-            out.push(AnsweredFact { kind: fact.kind, volatile, fact: LoggedFact { fact_id, body: row.body.clone() } });
+            out.push(AnsweredFact { kind: fact.kind, volatile, fact: LoggedFact { fact_id, body } });
         }
     }
     Ok(Some(out))

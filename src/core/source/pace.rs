@@ -5,11 +5,11 @@
 //! from before the last change don't count again. `Retry-After` is obeyed besides.
 
 use super::breaker::Attempt;
-use super::{limits, source_row, spec};
+use super::{limits, shards, source_row, spec};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::Rate;
 use mirano_replay::rows::SourceRow;
-use mirano_schemas::{SourceSlowed, Timestamp};
+use mirano_schemas::{Slowed, SourceSlowed, Timestamp};
 
 /// Never slower than this part of the rate, in thousandths.
 const SLOWEST: u32 = 50;
@@ -64,7 +64,8 @@ pub(super) fn after(
     let step_ms = limits.rate.period.0.clamp(*STEP_MS.start(), *STEP_MS.end());
     let steps = u64::from((1_000 - permille).div_ceil(STEP));
     let full_at = now.plus_ms(steps * step_ms);
-    decision.emit(SourceSlowed { source: source.to_owned(), permille, full_at, http_status })
+    decision.emit(SourceSlowed { source: source.to_owned(), permille, full_at, http_status })?;
+    shards::tell(decision, source, None, Some(Slowed { permille, full_at, http_status }))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u3
     let mut until = held.deadline;
     for _ in 0..n.clamp(1, MOST_PERMITS) {
         let row = source_row(decision, source)?;
-        let Permitted { grant, held_back } = permit(decision, &spec.limits, held.proxy.as_deref(), &row)?;
+        let Permitted { grant, held_back } = permit(decision, spec, held.proxy.as_deref(), &row)?;
         let at = grant.permit.not_before;
         if held_back && at.since_ms(decision.ctx.now()) > LONGEST_HOLD_MS {
             match permits.is_empty() {

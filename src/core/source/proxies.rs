@@ -1,13 +1,13 @@
 //! Which proxy an attempt goes through, and the limits that hold on it: for each source by itself, and for all sources of its
 //! pool together.
 //!
-//! The first kind is kept in the source's row. The second is kept in a row for each partition and proxy, and each partition
+//! The first kind is kept in the row of the source's queue, which has its part of it where the source has several. The second is kept in a row for each partition and proxy, and each partition
 //! that has a source of the pool holds an equal part of it, so that no decision waits for another partition's.
 
 use super::breaker::{self, State};
 use super::limits;
 use crate::core::decision::{DecideError, Decision};
-use crate::core::policy::{PolicyDocument, Rate, TotalSpec};
+use crate::core::policy::{PolicyDocument, Rate, SourceSpec, TotalSpec};
 use mirano_replay::rows::{ProxyTotalRow, RateRow, SourceRow, TOTAL, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{Charge, Permit, Timestamp};
@@ -23,7 +23,12 @@ pub(super) enum Choice {
 }
 
 /// The proxy that is used least and rests not; else when one may be used again.
-pub(super) fn choose(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Result<Choice, DecideError> {
+pub(super) fn choose(
+    decision: &Decision<'_>,
+    source: &SourceSpec,
+    pool: &str,
+    row: &SourceRow,
+) -> Result<Choice, DecideError> {
     let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Ok(Choice::Event) };
     let (now, pools) = (decision.ctx.now(), Pools::of(decision));
     let all = pools.total_of(pool);
@@ -37,7 +42,7 @@ pub(super) fn choose(decision: &Decision<'_>, pool: &str, row: &SourceRow) -> Re
                 continue;
             }
             State::HalfOpen => Some(1),
-            State::Closed => spec.concurrency,
+            State::Closed => spec.concurrency.map(|most| source.part(most)),
         };
         let busy = all.concurrency.map(|most| Ok::<_, DecideError>(pools.row(&decision.rows, &full)?.in_use >= most));
         if busy.transpose()?.unwrap_or(false) {
@@ -79,8 +84,13 @@ impl Limited {
 }
 
 /// The limits on requests through a proxy, given by pool and name.
-pub(super) fn limits_of(decision: &Decision<'_>, name: &str, row: &SourceRow) -> Result<Vec<Limited>, DecideError> {
-    Ok(Pools::of(decision).limits(&decision.rows, name, row)?)
+pub(super) fn limits_of(
+    decision: &Decision<'_>,
+    source: &SourceSpec,
+    name: &str,
+    row: &SourceRow,
+) -> Result<Vec<Limited>, DecideError> {
+    Ok(Pools::of(decision).limits(&decision.rows, source, name, row)?)
 }
 
 /// Pools as one partition sees them, which holds its part of what they allow in all.
@@ -111,12 +121,17 @@ impl<'a> Pools<'a> {
     pub fn limits(
         self,
         rows: &(impl ReadExt + ?Sized),
+        source: &SourceSpec,
         name: &str,
         row: &SourceRow,
     ) -> Result<Vec<Limited>, StoreError> {
         let Some((pool, _)) = name.split_once('/') else { return Ok(Vec::new()) };
         let own = self.policy.proxies.get(pool).and_then(|spec| spec.rate);
-        let own = own.map(|rate| Limited { key: name.to_owned(), rate, row: row.rates.get(name).cloned() });
+        let own = own.map(|rate| Limited {
+            key: name.to_owned(),
+            rate: Rate { requests: source.part(rate.requests), ..rate },
+            row: row.rates.get(name).cloned(),
+        });
         let all = match self.total_of(pool).rate {
             Some(rate) => {
                 let row = Some(self.row(rows, name)?.rate);

@@ -19,7 +19,7 @@ const STATUS_TIMES: u32 = 2;
 /// Why the answer is not believed yet; none: it is.
 pub(super) fn of(decision: &Decision<'_>, query: &QueryRow, command: &Complete) -> Option<String> {
     let before = query.last.as_ref().map_or(0, |last| last.facts);
-    let answer = decision.ctx.policy.document.sources.get(&command.source).map(|spec| &spec.answer);
+    let answer = decision.ctx.policy.queue(&command.source).map(|spec| &spec.answer);
     let drop = answer.and_then(|answer| answer.expect.as_ref()?.drop);
     let now = u32::try_from(command.facts.len()).unwrap_or(u32::MAX);
     let (times, what) = if command.by_status_only && command.outcome == Outcome::NothingFound && before > 0 {

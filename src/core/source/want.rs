@@ -12,14 +12,20 @@ use std::sync::Arc;
 /// Decides one `TaskWanted`. A repeat changes nothing.
 pub fn want(decision: &mut Decision<'_>, wanted: &TaskWanted) -> Result<(), DecideError> {
     let requester = Requester { job: wanted.job, need_id: wanted.need_id, tenant: wanted.tenant.clone() };
-    let Some(spec) = decision.ctx.policy.document.sources.get(&wanted.source) else {
-        return decision.emit(WantRefused {
-            source: wanted.source.clone(),
-            query: wanted.query,
-            requester,
-            cause: "the source is not in the policy any more".to_owned(),
-        });
+    let policy = decision.ctx.policy;
+    let refused = |cause: &str| WantRefused {
+        source: wanted.source.clone(),
+        query: wanted.query,
+        requester: requester.clone(),
+        cause: cause.to_owned(),
     };
+    let Some(spec) = policy.queue(&wanted.source) else {
+        return decision.emit(refused("the source is not in the policy any more"));
+    };
+    // Whoever wants it went by a policy without this source; what is known of a query is kept by its own queue alone.
+    if policy.queue_of(source_of(&wanted.source), wanted.query) != wanted.source {
+        return decision.emit(refused("the source was divided meanwhile; it is to be asked again"));
+    }
     let known: Option<Arc<QueryRow>> = decision.rows.shared(wanted.query.as_bytes())?;
     let in_flight = known.as_ref().and_then(|known| known.in_flight);
     if let Some(task) = in_flight.filter(|_| !bugs::on(Bug::FlightNotJoined)) {

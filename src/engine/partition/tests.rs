@@ -9,6 +9,7 @@ mod nests;
 mod pools;
 mod queue;
 mod reuse;
+mod shards;
 mod suspicion;
 
 use super::*;
@@ -146,7 +147,7 @@ impl World {
             })
             .collect();
         self.run(Command::Complete(Complete {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: if facts.is_empty() { Outcome::NothingFound } else { Outcome::Found },
@@ -162,7 +163,7 @@ impl World {
 
     fn fail(&mut self, task: &LeasedTask) -> Result<Reply, DecideError> {
         self.run(Command::Fail(FailAttempt {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: Outcome::Unavailable,
@@ -429,7 +430,7 @@ fn nothing_by_status_alone_is_not_believed_at_once() {
     world.run(Command::Recheck(recheck)).expect("planned");
     let status_only = |world: &mut World, task: &LeasedTask| {
         world.run(Command::Complete(Complete {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome: Outcome::NothingFound,
@@ -538,11 +539,11 @@ fn a_permit_comes_back_once() {
     let mut world = World::new();
     world.create(1);
     let task = world.lease("cadastre").expect("queued");
-    let more = Command::Permit { source: task.source.clone(), lease: task.lease, n: 3 };
+    let more = Command::Permit { source: task.queue.clone(), lease: task.lease, n: 3 };
     let Ok(Reply::Permits { permits, .. }) = world.run(more) else { panic!("held") };
-    let back = Command::ReturnPermits { source: task.source.clone(), lease: task.lease, permits: permits.clone() };
+    let back = Command::ReturnPermits { source: task.queue.clone(), lease: task.lease, permits: permits.clone() };
     world.run(back.clone()).expect("taken back");
-    let again = Command::Permit { source: task.source.clone(), lease: task.lease, n: 1 };
+    let again = Command::Permit { source: task.queue.clone(), lease: task.lease, n: 1 };
     let Ok(Reply::Permits { permits: reused, .. }) = world.run(again) else { panic!("held") };
     assert!(permits.contains(&reused[0]), "one that was given back");
     let before = world.store.digest();

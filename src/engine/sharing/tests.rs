@@ -357,7 +357,7 @@ async fn a_commit_is_shown_only_with_what_it_rests_on() {
     let b = world.node_on("b", Arc::<Late>::clone(&late)).await;
     let c = world.node_on("c", Arc::<Late>::clone(&late)).await;
     let complete = Complete {
-        source: task.source.clone(),
+        source: task.queue.clone(),
         task: task.task,
         lease: task.lease,
         outcome: Outcome::NothingFound,

@@ -10,8 +10,7 @@ use crate::http::jobs::read;
 use crate::http::state::AppState;
 use axum::response::sse::Event;
 use mirano_replay::facts;
-use mirano_replay::rows::FactRow;
-use mirano_replay::store::{ReadExt, StoreError};
+use mirano_replay::store::StoreError;
 use mirano_schemas::{Attrs, FactId, Position, Root};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -136,8 +135,8 @@ fn changed(ctx: &explain::Context<'_>, need_id: String, before: Option<Root>, af
 type Thing = (String, Attrs, Option<FactId>);
 
 fn thing(ctx: &explain::Context<'_>, id: FactId) -> std::result::Result<Thing, StoreError> {
-    let row: Option<FactRow> = ctx.rows.row(id.as_bytes())?;
-    let fact = row.and_then(|row| crate::core::persons::open(ctx.vault, &row.body));
+    let body = facts::body(ctx.rows, id)?;
+    let fact = body.and_then(|body| crate::core::persons::open(ctx.vault, &body));
     Ok(match fact {
         Some(fact) => (fact.kind.clone(), fact.identity.clone(), None),
         None => (String::new(), Attrs::new(), Some(id)),

@@ -296,10 +296,11 @@ pub(super) fn request(request: PreparedRequest) -> RequestView {
 pub(super) fn leased(offer: Offer) -> LeasedView {
     let spec = offer.source.spec();
     LeasedView {
+        source: offer.task.source().to_owned(),
         task_id: offer.task.task.to_string(),
         lease_token: offer.task.lease.to_string(),
         deadline: rfc3339(offer.task.deadline),
-        connector: format!("{}@{}", offer.task.source, offer.connector),
+        connector: format!("{}@{}", offer.task.source(), offer.connector),
         subject: offer.task.subject.0.clone(),
         params: offer.params,
         attempt: offer.task.attempt,
@@ -308,7 +309,6 @@ pub(super) fn leased(offer: Offer) -> LeasedView {
         permits: vec![permit(&offer.task.permit)],
         timeout_ms: spec.limits.timeout.0,
         max_bytes: spec.request.max_bytes,
-        source: offer.task.source,
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Facts {
     /// The next observation of this commit is a part of another.
     part: Option<AnswerNarrowed>,
     pub narrowed: usize,
+    /// Facts that several shards of a source show.
+    pub shared: usize,
 }
 
 fn take(set: &mut BTreeSet<FactId>, fact: FactId, what: &str) -> Result<(), Found> {
@@ -189,14 +191,18 @@ impl Facts {
     }
 
     /// The views show the same facts in the same intervals.
-    pub fn views(&self, views: &MemoryStore) -> Result<(), Found> {
+    pub fn views(&mut self, views: &MemoryStore) -> Result<(), Found> {
         let mut intervals = self.intervals.clone();
+        let mut rows_of: BTreeMap<FactId, Vec<Vec<u8>>> = BTreeMap::new();
         for (table, key, bytes) in views.iter() {
             let bad = |error: mirano_replay::store::StoreError| error.to_string();
             match table {
                 Table::Fact => {
                     let row: FactRow = decode_row(table, bytes).map_err(bad)?;
-                    let fact = FactId(key.try_into().map_err(|_| "I3: a fact without an id".to_owned())?);
+                    // Behind the id stands the shard, if it is not the first.
+                    let (id, shard) = key.split_at_checked(32).ok_or("I3: a fact without an id")?;
+                    let fact = FactId(id.try_into().map_err(|_| "I3: a fact without an id".to_owned())?);
+                    rows_of.entry(fact).or_default().push(shard.to_vec());
                     let mut have: BTreeMap<QueryKey, Vec<Interval>> = BTreeMap::new();
                     for interval in &row.intervals {
                         let to = interval.to.as_ref().map(|to| to.bound.at);
@@ -219,6 +225,7 @@ impl Facts {
                 _ => {}
             }
         }
+        self.shared = rows_of.values().filter(|rows| rows.len() > 1).count();
         match intervals.len() {
             0 => Ok(()),
             lost => Err(format!("I4: {lost} facts are not in the views")),

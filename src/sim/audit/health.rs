@@ -14,6 +14,9 @@ struct Breaker {
     open: Option<(Timestamp, Timestamp, u32)>,
 }
 
+/// Within so long all shards of a source know what one of them heard, also where a node was down meanwhile.
+const TOLD_WITHIN_MS: i64 = 20_000;
+
 #[derive(Default)]
 pub struct Health {
     /// By source and proxy; none: the source itself.
@@ -26,6 +29,12 @@ pub struct Health {
     pub closed: usize,
     pub slowed: usize,
     pub given_up: usize,
+    /// Until when each queue leaves its source alone.
+    rests: BTreeMap<String, Timestamp>,
+    /// Which source wanted to be left alone, when it said so, and until when.
+    heard: Vec<(String, Timestamp, Timestamp)>,
+    /// How often a queue obeyed what another one heard.
+    pub told: usize,
     /// Queries asked ahead, by partition, source and hour.
     ahead: BTreeMap<(u32, String, i64), u32>,
     pub prefetched: usize,
@@ -46,6 +55,10 @@ impl Health {
                 event.grants.iter().try_for_each(|grant| self.permit(now, &event.source, grant))
             }
             Event::TaskAttemptFailed(event) => {
+                if let Some(until) = event.rest_until {
+                    self.rests(&event.source, until);
+                    self.heard.push((policy::source_of(&event.source).to_owned(), now, until));
+                }
                 let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
                 let ours = ["lease_expired", "put_off"].iter().any(|code| event.cause.starts_with(code));
                 self.ended(event.lease, (!ours).then_some(failed));
@@ -94,7 +107,35 @@ impl Health {
                     event.permille < 1_000 && event.full_at > now && matches!(event.http_status, Some(429 | 503));
                 if right { Ok(()) } else { Err(format!("I7: slowed down for nothing: {event:?}")) }
             }
+            Event::SourceRested(event) => {
+                self.told += 1;
+                self.rests(&event.source, event.until);
+                let source = policy::source_of(&event.source);
+                match self.heard.iter().any(|(of, _, until)| of == source && *until == event.until) {
+                    true => Ok(()),
+                    false => Err(format!("I7: rests for nothing: {event:?}")),
+                }
+            }
             _ => Ok(()),
+        }
+    }
+
+    fn rests(&mut self, queue: &str, until: Timestamp) {
+        let before = self.rests.entry(queue.to_owned()).or_default();
+        *before = (*before).max(until);
+    }
+
+    /// A request that a source forbade: to this queue, or a while ago to another of the same source.
+    fn forbidden(&self, now: Timestamp, queue: &str, at: Timestamp) -> Result<(), Found> {
+        if self.rests.get(queue).is_some_and(|until| at < *until) {
+            return Err(format!("I7: {queue} is to be left alone, and is asked at {at:?}"));
+        }
+        let heard = |(of, heard, until): &&(String, Timestamp, Timestamp)| {
+            of == policy::source_of(queue) && now.0 > heard.0 + TOLD_WITHIN_MS && at < *until
+        };
+        match self.heard.iter().find(heard) {
+            None => Ok(()),
+            Some(heard) => Err(format!("I7: {queue} is asked at {at:?}, although another shard heard {heard:?}")),
         }
     }
 
@@ -128,7 +169,7 @@ impl Health {
     fn opens(&mut self, now: Timestamp, event: &BreakerOpened) -> Result<(), Found> {
         self.opened += 1;
         let (run, percent, of) = match &event.proxy {
-            None => policy::breaker(&event.source),
+            None => policy::breaker(policy::source_of(&event.source)),
             Some(_) => (policy::PROXY_FAILURES, 1_000, 64),
         };
         let breaker = self.of(&event.source, event.proxy.clone());
@@ -163,7 +204,8 @@ impl Health {
             return Ok(());
         }
         let at = grant.permit.not_before;
-        let limits = policy::limits(source);
+        self.forbidden(now, source, at)?;
+        let limits = policy::limits(policy::source_of(source));
         let before = self.last_permit.get(source).copied();
         if let (Some((since, full, slowest)), Some(before)) = (self.paces.get(source), before)
             && now < *full

@@ -246,7 +246,7 @@ impl Auditor {
     }
 
     /// The views at rest, compared with what the auditor knows.
-    pub fn views(&self, views: &MemoryStore, vault: &MemoryVault) -> Result<(), Found> {
+    pub fn views(&mut self, views: &MemoryStore, vault: &MemoryVault) -> Result<(), Found> {
         self.jobs.views(views, &self.acknowledged, vault)?;
         self.facts.views(views)
     }
@@ -276,6 +276,8 @@ impl Auditor {
             slowed: self.health.slowed,
             left_alone: self.health.given_up,
             prefetched: self.health.prefetched,
+            told: self.health.told,
+            shared_facts: self.facts.shared,
             notices: self.notices.told(),
         }
     }
@@ -301,5 +303,7 @@ pub struct Counts {
     pub slowed: usize,
     pub left_alone: usize,
     pub prefetched: usize,
+    pub told: usize,
+    pub shared_facts: usize,
     pub notices: usize,
 }

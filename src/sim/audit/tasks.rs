@@ -28,6 +28,8 @@ struct Lease {
 pub struct Tasks {
     tasks: BTreeMap<TaskId, Task>,
     leases: BTreeMap<LeaseToken, Lease>,
+    /// Which queue asks a query: one, for ever.
+    queues: BTreeMap<QueryKey, String>,
     pub failed_attempts: usize,
     pub put_off: usize,
     pub given_up: usize,
@@ -73,6 +75,10 @@ impl Tasks {
             Event::TaskScheduled(event) => {
                 if self.tasks.values().any(|task| task.query == event.query && !task.ended) {
                     return Err("I8: the query has a task in flight already".to_owned());
+                }
+                let queue = self.queues.entry(event.query).or_insert_with(|| event.source.clone());
+                if *queue != event.source {
+                    return Err(format!("I8: a query of {queue} is asked by {}", event.source));
                 }
                 let task = Task { query: event.query, ended: false, attempts: 0, refused: 0, lost: 0, put_off: 0 };
                 match self.tasks.insert(event.task, task) {

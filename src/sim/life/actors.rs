@@ -29,7 +29,7 @@ impl Life {
         self.polls.remove(&(node, source));
         let tokens = (0..1 + self.rng.below(3)).map(|_| LeaseToken(self.rng.bytes())).collect();
         let lease = LeaseTasks {
-            source: policy::sources(self.weather.farm)[source].to_owned(),
+            source: policy::queues(self.weather.farm, self.weather.sharded)[source].to_owned(),
             worker: format!("w{node}"),
             tokens,
         };
@@ -179,7 +179,7 @@ impl Life {
             return;
         }
         let next = work.step(now, wall, &mut self.sources, &self.vault, &mut self.rng);
-        let (source, lease) = (work.task.source.clone(), work.task.lease);
+        let (source, lease) = (work.task.queue.clone(), work.task.lease);
         match next {
             Next::At(at) => {
                 let ms = at - wall.0;

@@ -27,7 +27,7 @@ impl Life {
             if let Some(task) = task {
                 let lease = LeaseToken(self.rng.bytes());
                 let nothing = Complete {
-                    source: task.source,
+                    source: task.queue,
                     task: task.task,
                     lease,
                     outcome: Outcome::NothingFound,

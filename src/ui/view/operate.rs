@@ -54,6 +54,7 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         }).transpose()?,
         "queue": format::integer(context.lang, number(source, "queue")),
         "delayed": Some(number(source, "delayed")).filter(|n| *n > 0).map(|n| context.counted("sources-delayed", n)).transpose()?,
+        "shards": shards(context, source)?,
         "running": format::integer(context.lang, number(source, "running")),
         "concurrency": format::integer(context.lang, number(source, "concurrency")),
         "rate": rate(context, text(source, "rate"))?,
@@ -66,6 +67,14 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "connector": text(source, "connector"),
         "proxies": proxies,
     }))
+}
+
+/// How many tasks wait in each of a source's queues, where it has several.
+fn shards(context: Context<'_>, source: &Value) -> Result<Option<String>, WordError> {
+    let queues: Vec<String> =
+        list(source, "shards").iter().map(|shard| format::integer(context.lang, number(shard, "queue"))).collect();
+    let said = || context.say("sources-shards", &[("queues", queues.join(" + ").into())]);
+    (!queues.is_empty()).then(said).transpose()
 }
 
 /// A rate as the interface writes it (`30/m`, `20/10s`) for people; what is none is left as it stands.

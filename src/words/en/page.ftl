@@ -465,6 +465,7 @@ sources-col_limit = Limit
 sources-col_last = Last attempt
 sources-rate = { $n } in { $time }
 sources-permits = free now: { $n }
+sources-shards = by shards: { $queues }
 sources-ttl = answers are good for { $ttl }
 sources-latest = { $n ->
     [one] { $n } attempt

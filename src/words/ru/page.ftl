@@ -481,6 +481,7 @@ sources-col_limit = Лимит
 sources-col_last = Последняя попытка
 sources-rate = { $n } за { $time }
 sources-permits = свободно сейчас: { $n }
+sources-shards = по частям: { $queues }
 sources-ttl = ответ годен { $ttl }
 sources-latest = попыток: { $n }, из них с ответом: { $answered }
 sources-never = ещё не было

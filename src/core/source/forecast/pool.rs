@@ -69,13 +69,13 @@ impl Pool {
                     continue;
                 }
                 State::HalfOpen => Some(1),
-                State::Closed => pool.concurrency,
+                State::Closed => pool.concurrency.map(|most| spec.part(most)),
             };
             let own = row.proxies.get(&full).map_or(0, |health| health.in_use);
             match total.concurrency {
                 Some(all) if pools.row(rows, &full)?.in_use >= all => found.taken += u64::from(all),
                 _ if most.is_some_and(|most| own >= most) => {}
-                _ => found.ways.push(Way::of(&pools.limits(rows, &full, row)?, now)),
+                _ => found.ways.push(Way::of(&pools.limits(rows, spec, &full, row)?, now)),
             }
         }
         Ok(Some(found))

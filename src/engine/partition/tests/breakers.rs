@@ -40,7 +40,7 @@ impl World {
 
     fn fails(&mut self, task: &LeasedTask, outcome: Outcome, http_status: Option<u16>) {
         let command = FailAttempt {
-            source: task.source.clone(),
+            source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome,

@@ -79,8 +79,8 @@ impl Queue {
         });
         let task = scheduled.filter(|task| self.known.insert(*task)).expect("a new task");
         let row: TaskRow = self.world.store.row(task.as_bytes()).expect("readable").expect("there");
-        let policy = self.world.partition.policy().document.clone();
-        let held = forecast(&self.world.store, &policy, 1, &row, self.world.now).expect("readable").expect("it waits");
+        let policy = self.world.partition.policy();
+        let held = forecast(&self.world.store, policy, 1, &row, self.world.now).expect("readable").expect("it waits");
         if let Some(eta) = held.eta_ms {
             self.told.insert(task, (self.world.now, eta));
         }

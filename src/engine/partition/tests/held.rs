@@ -17,7 +17,7 @@ fn cadastre(world: &World) -> SourceRow {
 }
 
 fn permit(world: &mut World, task: &LeasedTask) -> Result<Reply, DecideError> {
-    world.run(Command::Permit { source: task.source.clone(), lease: task.lease, n: 1 })
+    world.run(Command::Permit { source: task.queue.clone(), lease: task.lease, n: 1 })
 }
 
 fn attempts(world: &World, task: &LeasedTask) -> Vec<String> {

@@ -24,7 +24,7 @@ fn told(world: &World, source: &str) -> Option<Forecast> {
     };
     let task = world.bodies.iter().rev().flat_map(|body| &body.events).find_map(of_source).expect("a task");
     let row: TaskRow = world.store.row(task.as_bytes()).expect("readable").expect("there");
-    forecast(&world.store, &world.partition.policy().document, 1, &row, world.now).expect("readable")
+    forecast(&world.store, world.partition.policy(), 1, &row, world.now).expect("readable")
 }
 
 #[test]

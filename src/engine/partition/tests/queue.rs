@@ -161,8 +161,8 @@ fn the_rest_of_a_day_is_kept_for_what_people_wait_for() {
         _ => None,
     });
     let third: TaskRow = world.store.row(waiting.collect::<Vec<_>>()[2].as_bytes()).expect("readable").expect("there");
-    let document = &world.partition.policy().document;
-    let held = crate::core::source::forecast::forecast(&world.store, document, 1, &third, world.now).expect("readable");
+    let policy = world.partition.policy();
+    let held = crate::core::source::forecast::forecast(&world.store, policy, 1, &third, world.now).expect("readable");
     let held = held.expect("it waits");
     assert_eq!((held.reason, held.cause, held.eta_ms), ("rate", Some("daily_quota"), Some(7_200_000)));
 

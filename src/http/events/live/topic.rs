@@ -219,14 +219,15 @@ fn of_subjects(
 /// The sources that a commit touches.
 pub(super) fn sources(body: &CommitBody) -> impl Iterator<Item = &str> {
     body.events.iter().filter_map(|event| match event {
-        Event::TaskScheduled(event) => Some(event.source.as_str()),
-        Event::TaskJoined(event) => Some(event.source.as_str()),
-        Event::TaskStarted(event) => Some(event.source.as_str()),
-        Event::PermitsGranted(event) => Some(event.source.as_str()),
-        Event::PermitsReturned(event) => Some(event.source.as_str()),
-        Event::TaskAttemptFailed(event) => Some(event.source.as_str()),
-        Event::TaskFailed(event) => Some(event.source.as_str()),
-        Event::TaskCompleted(event) => Some(event.source.as_str()),
+        Event::TaskScheduled(event) => Some(source_of(&event.source)),
+        Event::TaskJoined(event) => Some(source_of(&event.source)),
+        Event::TaskStarted(event) => Some(source_of(&event.source)),
+        Event::PermitsGranted(event) => Some(source_of(&event.source)),
+        Event::PermitsReturned(event) => Some(source_of(&event.source)),
+        Event::TaskAttemptFailed(event) => Some(source_of(&event.source)),
+        Event::TaskFailed(event) => Some(source_of(&event.source)),
+        Event::TaskCompleted(event) => Some(source_of(&event.source)),
+        Event::SourceRested(event) => Some(source_of(&event.source)),
         _ => None,
     })
 }
