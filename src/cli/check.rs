@@ -4,6 +4,7 @@ mod bars;
 mod events;
 mod shown;
 
+use super::titles::Titles;
 use super::{Misused, Server, Wrong, list, text};
 use crate::words::Arg;
 use anyhow::Result;
@@ -47,7 +48,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let server = &args.server;
     let started = server.json(server.request(Method::POST, &args.path("/v1/jobs")).json(&args.request()?)).await?;
     let id = text(&started, "job_id").to_owned();
-    let look = Look { lang: server.lang(), titles: titles(server).await };
+    let look = Look { lang: server.lang(), titles: Titles::of(server).await };
     let mut events = Events::of(server, &id);
     if args.watch && args.json {
         return tell(&mut events).await;
@@ -106,13 +107,6 @@ impl Args {
     async fn report(&self, id: &str) -> Result<Value> {
         self.server.json(self.server.request(Method::GET, &self.path(&format!("/v1/jobs/{id}/report")))).await
     }
-}
-
-/// The names of sources by id. A server that does not tell leaves the ids.
-async fn titles(server: &Server) -> BTreeMap<String, Value> {
-    let sources = server.json(server.request(Method::GET, "/v1/sources?limit=500")).await.unwrap_or_default();
-    let title = |source: &Value| Some((text(source, "source").to_owned(), source.get("title")?.clone()));
-    list(&sources, "items").filter_map(title).collect()
 }
 
 fn is_final(job: &Value) -> bool {

@@ -1,8 +1,9 @@
 //! `mirano explain`: a check in sentences, each with the receipts that it rests on; a client of a running server.
 
 use super::table::Table;
+use super::titles::Titles;
 use super::{Server, list, text};
-use crate::words::{Lang, moment, one, within};
+use crate::words::{Lang, code, moment, one, within};
 use anyhow::Result;
 use console::Style;
 use reqwest::Method;
@@ -30,7 +31,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print!("{}", text_of(&told, args.server.lang()));
+        print!("{}", text_of(&told, args.server.lang(), &Titles::of(&args.server).await));
     }
     Ok(())
 }
@@ -39,12 +40,15 @@ pub(super) async fn run(args: Args) -> Result<()> {
 const TOPICS: &[&str] = &["checked", "reused", "freshness", "updating", "missing", "risk"];
 
 /// The explanation in lines for a terminal.
-fn text_of(told: &Value, lang: Lang) -> String {
+fn text_of(told: &Value, lang: Lang, titles: &Titles) -> String {
     let (bold, dim) = (Style::new().bold(), Style::new().dim());
     let receipts: Vec<&Value> = list(told, "receipts").collect();
-    let number = |id: &Value| {
-        let at = receipts.iter().position(|receipt| Some(text(receipt, "receipt_id")) == id.as_str())?;
-        Some(format!("[{}]", at + 1))
+    // What sentences rest on: the numbers of their receipts, each once.
+    let rest = |sentences: &[&Value]| -> String {
+        let named =
+            |id: &str| sentences.iter().any(|one| list(one, "receipts").any(|receipt| receipt.as_str() == Some(id)));
+        let of = |(n, receipt): (usize, &&Value)| named(text(receipt, "receipt_id")).then(|| format!("[{}]", n + 1));
+        dim.apply_to(receipts.iter().enumerate().filter_map(of).collect::<String>()).to_string()
     };
     let heading = |name: &str| bold.apply_to(one(lang, &format!("explain-{name}"), &[])).to_string();
     let mut out = String::new();
@@ -58,13 +62,15 @@ fn text_of(told: &Value, lang: Lang) -> String {
             line(heading(topic));
         }
         for sentence in sentences {
-            let rests: String = list(sentence, "receipts").filter_map(number).collect();
-            line(format!("  {}  {}", text(sentence, "text"), dim.apply_to(rests)));
+            line(format!("  {}  {}", text(sentence, "text"), rest(&[sentence])));
         }
     }
     for name in ["why_fast", "why_updating"] {
         line(heading(name));
-        line(format!("  {}", told.get(name).map(|why| text(why, "text")).unwrap_or_default()));
+        let why = told.get(name).unwrap_or(&Value::Null);
+        let named = |one: &&Value| list(why, "sentences").any(|id| id.as_str() == Some(text(one, "id")));
+        let of: Vec<&Value> = list(told, "sentences").filter(named).collect();
+        line(format!("  {}  {}", text(why, "text"), rest(&of)));
     }
     if !receipts.is_empty() {
         line(heading("receipts"));
@@ -73,7 +79,12 @@ fn text_of(told: &Value, lang: Lang) -> String {
     for (n, receipt) in receipts.iter().enumerate() {
         let ttl = within(receipt.get("ttl_s").and_then(Value::as_u64).unwrap_or(0));
         let asked = [("at", moment(text(receipt, "observed_at")).into()), ("ttl", ttl.into())];
-        let cells = ["source", "origin", "outcome"].map(|name| text(receipt, name).to_owned());
+        let answer = match text(receipt, "outcome") {
+            "found" => one(lang, "sources-found", &[]),
+            outcome => code(lang, "result", outcome),
+        };
+        let source = titles.get(lang, text(receipt, "source")).to_owned();
+        let cells = [source, answer, code(lang, "origin", text(receipt, "origin"))];
         let id = dim.apply_to(text(receipt, "receipt_id")).to_string();
         table.row([format!("[{}]", n + 1)].into_iter().chain(cells).chain([one(lang, "explain-receipt", &asked), id]));
     }
@@ -83,7 +94,7 @@ fn text_of(told: &Value, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::text_of;
+    use super::{Titles, text_of};
     use crate::words::Lang;
     use expect_test::expect;
     use serde_json::json;
@@ -117,6 +128,6 @@ mod tests {
               [1]  cadastre  fetched  found          asked 24 November 2026, 16:25 UTC, TTL 7 days   ra
               [2]  reviews   reused   nothing_found  asked 20 November 2026, 16:25 UTC, TTL 14 days  rb
         "#]]
-        .assert_eq(&text_of(&told, Lang::En));
+        .assert_eq(&text_of(&told, Lang::En, &Titles::default()));
     }
 }

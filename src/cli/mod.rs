@@ -46,6 +46,7 @@ mod serve;
 mod sources;
 mod stop;
 mod table;
+mod titles;
 mod verify;
 mod verify_proof;
 

@@ -9,7 +9,7 @@ use super::time::rfc3339;
 use crate::core::job::status::status;
 use mirano_replay::rows::{JobRow, SnapshotRef};
 use mirano_replay::store::StoreError;
-use mirano_schemas::{JobStatus, Origin, Subject};
+use mirano_schemas::{JobStatus, Origin, Outcome, Subject};
 
 /// A job, ready to be shown.
 pub struct Shown {
@@ -106,6 +106,7 @@ fn progress(rows: &[Joined<'_>]) -> Progress {
         if let Some(receipt) = row.shown() {
             progress.answered += 1;
             progress.reused += u32::from(matches!(receipt.origin, Origin::Reused | Origin::ServedStale));
+            progress.nothing_found += u32::from(receipt.outcome == Outcome::NothingFound);
             progress.stale += u32::from(row.freshness == crate::core::freshness::Freshness::Stale);
         }
         progress.updating += u32::from(row.updating());

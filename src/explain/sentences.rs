@@ -22,7 +22,7 @@ pub(super) struct Honest {
 /// What has to be said before anything else.
 pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     let mut out = Vec::new();
-    let Progress { total, answered, reused, stale, failed, .. } = view.progress;
+    let Progress { total, answered, reused, nothing_found, stale, failed, .. } = view.progress;
     // Words about some of the rows: what names them, and the receipts of those that have one.
     let rows = |wanted: &dyn Fn(&RowView) -> bool| -> Vec<&RowView> {
         view.sources.iter().filter(|row| wanted(row)).collect()
@@ -42,7 +42,7 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     }
     // A low score would be read as good news; here it is no news at all.
     let shown = rows(&|row| row.receipt_id.is_some() && row.state != RowState::NotApplicable);
-    if !shown.is_empty() && shown.iter().all(|row| row.outcome == Some(OutcomeWord::NothingFound)) {
+    if answered > 0 && nothing_found == answered {
         let id = if answered < total { "honesty-nothing_known_yet" } else { "honesty-nothing_known" };
         let args = [("answered", answered.into()), ("total", total.into())];
         say(id, &args, json!({"answered": answered, "total": total}), receipts(&shown));

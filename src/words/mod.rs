@@ -7,10 +7,12 @@
 
 mod catalogue;
 mod number;
+mod status;
 mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
+pub use status::status;
 pub use time::{ago, day, duration, moment, within};
 
 use serde::{Deserialize, Serialize};

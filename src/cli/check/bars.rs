@@ -94,13 +94,14 @@ impl<'a> Bars<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::titles::Titles;
     use crate::words::Lang;
     use serde_json::json;
 
     #[test]
     fn a_change_is_told_once() {
         console::set_colors_enabled(false);
-        let look = Look { lang: Lang::En, titles: BTreeMap::new() };
+        let look = Look { lang: Lang::En, titles: Titles::default() };
         let (bars, mut last) = (Bars::lines(&look), BTreeMap::new());
         let row = |state: &str| json!({"need_id": "n1", "source": "courts", "state": state, "note": {"en": "why"}});
         assert_eq!(bars.changed(&mut last, &row("queued")).as_deref(), Some("courts: queued · why"));

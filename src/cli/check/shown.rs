@@ -1,17 +1,16 @@
 //! A check in a terminal: one line a source, what has to be said first, the risk and what adds to it.
 
 use crate::cli::table::Table;
+use crate::cli::titles::Titles;
 use crate::cli::{list, text};
-use crate::words::{Arg, Lang, ago, code, level, one};
+use crate::words::{self, Arg, Lang, ago, code, level, one};
 use console::Style;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// How a check is shown.
 pub(super) struct Look {
     pub(super) lang: Lang,
-    /// Names of sources by id, `{ru, en}`.
-    pub(super) titles: BTreeMap<String, Value>,
+    pub(super) titles: Titles,
 }
 
 impl Look {
@@ -21,8 +20,7 @@ impl Look {
 
     /// The name of a row's source.
     pub(super) fn title<'a>(&'a self, source: &'a str) -> &'a str {
-        let title = self.titles.get(source).and_then(|title| title.get(self.lang.code())).and_then(Value::as_str);
-        title.filter(|title| !title.is_empty()).unwrap_or(source)
+        self.titles.get(self.lang, source)
     }
 
     /// The state of a row, in its colour.
@@ -70,7 +68,10 @@ impl Look {
         let address = job.get("address").unwrap_or(&Value::Null);
         out.push(bold.apply_to(text(address, "canonical")).to_string());
         out.push(format!("{}  {}", status(text(job, "status")), dim.apply_to(text(job, "job_id"))));
-        out.extend(self.status_said(job).map(|said| format!("  {said}")));
+        // Of a whole result the lines below say all.
+        if !matches!(text(job, "status"), "COMPLETED" | "CREATED" | "IN_PROGRESS") {
+            out.push(format!("  {}", words::status(self.lang, job).unwrap_or_else(|error| error.to_string())));
+        }
         for sentence in list(job, "honesty").filter_map(Value::as_str) {
             out.push(format!("  {sentence}"));
         }
@@ -104,27 +105,6 @@ impl Look {
         out.push(dim.apply_to(self.say("cli-more", &[("id", text(job, "job_id").into())])).to_string());
         out.push(String::new());
         out.join("\n")
-    }
-
-    /// What a status that is not COMPLETED means here: whether answers are missing, or merely stale.
-    fn status_said(&self, job: &Value) -> Option<String> {
-        let of = |name: &str| job.pointer(&format!("/progress/{name}")).and_then(Value::as_u64).unwrap_or(0);
-        let (total, answered, stale) = (of("total"), of("answered"), of("stale"));
-        let ended = job.get("final").and_then(Value::as_bool).unwrap_or(false);
-        let all_but_stale = answered == total && stale > 0;
-        let id = match text(job, "status") {
-            "PARTIAL" if all_but_stale && ended => "status-partial_stale",
-            "PARTIAL" if all_but_stale => "status-partial_stale_updating",
-            "PARTIAL" if ended => "status-partial_final",
-            "PARTIAL" if answered == total => "status-partial_all_updating",
-            "PARTIAL" if of("failed") > 0 => "status-partial_some_updating",
-            "PARTIAL" => "status-partial_updating",
-            "FAILED" => "status-failed",
-            _ => return None,
-        };
-        let args: &[(&str, Arg)] =
-            if all_but_stale { &[("stale", stale.into()), ("total", total.into())] } else { &[] };
-        Some(self.say(id, args))
     }
 
     fn risk(&self, risk: &Value) -> Vec<String> {
@@ -183,20 +163,10 @@ mod tests {
             "snapshots": [{"snapshot_id": "s1"}]})
     }
 
-    #[test]
-    fn what_is_answered_but_stale_is_not_told_to_be_missing() {
-        let look = Look { lang: Lang::En, titles: BTreeMap::new() };
-        let job = |stale: u64, ended: bool| json!({"status": "PARTIAL", "final": ended, "progress": {"total": 6, "answered": 6, "stale": stale}});
-        let said = |stale, ended| look.status_said(&job(stale, ended)).expect("said");
-        assert!(said(2, true).starts_with("All sources have answered, but 2 of 6 answers are stale; nothing"));
-        assert!(said(6, false).ends_with("an update is under way"));
-        assert_eq!(look.status_said(&json!({"status": "COMPLETED"})), None);
-    }
-
     fn shown(lang: Lang) -> String {
         console::set_colors_enabled(false);
         let titles = [("courts", "Суды", "Court cases"), ("reviews", "Отзывы", "Reviews")];
-        let titles = titles.into_iter().map(|(id, ru, en)| (id.to_owned(), json!({"ru": ru, "en": en}))).collect();
+        let titles = titles.into_iter().map(|(id, ru, en)| (id, json!({"ru": ru, "en": en}))).collect();
         let report = json!({"not_checked": [{"source": "reviews", "text": {"ru": "источник не ответил", "en": "the source gave no answer"}}]});
         Look { lang, titles }.check(&job(), &report)
     }

@@ -124,15 +124,9 @@ pub(super) struct State<'a> {
     pub(super) views: &'a dyn Read,
 }
 
-impl State<'_> {
-    fn changed(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
-        self.overlay.get(table, key)
-    }
-}
-
 impl Read for State<'_> {
     fn kept(&self, table: Table, key: &[u8]) -> Option<&Kept> {
-        match self.changed(table, key) {
+        match self.overlay.get(table, key) {
             Some(Some(Put::Kept(kept))) => Some(kept),
             Some(_) => None,
             None => self.views.kept(table, key),
@@ -140,7 +134,7 @@ impl Read for State<'_> {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.changed(table, key) {
+        match self.overlay.get(table, key) {
             Some(Some(put)) => put.bytes().map(|bytes| Some(bytes.into_owned())),
             Some(None) => Ok(None),
             None => self.views.get(table, key),
@@ -148,7 +142,7 @@ impl Read for State<'_> {
     }
 
     fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        match self.changed(table, key) {
+        match self.overlay.get(table, key) {
             Some(Some(put)) => put.bytes().map(|bytes| take(&bytes)),
             Some(None) => Ok(()),
             None => self.views.with(table, key, take),

@@ -117,6 +117,9 @@ pub struct Progress {
     pub answered: u32,
     /// Of these, from an earlier check.
     pub reused: u32,
+    /// Of those answered, without any record: where these are all, nothing is known, and a low score is no good news.
+    #[serde(default)]
+    pub nothing_found: u32,
     /// Running, retrying or queued.
     pub updating: u32,
     /// Shown past their TTL.

@@ -2,6 +2,7 @@
 
 use super::{Context, both, flag, list, number, risk, some_text, source, text};
 use crate::ui::words::{Arg, WordError};
+use crate::words;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Valu
         "address": address(context, report)?,
         "profile": profile_title(context, profiles, text(report, "profile")),
         "created_at": some_text(report, "created_at"),
-        "status": status(context, report)?,
+        "status": words::status(context.lang, report)?,
         "tone": status_tone(report),
         "final": flag(report, "final"),
         "progress": progress(context, report)?,
@@ -65,32 +66,6 @@ fn address(context: Context<'_>, job: &Value) -> Result<Value, WordError> {
         "weak": matches!(confidence, "low" | "unknown"),
         "warnings": warnings,
     }))
-}
-
-/// The status in words that do not promise more than happened.
-pub(super) fn status(context: Context<'_>, job: &Value) -> Result<String, WordError> {
-    let progress = job.get("progress").unwrap_or(&Value::Null);
-    let (reused, total) = (number(progress, "reused"), number(progress, "total"));
-    let all = total > 0 && number(progress, "answered") >= total;
-    let (ended, stale) = (flag(job, "final"), number(progress, "stale"));
-    if text(job, "status") == "PARTIAL" && all && stale > 0 {
-        let id = if ended { "status-partial_stale" } else { "status-partial_stale_updating" };
-        return context.say(id, &[("stale", stale.into()), ("total", total.into())]);
-    }
-    context.plain(match text(job, "status") {
-        "CREATED" => "status-created",
-        "IN_PROGRESS" => "status-in_progress",
-        "PARTIAL" if ended => "status-partial_final",
-        "PARTIAL" if all => "status-partial_all_updating",
-        // A source that gave no answer and is not asked again is no part of what is being updated.
-        "PARTIAL" if number(progress, "failed") > 0 => "status-partial_some_updating",
-        "PARTIAL" => "status-partial_updating",
-        "COMPLETED" if reused > 0 && reused >= total => "status-completed_all_reused",
-        "COMPLETED" if reused > 0 => "status-completed_reused",
-        "COMPLETED" => "status-completed",
-        "FAILED" => "status-failed",
-        other => return Ok(other.to_owned()),
-    })
 }
 
 pub(super) fn status_tone(job: &Value) -> &'static str {
@@ -162,28 +137,4 @@ fn not_checked(context: Context<'_>, report: &Value) -> Vec<String> {
         if why.is_empty() { source } else { format!("{source}: {why}") }
     };
     list(report, "not_checked").iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::status;
-    use crate::ui::Lang;
-    use crate::ui::view::Context;
-    use serde_json::{Value, json};
-
-    #[test]
-    fn a_partial_result_is_told_for_what_it_lacks() {
-        let context = Context { lang: Lang::En, titles: &Value::Null };
-        let said = |last: bool, answered: u32, failed: u32, stale: u32| {
-            let progress = json!({"total": 6, "answered": answered, "reused": 0, "failed": failed, "stale": stale});
-            status(context, &json!({"status": "PARTIAL", "final": last, "progress": progress})).expect("words")
-        };
-        let stale = "All sources have answered, but 2 of 6 answers are stale; ";
-        assert_eq!(said(true, 6, 0, 2), format!("{stale}nothing is being updated now"));
-        assert_eq!(said(false, 6, 0, 2), format!("{stale}an update is under way"));
-        assert_eq!(said(false, 6, 0, 0), "Every source has an answer; some are being updated");
-        assert_eq!(said(true, 5, 1, 0), "The result is not complete, or partly stale; nothing is being updated now");
-        assert_eq!(said(false, 4, 1, 0), "Part of the result is here, some of the rest is being updated");
-        assert_eq!(said(false, 4, 0, 0), "Part of the result is here, the rest is being updated");
-    }
 }

@@ -1,14 +1,14 @@
 //! The risk: a score that says whether it can still grow, what adds what, as a picture and as words.
 
-use super::{Context, fact, flag, list, number, source, text};
+use super::{Context, fact, flag, list, number, text};
 use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Whether sources answered, and none of them has a record: then the score tells of no risk, neither of a low one.
 pub(super) fn nothing_known(job: &Value) -> bool {
-    let mut answered = list(job, "sources").iter().filter(|row| source::shows_data(row)).peekable();
-    answered.peek().is_some() && answered.all(|row| text(row, "outcome") == "nothing_found")
+    let count = |name| job.get("progress").map_or(0, |progress| number(progress, name));
+    count("answered") > 0 && count("nothing_found") >= count("answered")
 }
 
 /// The risk of a job; null before there is one. `facts` are all facts on the page by id, to name what a factor rests on;
@@ -47,7 +47,7 @@ pub(super) fn risk(
         "score": score,
         "at_least": at_least,
         "said": context.say(if at_least { "risk-score_at_least" } else { "risk-score" }, &[("score", score.into())])?,
-        "level": level(context, text(risk, "level"))?,
+        "level": if nothing_known { context.plain("risk-no_records")? } else { level(context, text(risk, "level"))? },
         "tone": if nothing_known { "none" } else { level_tone(text(risk, "level")) },
         "nothing_known": nothing_known,
         "picture": picture(context, risk)?,
@@ -189,14 +189,16 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_has_no_colour_of_low() {
-        let row = |outcome: &str, freshness: &str| json!({"outcome": outcome, "freshness": freshness});
-        let known = |rows: Vec<Value>| !nothing_known(&json!({"sources": rows}));
-        assert!(!known(vec![row("nothing_found", "fresh"), row("found", "none")]), "an expired find is no find");
-        assert!(known(vec![row("nothing_found", "fresh"), row("found", "stale")]));
-        assert!(known(vec![]) && known(vec![row("unavailable", "none")]), "silence is not told as an empty answer");
+        let known = |answered: u32, nothing_found: u32| {
+            !nothing_known(&json!({"progress": {"total": 3, "answered": answered, "nothing_found": nothing_found}}))
+        };
+        assert!(!known(2, 2), "an expired find is no find");
+        assert!(known(2, 1));
+        assert!(known(0, 0), "silence is not told as an empty answer");
         let low = json!({"score": 0, "score_is": "exact", "level": "low", "factors": []});
         let context = Context { lang: Lang::En, titles: &Value::Null };
         let shown = risk(context, &low, &BTreeMap::new(), true).expect("known words");
         assert_eq!((&shown["tone"], &shown["nothing_known"]), (&json!("none"), &json!(true)));
+        assert_eq!(shown["level"], "no records");
     }
 }

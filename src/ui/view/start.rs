@@ -1,8 +1,9 @@
 //! The start page: profiles with their inputs, recent checks, what is being asked now.
 
-use super::check::{said, status, status_tone};
+use super::check::{said, status_tone};
 use super::{Context, both, flag, list, risk, some_text, source, text};
 use crate::ui::words::WordError;
+use crate::words;
 use serde_json::{Value, json};
 
 /// The name of a profile in the list of profiles.
@@ -65,14 +66,19 @@ pub(in crate::ui) fn job_line(context: Context<'_>, job: &Value) -> Result<Value
     let risk = job.get("risk").unwrap_or(&Value::Null);
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let level = some_text(risk, "level").or_else(|| some_text(job, "risk_level"));
+    let unknown = risk::nothing_known(job);
     Ok(json!({
         "id": text(job, "job_id"),
         "address": some_text(address, "canonical").or_else(|| some_text(address, "input")).unwrap_or_default(),
-        "status": status(context, job)?,
+        "status": words::status(context.lang, job)?,
         "tone": status_tone(job),
         "progress": if progress.is_object() { Some(said(context, progress)?) } else { None },
-        "level": match level { Some(level) => Some(risk::level(context, level)?), None => None },
-        "level_tone": if risk::nothing_known(job) { "none" } else { risk::level_tone(level.unwrap_or_default()) },
+        "level": match level {
+            Some(_) if unknown => Some(context.plain("risk-no_records")?),
+            Some(level) => Some(risk::level(context, level)?),
+            None => None,
+        },
+        "level_tone": if unknown { "none" } else { risk::level_tone(level.unwrap_or_default()) },
         "created_at": some_text(job, "created_at"),
     }))
 }

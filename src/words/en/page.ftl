@@ -294,6 +294,7 @@ risk-at_least = at least
 risk-at_least_why = Something is missing, stale or incomplete: the score may grow.
 risk-factors = What adds points
 risk-factors_none = No rule matched the facts at hand.
+risk-no_records = no records
 risk-nothing_known = No source found a record of this object. The score does not say that there is no risk: check that the address is right.
 risk-stops = Stop factors
 risk-points = { $n ->
