@@ -12,8 +12,11 @@ use std::any::Any;
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tracing::Instrument;
 
+/// Smaller answers fit one packet as they are.
+const LEAST_COMPRESSED: u16 = 1024;
 const REQUEST_ID: &str = "x-request-id";
 /// Whole seconds for which nothing was heard of the log.
 const BEHIND: &str = "mirano-behind";
@@ -25,7 +28,7 @@ pub fn around(router: Router<AppState>) -> Router<AppState> {
         .method_not_allowed_fallback(not_here)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(told))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(LEAST_COMPRESSED))))
 }
 
 /// Says of an answer how many seconds it may be behind, while the log can't be seen to its end.

@@ -4,6 +4,7 @@
 //! again from the log. All rows stand in one column family, under the table's number: one batch is atomic by itself.
 
 pub mod digests;
+mod fronts;
 mod rocks;
 
 pub use rocks::{FORM, Lying, Views};

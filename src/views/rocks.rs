@@ -1,6 +1,7 @@
 //! Rows in RocksDB.
 
 use super::digests::{self, AtClose};
+use super::fronts::Fronts;
 use mirano_replay::overlay::Changes;
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::{Digest, KeyAndRow, Read, ReadExt, StoreError, Table, Visit};
@@ -28,6 +29,8 @@ pub struct Views {
     since_flush: AtomicU64,
     /// Tables that may have rows, by number: nothing is looked for in the others.
     used: AtomicU64,
+    /// Where queues begin; none where another process writes.
+    fronts: Option<Fronts>,
     /// Behind the database: it goes after it is closed.
     #[expect(dead_code, reason = "kept for what happens when it is dropped")]
     aside: Option<TempDir>,
@@ -44,7 +47,8 @@ fn bit(table: Table) -> u64 {
     1u64.wrapping_shl(u32::from(table as u8))
 }
 
-fn place(table: Table, key: &[u8]) -> Vec<u8> {
+/// Where a row lies: its table, then its key.
+pub(super) fn place(table: Table, key: &[u8]) -> Vec<u8> {
     let mut place = Vec::with_capacity(key.len() + 1);
     place.push(table as u8);
     place.extend_from_slice(key);
@@ -75,7 +79,9 @@ impl Views {
         let at_close = Some(AtClose::of(path));
         let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
         let used = AtomicU64::new(u64::MAX);
-        let views = Self { db, path, reading: ReadOptions::default(), since_flush, used, aside: None, at_close };
+        let fronts = Some(Fronts::default());
+        let views =
+            Self { db, path, reading: ReadOptions::default(), since_flush, used, fronts, aside: None, at_close };
         let mut used = 0;
         for table in Table::ALL {
             used |= if views.keys(*table, &[], &[], 1)?.is_empty() { 0 } else { bit(*table) };
@@ -118,7 +124,7 @@ impl Views {
         let aside = Some(aside);
         // Another process writes.
         let used = AtomicU64::new(u64::MAX);
-        Ok(Self { db, path, reading: ReadOptions::default(), since_flush, used, aside, at_close: None })
+        Ok(Self { db, path, reading: ReadOptions::default(), since_flush, used, fronts: None, aside, at_close: None })
     }
 
     /// Deletes the views; a rebuild follows.
@@ -157,6 +163,7 @@ impl Views {
         // The batch is in order of key.
         options.set_memtable_insert_hint_per_batch(true);
         self.db.write_opt(batch, &options).map_err(storage)?;
+        self.fronts.iter().for_each(|fronts| fronts.wrote(changes));
         if self.since_flush.fetch_add(commits as u64, Ordering::Relaxed) + commits as u64 >= FLUSH_COMMITS {
             self.since_flush.store(0, Ordering::Relaxed);
             let mut options = rocksdb::FlushOptions::default();
@@ -213,7 +220,9 @@ impl Views {
         }
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(batch, &options).map_err(storage)
+        self.db.write_opt(batch, &options).map_err(storage)?;
+        self.fronts.iter().for_each(Fronts::forget);
+        Ok(())
     }
 
     /// The digest of all rows (I1), and how many there are.
@@ -253,16 +262,28 @@ impl Read for Views {
         if !self.has_rows(table) {
             return Ok(());
         }
-        let start = place(table, if from > prefix { from } else { prefix });
+        let mut start = place(table, if from > prefix { from } else { prefix });
         let prefix = place(table, prefix);
+        let mut look = self.fronts.as_ref().filter(|_| start == prefix).and_then(|fronts| fronts.look(table, &prefix));
+        match look.as_ref().and_then(|look| look.known.as_ref()) {
+            Some(None) => return Ok(()),
+            Some(Some(front)) => start.clone_from(front),
+            None => {}
+        }
         let mut options = ReadOptions::default();
         options.set_iterate_range(rocksdb::PrefixRange(prefix.as_slice()));
         for item in self.db.iterator_opt(IteratorMode::From(&start, Direction::Forward), options) {
             let (key, value) = item.map_err(storage)?;
             let Some(rest) = key.get(1..).filter(|_| key.starts_with(&prefix)) else { break };
-            if !visit(rest, &value) {
-                break;
+            if let (Some(fronts), Some(look)) = (&self.fronts, look.take()) {
+                fronts.found(look, Some(key.to_vec()));
             }
+            if !visit(rest, &value) {
+                return Ok(());
+            }
+        }
+        if let (Some(fronts), Some(look)) = (&self.fronts, look) {
+            fronts.found(look, None);
         }
         Ok(())
     }
