@@ -2,6 +2,10 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that reads what is not there is to fail")]
 
+/// The one of the program, so that figures are its own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "faults/sites.rs"]
 mod sites;
 mod support;
