@@ -282,6 +282,8 @@ pub struct SourceRow {
     pub pace: Option<PaceRow>,
     /// The day's requests.
     pub day: Option<DayRow>,
+    /// The day's requests through each proxy, where one has a quota.
+    pub days: BTreeMap<String, DayRow>,
 }
 
 /// A lease.

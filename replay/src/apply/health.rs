@@ -20,9 +20,9 @@ pub(super) fn note(source: &mut SourceRow, proxy: Option<&str>, failed: bool) {
 }
 
 /// Counts a request on its day.
-pub(super) fn charge_day(source: &mut SourceRow, permit: Permit) {
+pub(super) fn charge_day(counted: &mut Option<DayRow>, permit: Permit) {
     let day = permit.not_before.0.div_euclid(DAY_MS);
-    match &mut source.day {
+    match counted {
         Some(row) if row.day == day => row.used += 1,
         row => *row = Some(DayRow { day, used: 1 }),
     }

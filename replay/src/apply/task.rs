@@ -93,9 +93,16 @@ pub(super) fn joined(store: &mut impl Write, at: At, event: &TaskJoined) -> Resu
 fn charge(store: &mut impl Write, at: At, source: &mut SourceRow, grant: &Grant) -> Result<(), ApplyError> {
     for charge in &grant.charges {
         if charge.key == DAY {
-            health::charge_day(source, grant.permit);
-        } else if let Some(proxy) = charge.key.strip_prefix(TOTAL) {
-            total(store, at, proxy, |row| take(&mut row.rate, charge, grant.permit))?;
+            health::charge_day(&mut source.day, grant.permit);
+        } else if let Some(proxy) = charge.key.strip_prefix(DAY_OF) {
+            let mut counted = source.days.get(proxy).copied();
+            health::charge_day(&mut counted, grant.permit);
+            source.days.extend(counted.map(|counted| (proxy.to_owned(), counted)));
+        } else if let Some(limited) = charge.key.strip_prefix(TOTAL) {
+            match limited.strip_prefix(DAY_OF) {
+                Some(proxy) => total(store, at, proxy, |row| health::charge_day(&mut row.day, grant.permit))?,
+                None => total(store, at, limited, |row| take(&mut row.rate, charge, grant.permit))?,
+            }
         } else {
             take(source.rates.entry(charge.key.clone()).or_default(), charge, grant.permit);
         }

@@ -30,6 +30,8 @@ pub struct ProxyRow {
 pub struct ProxyTotalRow {
     /// Its permits, where all sources together are limited.
     pub rate: RateRow,
+    /// The day's requests, where all sources together have a quota.
+    pub day: Option<DayRow>,
     /// Tasks that go through it now.
     pub in_use: u32,
 }
@@ -39,6 +41,8 @@ pub const TOTAL: char = '*';
 
 /// The key under which a permit is charged to its day.
 pub const DAY: &str = "day";
+/// What the key of a charge to the day of a proxy begins with, behind [`TOTAL`] where it is for all sources.
+pub const DAY_OF: &str = "day:";
 /// A day, in milliseconds.
 pub const DAY_MS: i64 = 86_400_000;
 

@@ -32,7 +32,7 @@ pub use limits::*;
 pub use nests::{NestBy, NestSpec};
 pub use notify::{LONGEST_TIMEOUT_MS, NotifySpec};
 pub use prefetch::PrefetchSpec;
-pub use proxies::{ProxyPoolSpec, TotalSpec};
+pub use proxies::{ProxyPoolSpec, TotalPart, TotalSpec};
 pub use queue::QueueSpec;
 pub use reading::*;
 pub use share::ShareSpec;

@@ -1,7 +1,7 @@
 //! Pools of proxies, as decisions see them: what goes through one proxy for each source, and what for all together.
 
 use super::shards::part;
-use super::{DurationMs, Policy, PolicyDocument, Rate};
+use super::{DayHours, DurationMs, Policy, PolicyDocument, Rate};
 use crate::core::partitioning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -15,9 +15,18 @@ pub struct ProxyPoolSpec {
     /// Requests through one proxy, of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// Requests of these that may follow one another at once; 1 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
     /// Tasks through one proxy at once, of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// Requests through one proxy on a day (UTC), of each source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily: Option<u32>,
+    /// Hours of each day (UTC) in which no request goes through any of its proxies: `22:00-06:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<DayHours>,
     /// What goes through one proxy for all sources together.
     #[serde(default, skip_serializing_if = "TotalSpec::is_none")]
     pub total: TotalSpec,
@@ -29,16 +38,44 @@ pub struct ProxyPoolSpec {
     pub failures: u32,
 }
 
-/// `total = { rate = "600/m", concurrency = 10 }` of a pool.
+/// `total = { rate = "600/m", burst = 20, concurrency = 10, daily = 5000 }` of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct TotalSpec {
     /// Requests through one proxy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// Requests of these that may follow one another at once; 1 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
     /// Tasks through one proxy at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// Requests through one proxy on a day (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily: Option<u32>,
+}
+
+/// What a partition may send through a proxy of a pool for all of its sources: one of so many equal parts of the pool's total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TotalPart {
+    /// Requests through one proxy.
+    pub rate: Option<Rate>,
+    /// Requests of these that may follow one another at once.
+    pub burst: u32,
+    /// Tasks through one proxy at once.
+    pub concurrency: Option<u32>,
+    daily: Option<u32>,
+    index: u32,
+    of: u32,
+}
+
+impl TotalPart {
+    /// Requests through one proxy on a day. What can't be divided goes to each partition in turn, day by day.
+    pub fn on(&self, day: i64) -> Option<u32> {
+        let turn = u32::try_from(day.rem_euclid(i64::from(self.of))).unwrap_or(0);
+        self.daily.map(|whole| part(whole, (self.index + turn) % self.of, self.of))
+    }
 }
 
 fn cool_down() -> DurationMs {
@@ -56,7 +93,7 @@ impl TotalSpec {
 
     /// The part of one among `of`, the `index`-th. What can't be divided goes to the first ones; a part of less than one request
     /// is one in a longer time, and each may run one task.
-    fn part(self, index: u32, of: u32) -> Self {
+    fn part(self, index: u32, of: u32) -> TotalPart {
         let of = of.max(1);
         let share = |whole: u32| part(whole, index, of);
         let rate = self.rate.map(|rate| match share(rate.requests) {
@@ -67,22 +104,48 @@ impl TotalSpec {
             }
             requests => Rate { requests, ..rate },
         });
-        Self { rate, concurrency: self.concurrency.map(|whole| share(whole).max(1)) }
+        TotalPart {
+            rate,
+            burst: rate.map_or(1, |rate| share(self.burst.unwrap_or(1)).clamp(1, rate.requests)),
+            concurrency: self.concurrency.map(|whole| share(whole).max(1)),
+            daily: self.daily,
+            index: index % of,
+            of,
+        }
     }
 }
 
 impl ProxyPoolSpec {
+    /// Whether its proxies have quotas or hours of quiet.
+    pub fn has_days(&self) -> bool {
+        self.daily.is_some() || self.quiet.is_some() || self.total.daily.is_some()
+    }
+
     /// What is wrong, by key.
     pub(super) fn problems(&self) -> Vec<(&'static str, &'static str)> {
         let mut found = Vec::new();
         if self.proxies.is_empty() {
             found.push(("proxies", "a pool has at least one proxy"));
         }
-        if self.concurrency == Some(0) {
-            found.push(("concurrency", "at least 1"));
-        }
-        if self.total.concurrency == Some(0) {
-            found.push(("total.concurrency", "at least 1"));
+        let total = &self.total;
+        let at_least_one = [
+            ("concurrency", self.concurrency),
+            ("daily", self.daily),
+            ("burst", self.burst),
+            ("total.concurrency", total.concurrency),
+            ("total.daily", total.daily),
+            ("total.burst", total.burst),
+        ];
+        let none = at_least_one.into_iter().filter(|(_, most)| *most == Some(0));
+        found.extend(none.map(|(key, _)| (key, "at least 1; leave it out for no such limit")));
+        for (key, burst, rate) in [("burst", self.burst, self.rate), ("total.burst", total.burst, total.rate)] {
+            match (burst, rate) {
+                (Some(_), None) => found.push((key, "a part of `rate`, which is not there")),
+                (Some(burst), Some(rate)) if burst > rate.requests => {
+                    found.push((key, "more than the rate allows in its period"));
+                }
+                _ => {}
+            }
         }
         if self.failures == 0 {
             found.push(("failures", "at least 1"));
@@ -94,9 +157,9 @@ impl ProxyPoolSpec {
 impl PolicyDocument {
     /// What a partition may send through a proxy of a pool: an equal part for each partition that has a queue of the pool. Where
     /// a queue stands is the same for all, so each works out the same parts, and holds its own in its own order.
-    pub fn total_of(&self, pool: &str, partition: u32, partitions: u32) -> TotalSpec {
+    pub fn total_of(&self, pool: &str, partition: u32, partitions: u32) -> TotalPart {
         let Some(spec) = self.proxies.get(pool).filter(|spec| !spec.total.is_none()) else {
-            return TotalSpec::default();
+            return TotalSpec::default().part(0, 1);
         };
         let sources = self.sources.values().filter(|source| source.limits.proxies.as_deref() == Some(pool));
         let queues = sources.flat_map(|source| source.queues());
@@ -124,16 +187,27 @@ mod tests {
 
     #[test]
     fn parts_make_the_whole_and_no_more() {
-        let whole = |rate: &str, concurrency| TotalSpec { rate: rate.parse().ok(), concurrency: Some(concurrency) };
+        let whole = |rate: &str, concurrency| TotalSpec {
+            rate: rate.parse().ok(),
+            burst: Some(5),
+            concurrency: Some(concurrency),
+            daily: Some(2),
+        };
         for (rate, concurrency, of) in [("10/m", 7, 3), ("60/m", 4, 4), ("9/s", 1, 1)] {
             let total = whole(rate, concurrency);
-            let parts: Vec<TotalSpec> = (0..of).map(|index| total.part(index, of)).collect();
+            let parts: Vec<TotalPart> = (0..of).map(|index| total.part(index, of)).collect();
             let requests: u32 = parts.iter().filter_map(|part| part.rate).map(|rate| rate.requests).sum();
             assert_eq!(Some(requests), total.rate.map(|rate| rate.requests), "{rate}");
             assert_eq!(parts.iter().filter_map(|part| part.concurrency).sum::<u32>(), concurrency);
+            assert_eq!(parts.iter().map(|part| part.burst).sum::<u32>(), 5);
+            for day in -3..9 {
+                assert_eq!(parts.iter().filter_map(|part| part.on(day)).sum::<u32>(), 2);
+            }
+            let had = |part: &TotalPart| (0..i64::from(of)).filter_map(|day| part.on(day)).sum::<u32>();
+            assert!(parts.iter().all(|part| had(part) == 2), "each in its turn: {parts:?}");
         }
         // Two a minute for three: each one in a minute and a half.
-        let parts: Vec<TotalSpec> = (0..3).map(|index| whole("2/m", 1).part(index, 3)).collect();
-        assert!(parts.iter().all(|part| *part == whole("1/90s", 1)), "{parts:?}");
+        let parts: Vec<TotalPart> = (0..3).map(|index| whole("2/m", 1).part(index, 3)).collect();
+        assert!(parts.iter().all(|part| part.rate == "1/90s".parse().ok() && part.burst == 1), "{parts:?}");
     }
 }

@@ -65,7 +65,9 @@ impl SourceSpec {
             ("concurrency", Some(limits.concurrency)),
             ("daily", limits.daily),
             ("proxies", pool.and_then(|pool| pool.rate).map(|rate| rate.requests)),
+            ("proxies", pool.and_then(|pool| pool.burst)),
             ("proxies", pool.and_then(|pool| pool.concurrency)),
+            ("proxies", pool.and_then(|pool| pool.daily)),
         ];
         for (key, whole) in divided {
             if let Some(whole) = whole.filter(|whole| *whole < shards) {

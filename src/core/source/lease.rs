@@ -176,12 +176,14 @@ pub(super) fn permit(
     let mut from = pace::not_before(row, spec.rate, decision.ctx.now()).max(now);
     loop {
         let mut grant = by_rates(spec, &through, row, from);
-        match limits::of_day(spec.daily, spec.quiet, row.day, grant.permit) {
+        // What was given back was charged to its day before, but perhaps to that of another proxy.
+        let again = grant.charges.first().is_some_and(|charge| charge.reused);
+        let own = limits::of_day(spec.daily, spec.quiet, row.day, grant.permit).map(|charge| charge.filter(|_| !again));
+        let days = [own].into_iter().chain(through.iter().map(|limit| limit.of_day(grant.permit)));
+        match days.collect::<Result<Vec<_>, _>>() {
             Err(later) => (from, held_back) = (later, true),
-            Ok(charge) => {
-                // What was given back was charged to its day before.
-                let again = grant.charges.first().is_some_and(|charge| charge.reused);
-                grant.charges.extend(charge.filter(|_| !again));
+            Ok(charges) => {
+                grant.charges.extend(charges.into_iter().flatten());
                 return Ok(Permitted { grant, held_back });
             }
         }
@@ -190,12 +192,12 @@ pub(super) fn permit(
 
 fn by_rates(spec: &LimitsSpec, through: &[Limited], row: &SourceRow, now: Timestamp) -> Grant {
     // A proxy's own limits are looked at first: the source's permit can't start before they allow it.
-    let from = through.iter().fold(now, |from, limit| limit.next(from).0.not_before.max(from));
+    let from =
+        through.iter().fold(now, |from, limit| limit.next(from).map_or(from, |(own, _)| own.not_before.max(from)));
     let (mut permit, charge) = limits::next("", spec.rate, spec.burst, row.rates.get(""), from);
     let (at, again) = (permit.not_before.max(from), charge.reused);
     let mut charges = vec![charge];
-    for limit in through {
-        let (own, charge) = limit.next(at);
+    for (own, charge) in through.iter().filter_map(|limit| limit.next(at)) {
         // No later than each of the limits pays for; one that was given back was made so when it was granted.
         if !again {
             permit.not_after = permit.not_after.min(own.not_after);

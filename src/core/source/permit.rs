@@ -2,10 +2,13 @@
 
 use super::fail::put_off;
 use super::lease::{Permitted, deadline, permit};
+use super::proxies::{self, Choice};
 use super::{LEASE_GRACE_MS, held, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::Reply;
 use crate::core::decision::{DecideError, Decision};
+use crate::core::policy::SourceSpec;
+use mirano_replay::rows::SourceRow;
 use mirano_schemas::*;
 
 /// How far a heartbeat moves a deadline; it is logged only when it does.
@@ -32,7 +35,10 @@ pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u3
         let at = grant.permit.not_before;
         if held_back && at.since_ms(decision.ctx.now()) > LONGEST_HOLD_MS {
             match permits.is_empty() {
-                true => return Ok(Reply::Noted(put_off(decision, source, lease, at)?)),
+                true => {
+                    let at = soonest(decision, spec, &row, at)?;
+                    return Ok(Reply::Noted(put_off(decision, source, lease, at)?));
+                }
                 false => break,
             }
         }
@@ -47,6 +53,23 @@ pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u3
         })?;
     }
     Ok(Reply::Permits { permits, deadline: until })
+}
+
+/// When a task that can't go on before `at` may begin anew: sooner, where it is its proxy that holds it back and another does not.
+fn soonest(
+    decision: &Decision<'_>,
+    spec: &SourceSpec,
+    row: &SourceRow,
+    at: Timestamp,
+) -> Result<Timestamp, DecideError> {
+    let Some(pool) = &spec.limits.proxies else { return Ok(at) };
+    let other = match proxies::choose(decision, spec, pool, row)? {
+        Choice::Proxy(_) => decision.ctx.now(),
+        Choice::At(until) => until,
+        Choice::Event => return Ok(at),
+    };
+    let alone = permit(decision, spec, None, row)?.grant.permit.not_before;
+    Ok(at.min(other.max(alone)))
 }
 
 /// Decides `ReturnPermits`.

@@ -7,8 +7,8 @@
 use super::breaker::{self, State};
 use super::limits;
 use crate::core::decision::{DecideError, Decision};
-use crate::core::policy::{PolicyDocument, Rate, SourceSpec, TotalSpec};
-use mirano_replay::rows::{ProxyTotalRow, RateRow, SourceRow, TOTAL, key};
+use crate::core::policy::{DayHours, PolicyDocument, Rate, SourceSpec, TotalPart};
+use mirano_replay::rows::{DAY_MS, DAY_OF, DayRow, ProxyTotalRow, RateRow, SourceRow, TOTAL, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::{Charge, Permit, Timestamp};
 
@@ -48,6 +48,12 @@ pub(super) fn choose(
         if busy.transpose()?.unwrap_or(false) {
             continue;
         }
+        if spec.has_days()
+            && let Some(until) = held_back(&pools.limits(&decision.rows, source, &full, row)?, now)
+        {
+            wait = Some(wait.map_or(until, |other: Timestamp| other.min(until)));
+            continue;
+        }
         if most.is_none_or(|most| health.in_use < most) {
             let rank = (health.in_use, health.last_used, full);
             best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
@@ -60,27 +66,56 @@ pub(super) fn choose(
     })
 }
 
-/// A limit on requests through a proxy.
+/// A limit on requests through a proxy, of one source or of all together.
 pub(super) struct Limited {
-    key: String,
-    rate: Rate,
+    name: String,
+    /// Whether it is the one of all sources together.
+    pub is_total: bool,
+    rate: Option<(Rate, u32)>,
     row: Option<RateRow>,
+    daily: Option<Daily>,
+    quiet: Option<DayHours>,
+}
+
+/// A quota of each day, and what was used of one.
+struct Daily {
+    of: Box<dyn Fn(i64) -> Option<u32>>,
+    counted: Option<DayRow>,
 }
 
 impl Limited {
-    pub fn next(&self, from: Timestamp) -> (Permit, Charge) {
-        limits::next(&self.key, self.rate, 1, self.row.as_ref(), from)
+    fn key(&self, what: &str) -> String {
+        let total = if self.is_total { TOTAL.to_string() } else { String::new() };
+        format!("{total}{what}{}", self.name)
     }
 
-    /// Between two requests.
+    /// The next permit under its rate, and what it costs; none: it has no rate.
+    pub fn next(&self, from: Timestamp) -> Option<(Permit, Charge)> {
+        let (rate, burst) = self.rate?;
+        Some(limits::next(&self.key(""), rate, burst, self.row.as_ref(), from))
+    }
+
+    /// Whether a permit fits the day's quota and keeps the hours of quiet: as of [`limits::of_day`].
+    pub fn of_day(&self, permit: Permit) -> Result<Option<Charge>, Timestamp> {
+        let day = permit.not_before.0.div_euclid(DAY_MS);
+        let (daily, counted) = match &self.daily {
+            Some(daily) => ((daily.of)(day), daily.counted),
+            None => (None, None),
+        };
+        let charge = limits::of_day(daily, self.quiet, counted, permit)?;
+        Ok(charge.map(|charge| Charge { key: self.key(DAY_OF), ..charge }))
+    }
+
+    /// Between two requests; 0: no rate.
     pub fn interval_ms(&self) -> u64 {
-        limits::interval_ms(self.rate)
+        self.rate.map_or(0, |(rate, _)| limits::interval_ms(rate))
     }
+}
 
-    /// Whether it is the one of all sources together.
-    pub fn is_total(&self) -> bool {
-        self.key.starts_with(TOTAL)
-    }
+/// From when a proxy may be used again, where its day's quota is used up or its hours are quiet.
+pub(super) fn held_back(through: &[Limited], now: Timestamp) -> Option<Timestamp> {
+    let permit = Permit { not_before: now, not_after: now };
+    through.iter().filter_map(|limit| limit.of_day(permit).err()).max()
 }
 
 /// The limits on requests through a proxy, given by pool and name.
@@ -108,7 +143,7 @@ impl<'a> Pools<'a> {
     }
 
     /// What may go through one proxy of the pool for all sources of the partition.
-    pub fn total_of(self, pool: &str) -> TotalSpec {
+    pub fn total_of(self, pool: &str) -> TotalPart {
         self.policy.total_of(pool, self.partition, self.partitions)
     }
 
@@ -126,19 +161,31 @@ impl<'a> Pools<'a> {
         row: &SourceRow,
     ) -> Result<Vec<Limited>, StoreError> {
         let Some((pool, _)) = name.split_once('/') else { return Ok(Vec::new()) };
-        let own = self.policy.proxies.get(pool).and_then(|spec| spec.rate);
-        let own = own.map(|rate| Limited {
-            key: name.to_owned(),
-            rate: Rate { requests: source.part(rate.requests), ..rate },
-            row: row.rates.get(name).cloned(),
-        });
-        let all = match self.total_of(pool).rate {
-            Some(rate) => {
-                let row = Some(self.row(rows, name)?.rate);
-                Some(Limited { key: format!("{TOTAL}{name}"), rate, row })
-            }
-            None => None,
+        let Some(spec) = self.policy.proxies.get(pool) else { return Ok(Vec::new()) };
+        let part = |whole: Option<u32>| whole.map(|whole| source.part(whole));
+        let rate = spec.rate.map(|rate| Rate { requests: source.part(rate.requests), ..rate });
+        let daily = part(spec.daily);
+        let own = Limited {
+            name: name.to_owned(),
+            is_total: false,
+            rate: rate.map(|rate| (rate, part(spec.burst).unwrap_or(1))),
+            row: rate.and_then(|_| row.rates.get(name).cloned()),
+            daily: daily.map(|_| Daily { of: Box::new(move |_| daily), counted: row.days.get(name).copied() }),
+            quiet: spec.quiet,
         };
-        Ok(own.into_iter().chain(all).collect())
+        let mut found = vec![own];
+        let total = self.total_of(pool);
+        if spec.total.rate.is_some() || spec.total.daily.is_some() {
+            let row = self.row(rows, name)?;
+            found.push(Limited {
+                name: name.to_owned(),
+                is_total: true,
+                rate: total.rate.map(|rate| (rate, total.burst)),
+                row: Some(row.rate),
+                daily: spec.total.daily.map(|_| Daily { of: Box::new(move |day| total.on(day)), counted: row.day }),
+                quiet: None,
+            });
+        }
+        Ok(found)
     }
 }

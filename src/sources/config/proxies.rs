@@ -2,7 +2,7 @@
 
 use super::ConfigProblem;
 use super::toml_text::TomlText;
-use crate::core::policy::{DurationMs, ProxyPoolSpec, Rate, TotalSpec};
+use crate::core::policy::{DayHours, DurationMs, ProxyPoolSpec, Rate, TotalSpec};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -31,7 +31,10 @@ impl std::fmt::Debug for ProxySecrets {
 struct Pool {
     proxies: BTreeMap<String, String>,
     rate: Option<Rate>,
+    burst: Option<u32>,
     concurrency: Option<u32>,
+    daily: Option<u32>,
+    quiet: Option<DayHours>,
     total: Option<TotalSpec>,
     cool_down: Option<DurationMs>,
     failures: Option<u32>,
@@ -59,7 +62,10 @@ pub(super) fn read(
             ProxyPoolSpec {
                 proxies: pool.proxies.keys().cloned().collect(),
                 rate: pool.rate,
+                burst: pool.burst,
                 concurrency: pool.concurrency,
+                daily: pool.daily,
+                quiet: pool.quiet,
                 total: pool.total.unwrap_or_default(),
                 cool_down: pool.cool_down.unwrap_or(DurationMs(60_000)),
                 failures: pool.failures.unwrap_or(3),

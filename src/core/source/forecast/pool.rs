@@ -4,7 +4,7 @@
 use super::Forecast;
 use crate::core::policy::SourceSpec;
 use crate::core::source::breaker::{self, State};
-use crate::core::source::proxies::{Limited, Pools};
+use crate::core::source::proxies::{Limited, Pools, held_back};
 use mirano_replay::rows::SourceRow;
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::Timestamp;
@@ -26,9 +26,9 @@ impl Way {
     fn of(limits: &[Limited], now: Timestamp) -> Self {
         let mut way = Self { from: now, by_total: false, interval_ms: 0 };
         for limit in limits {
-            let from = limit.next(now).0.not_before;
+            let from = limit.next(now).map_or(now, |(permit, _)| permit.not_before);
             if from > way.from {
-                (way.from, way.by_total) = (from, limit.is_total());
+                (way.from, way.by_total) = (from, limit.is_total);
             }
             way.interval_ms = way.interval_ms.max(limit.interval_ms());
         }
@@ -39,8 +39,8 @@ impl Way {
 /// A source's pool.
 pub(super) struct Pool {
     ways: Vec<Way>,
-    /// When the first of those that rest may be used again.
-    rest_until: Option<Timestamp>,
+    /// When the first of those that rest may be used again, and why it rests.
+    rest: Option<(Timestamp, &'static str)>,
     /// Tasks of all sources that hold a proxy which has its total of them.
     taken: u64,
 }
@@ -60,12 +60,12 @@ impl Pool {
             return Ok(None);
         };
         let total = pools.total_of(name);
-        let mut found = Self { ways: Vec::new(), rest_until: None, taken: 0 };
+        let mut found = Self { ways: Vec::new(), rest: None, taken: 0 };
         for proxy in &pool.proxies {
             let full = format!("{name}/{proxy}");
             let most = match breaker::of_proxy(row, &full, now) {
                 State::Open(until) => {
-                    found.rest_until = Some(found.rest_until.map_or(until, |other| other.min(until)));
+                    found.rests(until, "breaker_open");
                     continue;
                 }
                 State::HalfOpen => Some(1),
@@ -75,10 +75,23 @@ impl Pool {
             match total.concurrency {
                 Some(all) if pools.row(rows, &full)?.in_use >= all => found.taken += u64::from(all),
                 _ if most.is_some_and(|most| own >= most) => {}
-                _ => found.ways.push(Way::of(&pools.limits(rows, spec, &full, row)?, now)),
+                _ => {
+                    let limits = pools.limits(rows, spec, &full, row)?;
+                    match held_back(&limits, now) {
+                        Some(until) if pool.quiet.is_some_and(|quiet| quiet.hold(now)) => {
+                            found.rests(until, "quiet_hours");
+                        }
+                        Some(until) => found.rests(until, "daily_quota"),
+                        None => found.ways.push(Way::of(&limits, now)),
+                    }
+                }
             }
         }
         Ok(Some(found))
+    }
+
+    fn rests(&mut self, until: Timestamp, why: &'static str) {
+        self.rest = self.rest.into_iter().chain([(until, why)]).min();
     }
 
     /// Why no task can take a proxy now; none: one can. `tasks` stand before, and an attempt takes about `attempt_ms` (0: not
@@ -87,7 +100,7 @@ impl Pool {
         if !self.ways.is_empty() {
             return None;
         }
-        let rested = self.rest_until.map(|until| until.since_ms(now));
+        let rested = self.rest.map(|(until, _)| until.since_ms(now));
         if self.taken > 0 {
             let rounds = (tasks + 1).div_ceil(self.taken);
             let ended = (attempt_ms > 0).then(|| rounds * attempt_ms);
@@ -95,7 +108,10 @@ impl Pool {
             return Some(Forecast::by("proxy", eta).because("proxy_total"));
         }
         let held = Forecast::by("proxy", rested);
-        Some(if rested.is_some() { held.because("breaker_open") } else { held })
+        Some(match self.rest {
+            Some((_, why)) => held.because(why),
+            None => held,
+        })
     }
 
     /// How long until the request after so many others goes through.
@@ -122,7 +138,7 @@ mod tests {
             by_total: *by_total,
             interval_ms: *interval_ms,
         };
-        Pool { ways: ways.iter().map(way).collect(), rest_until: None, taken: 0 }
+        Pool { ways: ways.iter().map(way).collect(), rest: None, taken: 0 }
     }
 
     #[test]

@@ -67,3 +67,85 @@ fn a_task_whose_pool_has_used_its_rate_is_told_when_it_goes_on() {
     world.now = world.now.plus_ms(eta_ms);
     assert!(world.lease("cadastre").is_some(), "as it was told");
 }
+
+const DAY: i64 = 86_400_000;
+
+/// A source that goes through two proxies, in the evening; and the midnight that follows.
+fn in_the_evening(pool: &Json) -> (World, Timestamp) {
+    let mut policy: Json = serde_json::from_str(POLICY).expect("JSON");
+    policy["sources"]["cadastre"]["limits"] = json!({"rate": "10/s", "burst": 10, "concurrency": 4, "proxies": "ru"});
+    policy["proxies"] = json!({ "ru": pool });
+    let mut world = World::with_policy(&policy.to_string());
+    let midnight = Timestamp((world.now.0.div_euclid(DAY) + 1) * DAY);
+    world.now = Timestamp(midnight.0 - 2 * 3_600_000);
+    (world, midnight)
+}
+
+fn page(world: &mut World, task: &LeasedTask) -> Reply {
+    world.run(Command::Permit { source: task.queue.clone(), lease: task.lease, n: 1 }).expect("its own lease")
+}
+
+#[test]
+fn a_proxy_whose_day_is_used_up_leaves_the_others_to_be_used() {
+    let (mut world, midnight) = in_the_evening(&json!({"proxies": ["one", "two"], "daily": 2}));
+    world.create(1);
+    let task = world.lease("cadastre").expect("asked");
+    assert_eq!(task.proxy.as_deref(), Some("ru/one"));
+    assert!(matches!(page(&mut world, &task), Reply::Permits { .. }), "the second through it today");
+    // The third is not: the task begins anew, and at once, since another proxy has its day before it.
+    let Reply::Noted(Some(retry)) = page(&mut world, &task) else { panic!("a third request through one proxy") };
+    assert!(retry.since_ms(world.now) < 1_000, "{retry:?}");
+    world.now = retry;
+    let task = world.lease("cadastre").expect("through the other");
+    assert_eq!(task.proxy.as_deref(), Some("ru/two"));
+    assert!(matches!(page(&mut world, &task), Reply::Permits { .. }));
+    let Reply::Noted(Some(retry)) = page(&mut world, &task) else { panic!("a third request through the other") };
+    assert_eq!(retry, midnight, "no proxy is left today");
+    world.now = retry;
+    let task = world.lease("cadastre").expect("a new day");
+    world.answer(&task, Vec::new()).expect("answers");
+}
+
+#[test]
+fn hours_in_which_a_pool_rests_are_told_and_kept() {
+    let (mut world, midnight) = in_the_evening(&json!({"proxies": ["one", "two"], "quiet": "21:00-03:00"}));
+    world.create(1);
+    assert!(world.lease("cadastre").is_none(), "all rest");
+    let held = told(&world, "cadastre").expect("it waits");
+    assert_eq!((held.reason, held.cause, held.eta_ms), ("proxy", Some("quiet_hours"), Some(5 * 3_600_000)));
+    world.now = midnight.plus_ms(3 * 3_600_000);
+    assert!(world.lease("cadastre").is_some(), "as it was told");
+}
+
+#[test]
+fn a_days_quota_of_all_sources_together_is_one() {
+    let mut world = world(&json!({"daily": 1}));
+    let midnight = Timestamp((world.now.0.div_euclid(DAY) + 1) * DAY);
+    world.create(1);
+    world.lease("registry").expect("asked first");
+    assert!(world.lease("cadastre").is_none(), "the proxy's day is used up by another source");
+    let held = told(&world, "cadastre").expect("it waits");
+    assert_eq!((held.reason, held.cause), ("proxy", Some("daily_quota")));
+    assert_eq!(held.eta_ms, Some(midnight.since_ms(world.now)));
+    world.now = midnight;
+    assert!(world.lease("cadastre").is_some(), "a new day");
+}
+
+#[test]
+fn a_burst_through_a_proxy_is_its_own() {
+    let starts = |pool: Json| {
+        let (mut world, _) = in_the_evening(&pool);
+        world.create(1);
+        let task = world.lease("cadastre").expect("asked");
+        let mut starts = vec![task.permit.not_before];
+        for _ in 0..3 {
+            let Reply::Permits { permits, .. } = page(&mut world, &task) else { panic!("it has a permit") };
+            starts.extend(permits.iter().map(|permit| permit.not_before));
+        }
+        starts.iter().map(|at| at.since_ms(world.now) / 1_000).collect::<Vec<_>>()
+    };
+    let spaced = starts(json!({"proxies": ["one"], "rate": "6/m"}));
+    assert!(spaced.windows(2).all(|two| two[1] - two[0] >= 9), "{spaced:?}");
+    let burst = starts(json!({"proxies": ["one"], "rate": "6/m", "burst": 3}));
+    assert!(burst[2] < 5 && burst[3] >= 9, "{burst:?}");
+}
