@@ -121,12 +121,12 @@ mod tests {
             Without an answer
               Court cases: the source gave no answer.
             Why did the result come fast?
-              A part came fast: 1 of 3 come from earlier checks; the rest was or is being asked.
+              A part came fast: 1 of 3 come from earlier checks; the rest was or is being asked.  [2]
             Why is it still being updated?
               Nothing is being updated now.
             Receipts
-              [1]  cadastre  fetched  found          asked 24 November 2026, 16:25 UTC, TTL 7 days   ra
-              [2]  reviews   reused   nothing_found  asked 20 November 2026, 16:25 UTC, TTL 14 days  rb
+              [1]  cadastre  records found                          the source was asked for this check  asked 24 November 2026, 16:25 UTC, TTL 7 days   ra
+              [2]  reviews   the source answered: no records found  data reused from an earlier check    asked 20 November 2026, 16:25 UTC, TTL 14 days  rb
         "#]]
         .assert_eq(&text_of(&told, Lang::En, &Titles::default()));
     }
