@@ -358,7 +358,7 @@ async fn what_nobody_knows_is_not_told_as_a_low_risk() {
     assert!(report.contains("Ни один источник не нашёл записей об этом объекте."), "{report}");
     let (_, start) = get(&fixtures, "/?lang=en").await;
     let line = start.split("job-unknown").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("it is listed");
-    assert!(line.contains("class=\"level none\""), "{line}");
+    assert!(line.contains("class=\"level none\"") && line.contains("no records"), "{line}");
     let (_, known) = get(&fixtures, "/jobs/job-done?lang=en").await;
     assert!(!known.contains("No source found a record") && known.contains("class=\"level low\""), "{known}");
 }

@@ -215,14 +215,10 @@ pub fn unknown() -> Value {
     };
     let risk = json!({"score": 0, "score_is": "exact", "level": "low", "stops": [], "unevaluated": [], "basis": {"fresh": 2, "stale": 0, "missing": 0},
         "ruleset": "2026-11", "at": "2026-11-24T10:12:05Z", "factors": []});
-    job(
-        "job-unknown",
-        "COMPLETED",
-        true,
-        [2, 2, 0, 0, 0, 0],
-        vec![empty("n1", "cadastre"), empty("n2", "listings")],
-        risk,
-    )
+    let rows = vec![empty("n1", "cadastre"), empty("n2", "listings")];
+    let mut job = job("job-unknown", "COMPLETED", true, [2, 2, 0, 0, 0, 0], rows, risk);
+    job["progress"]["nothing_found"] = 2.into();
+    job
 }
 
 /// Nothing asked yet, an address that was hardly understood, with something in it that must not become HTML.
