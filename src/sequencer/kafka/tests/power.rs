@@ -37,6 +37,9 @@ async fn grow(log: &KafkaLog, commits: u8) {
     }
 }
 
+/// What a disk does with what it had not synced.
+type Fate = fn(&mut Vec<u8>);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_it_took_of_the_mirror_is_read_from_the_topic_again() {
     const FRAME: usize = 16 + 84 + 100;
@@ -45,7 +48,7 @@ async fn what_it_took_of_the_mirror_is_read_from_the_topic_again() {
     let mut log = open(&disk, folder.path(), &settings).await;
     let place_file = log.lanes[0].place_file.clone();
     // What the disk does with what it had not synced, and how many commits of it are found.
-    let fates: [(fn(&mut Vec<u8>), u64); 5] = [
+    let fates: [(Fate, u64); 5] = [
         (|tail| tail.clear(), 0),
         (|tail| tail.truncate(FRAME + FRAME / 2), 1),
         (|tail| tail[..FRAME].fill(0), 0),
