@@ -70,7 +70,7 @@ impl Mirror {
         let log = EmbeddedLog::of(format, opened);
         let behind = Arc::new(Behind::new(&pens, options.lag));
         let syncer = Arc::clone(&behind);
-        let thread = std::thread::Builder::new().name("log-sync".into());
+        let thread = std::thread::Builder::new().name("mirror-sync".into());
         let syncer = thread.spawn(move || syncer.run(disk.as_ref())).map_err(at(folder))?;
         gauge!("mirano_log_poisoned").set(0.0);
         Ok(Self { log, pens: pens.into_iter().map(Mutex::new).collect(), behind, syncer: Some(syncer), lock })
