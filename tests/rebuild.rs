@@ -4,12 +4,15 @@
 //! 50,000 facts by default; `MIRANO_FACTS=1000000` for a million. Facts come and go, so that rows are changed, not only
 //! added. Compared by digest over every row of every table.
 
+#[path = "support/ticking.rs"]
+mod ticking;
+
 use futures::future::join_all;
 use mirano::core::command::{
-    AdoptPolicy, AnsweredFact, Command, Complete, CreateJob, LeaseTasks, LeasedTask, Recheck, Rejection, Reply,
+    AdoptPolicy, AnsweredFact, Command, Complete, LeaseTasks, LeasedTask, Recheck, Rejection, Reply,
 };
 use mirano::core::vault::MemoryVault;
-use mirano::engine::{Clock, Engine, EngineError, Options, catch_up_in};
+use mirano::engine::{Engine, EngineError, Options, catch_up_in};
 use mirano::sequencer::Sequencer;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
 use mirano::views::Views;
@@ -18,12 +21,12 @@ use mirano_replay::store::ReadExt;
 use mirano_schemas::canonical::fact_id;
 use mirano_schemas::envelope::Head;
 use mirano_schemas::*;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
+use ticking::{Ticking, create};
 
 const PARTITIONS: u32 = 2;
 /// Facts of one observation.
@@ -51,42 +54,8 @@ const POLICY: &str = r#"{
       "title": {"ru": "Дёшево", "en": "Cheap"}}]}
 }"#;
 
-/// Two milliseconds pass each time that somebody asks: limits never hold the test up.
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.fetch_add(2, Ordering::SeqCst))
-    }
-}
-
 fn job_id(n: u64) -> JobId {
     JobId::of(&[b"rebuild", &n.to_be_bytes()])
-}
-
-fn create(n: u64) -> Command {
-    let text = format!("г. Тест, ул. Первая, д. {n}");
-    Command::CreateJob(CreateJob {
-        job: job_id(n),
-        tenant: "test".to_owned(),
-        profile: "one".to_owned(),
-        address: AddressRecord {
-            input: text.clone(),
-            canonical: text.clone(),
-            building: text,
-            flat: None,
-            cadastral: None,
-            postcode: None,
-            confidence: "high".to_owned(),
-            subject: Subject(format!("property:t{n}")),
-            building_subject: Subject(format!("property:t{n}")),
-            warnings: Vec::new(),
-        },
-        inputs: BTreeMap::new(),
-        priority: 3,
-        max_age_ms: BTreeMap::new(),
-        request_digest: [0; 32],
-    })
 }
 
 /// What the source says at its first answer, or, shifted, at a later one.
@@ -174,7 +143,7 @@ impl Drive {
 
     async fn run(&self, from: u64, jobs: u64) {
         for n in (from..jobs).step_by(DRIVERS as usize) {
-            self.engine.submit(create(n)).await.expect("created");
+            self.engine.submit(create(job_id(n), n)).await.expect("created");
             self.finish(job_id(n)).await;
             if n % RECHECKED == 0 {
                 let recheck = Recheck {
@@ -226,7 +195,7 @@ async fn views_from_the_log_are_those_that_grew_with_it() {
         log: Arc::clone(&log),
         views: Arc::clone(&grown),
         vault: Arc::new(MemoryVault::seeded(1)),
-        clock: Arc::new(Ticking(AtomicI64::new(1_800_000_000_000))),
+        clock: Arc::new(Ticking { now: AtomicI64::new(1_800_000_000_000), step_ms: 2 }),
     })
     .await
     .expect("opens");

@@ -3,14 +3,15 @@
 //!
 //! `MIRANO_LEASES=20000` for a figure; without it a small form shows the rest.
 
+#[path = "support/ticking.rs"]
+mod ticking;
+
 use futures::future::join_all;
 use mirano::audit::replay::replay;
-use mirano::core::command::{
-    AdoptPolicy, AnsweredFact, Command, Complete, CreateJob, LeaseTasks, LeasedTask, Rejection, Reply,
-};
+use mirano::core::command::{AdoptPolicy, AnsweredFact, Command, Complete, LeaseTasks, LeasedTask, Rejection, Reply};
 use mirano::core::partitioning;
 use mirano::core::vault::MemoryVault;
-use mirano::engine::{Clock, Engine, EngineError, Options, catch_up_in};
+use mirano::engine::{Engine, EngineError, Options, catch_up_in};
 use mirano::sequencer::Sequencer;
 use mirano::sequencer::embedded::{self, EmbeddedLog};
 use mirano::views::Views;
@@ -25,8 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
+use ticking::{Ticking, create};
 
 const PARTITIONS: u32 = 4;
 const SOURCE: &str = "registry";
@@ -53,42 +55,8 @@ fn policy(shards: u32) -> String {
     .to_string()
 }
 
-/// Four milliseconds pass each time that somebody asks: limits never hold the test up.
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.fetch_add(4, Ordering::SeqCst))
-    }
-}
-
 fn job_id(n: u64) -> JobId {
     JobId::of(&[b"sharded", &n.to_be_bytes()])
-}
-
-fn create(n: u64) -> Command {
-    let text = format!("г. Тест, ул. Первая, д. {n}");
-    Command::CreateJob(CreateJob {
-        job: job_id(n),
-        tenant: "test".to_owned(),
-        profile: "one".to_owned(),
-        address: AddressRecord {
-            input: text.clone(),
-            canonical: text.clone(),
-            building: text,
-            flat: None,
-            cadastral: None,
-            postcode: None,
-            confidence: "high".to_owned(),
-            subject: Subject(format!("property:t{n}")),
-            building_subject: Subject(format!("property:t{n}")),
-            warnings: Vec::new(),
-        },
-        inputs: BTreeMap::new(),
-        priority: 3,
-        max_age_ms: BTreeMap::new(),
-        request_digest: [0; 32],
-    })
 }
 
 fn entry(id: &str) -> AnsweredFact {
@@ -145,7 +113,7 @@ impl Run {
             log: Arc::clone(&log),
             views: Arc::clone(&views),
             vault: Arc::new(MemoryVault::seeded(1)),
-            clock: Arc::new(Ticking(AtomicI64::new(1_800_000_000_000))),
+            clock: Arc::new(Ticking { now: AtomicI64::new(1_800_000_000_000), step_ms: 4 }),
         })
         .await
         .expect("opens");
@@ -166,7 +134,7 @@ impl Run {
     async fn ask(&self, jobs: u64) {
         let mut folded = self.engine.subscribe();
         for first in (0..jobs).step_by(256) {
-            let some = (first..jobs.min(first + 256)).map(|n| self.engine.submit(create(n)));
+            let some = (first..jobs.min(first + 256)).map(|n| self.engine.submit(create(job_id(n), n)));
             join_all(some).await.into_iter().for_each(|answer| drop(answer.expect("created")));
         }
         while self.queues.iter().map(|name| self.queue(name).queued).sum::<u64>() < jobs {
