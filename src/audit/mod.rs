@@ -9,6 +9,7 @@ pub mod file;
 pub mod heads;
 pub mod import;
 pub mod json;
+mod parts;
 mod pool;
 pub mod proofs;
 pub mod quote;

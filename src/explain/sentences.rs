@@ -7,7 +7,7 @@ use super::model::*;
 use super::row::{origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
-use super::words::{Arg, Both, ago, both, day, duration, moment, within};
+use super::words::{self, Arg, Both, ago, both, day, duration, moment, within};
 use mirano_replay::rows::JobRow;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(super) struct Honest {
 /// What has to be said before anything else.
 pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     let mut out = Vec::new();
-    let Progress { total, answered, reused, nothing_found, stale, failed, .. } = view.progress;
+    let Progress { total, answered, reused, stale, failed, .. } = view.progress;
     // Words about some of the rows: what names them, and the receipts of those that have one.
     let rows = |wanted: &dyn Fn(&RowView) -> bool| -> Vec<&RowView> {
         view.sources.iter().filter(|row| wanted(row)).collect()
@@ -42,7 +42,7 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     }
     // A low score would be read as good news; here it is no news at all.
     let shown = rows(&|row| row.receipt_id.is_some() && row.state != RowState::NotApplicable);
-    if answered > 0 && nothing_found == answered {
+    if nobody_knows(&view.progress) {
         let id = if answered < total { "honesty-nothing_known_yet" } else { "honesty-nothing_known" };
         let args = [("answered", answered.into()), ("total", total.into())];
         say(id, &args, json!({"answered": answered, "total": total}), receipts(&shown));
@@ -250,12 +250,16 @@ fn answer_of(row: &RowView) -> Both {
     }
 }
 
+fn nobody_knows(progress: &Progress) -> bool {
+    words::nothing_known(progress.answered.into(), progress.nothing_found.into())
+}
+
 fn about_risk(sentences: &mut Sentences<'_>, view: &JobView) {
     let Some(risk) = &view.risk else { return };
-    let id = if risk.score_is == "at_least" { "told_risk-at_least" } else { "told_risk-exact" };
     let level = super::risk::level_title(sentences.ctx, &risk.level);
-    let text = both(id, &[("score", risk.score.into()), ("level", level.into())]);
-    let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level});
+    let unknown = nobody_knows(&view.progress);
+    let text = words::risk(risk.score.into(), risk.score_is == "at_least", &level, unknown);
+    let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level, "nothing_known": unknown});
     let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
     sentences.say("risk.score", "risk", &text, args, all);
 }

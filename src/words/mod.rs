@@ -7,11 +7,13 @@
 
 mod catalogue;
 mod number;
+mod risk;
 mod status;
 mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
+pub use risk::{nobody_knows, nothing_known, risk};
 pub use status::status;
 pub use time::{ago, day, duration, moment, within};
 

@@ -1,5 +1,6 @@
 //! One partition of a log, folded in order; what needs no order is given to the pool.
 
+use super::super::parts::in_parts;
 use super::super::pool::Pool;
 use super::super::verify::read_finding;
 use super::Step;
@@ -227,18 +228,7 @@ fn read(
         };
         commits.retain(|commit| commit.position.seq < end);
         next = commits.last()?.position.seq + 1;
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        for commit in commits {
-            bytes += commit.record.len();
-            part.push(commit);
-            if bytes >= PART_BYTES {
-                bytes = 0;
-                if !hand(std::mem::take(&mut part)) {
-                    return None;
-                }
-            }
-        }
-        if !part.is_empty() && !hand(part) {
+        if !in_parts(commits, PART_BYTES, hand) {
             return None;
         }
     }

@@ -7,6 +7,7 @@ use super::persons::Keys;
 use super::views::Rows;
 use super::{Progress, kind_of, read_finding};
 use crate::audit::file::LogFile;
+use crate::audit::parts::in_parts;
 use crate::audit::pool::Pool;
 use crate::sequencer::embedded::{AuditedFolder, Damage};
 use crate::sequencer::{Committed, ReadError, Sequencer};
@@ -146,22 +147,6 @@ struct Batch {
     looked: Looked,
 }
 
-/// Hands the commits of a walk over in parts that the threads of the pool share evenly.
-fn in_parts(commits: Vec<Committed>, hand: &mut dyn FnMut(Vec<Committed>) -> bool) {
-    let (mut part, mut bytes) = (Vec::new(), 0);
-    for commit in commits {
-        bytes += commit.record.len();
-        part.push(commit);
-        if bytes >= PART_BYTES {
-            bytes = 0;
-            hand(std::mem::take(&mut part));
-        }
-    }
-    if !part.is_empty() {
-        hand(part);
-    }
-}
-
 impl<'p, 'a> Follow<'p, 'a> {
     fn new(log_id: LogId, partition: u32, shared: &'a Shared<'a>, pool: &'p Pool<'a>) -> Self {
         let fold = shared.views.map(|views| {
@@ -207,7 +192,11 @@ impl<'p, 'a> Follow<'p, 'a> {
         };
         let pool = self.pool;
         let walked = pool.in_order(
-            move |hand| walk(&mut |commits| in_parts(commits, hand)),
+            move |hand| {
+                walk(&mut |commits| {
+                    in_parts(commits, PART_BYTES, hand);
+                })
+            },
             look,
             |batch| {
                 self.batch(batch);

@@ -90,7 +90,7 @@ impl Look {
             }
         }
         out.extend(table.lines("  "));
-        out.extend(self.risk(job.get("risk").unwrap_or(&Value::Null)));
+        out.extend(self.risk(job));
         let missing: Vec<String> = list(report, "not_checked").map(|one| self.missing(one)).collect();
         if !missing.is_empty() {
             out.push(String::new());
@@ -107,10 +107,11 @@ impl Look {
         out.join("\n")
     }
 
-    fn risk(&self, risk: &Value) -> Vec<String> {
+    fn risk(&self, job: &Value) -> Vec<String> {
+        let risk = job.get("risk").unwrap_or(&Value::Null);
         let Some(score) = risk.get("score").and_then(Value::as_u64) else { return Vec::new() };
-        let id = if text(risk, "score_is") == "at_least" { "told_risk-at_least" } else { "told_risk-exact" };
-        let said = self.say(id, &[("score", score.into()), ("level", level(text(risk, "level"), None).into())]);
+        let (at_least, level) = (text(risk, "score_is") == "at_least", level(text(risk, "level"), None));
+        let said = words::risk(score, at_least, &level, words::nobody_knows(job)).get(self.lang).to_owned();
         let mut out = vec![String::new(), Style::new().bold().apply_to(said).to_string()];
         let mut table = Table::default();
         for factor in list(risk, "factors") {

@@ -1,8 +1,9 @@
 //! Which proxy an attempt goes through, and the limits that hold on it: for each source by itself, and for all sources of its
 //! pool together.
 //!
-//! The first kind is kept in the row of the source's queue, which has its part of it where the source has several. The second is kept in a row for each partition and proxy, and each partition
-//! that has a source of the pool holds an equal part of it, so that no decision waits for another partition's.
+//! The first kind is kept in the row of the source's queue, which has its part of it where the source has several. The second is
+//! kept in a row for each partition and proxy, and each partition that has a source of the pool holds an equal part of it, so
+//! that no decision waits for another partition's.
 
 use super::breaker::{self, State};
 use super::limits;
@@ -74,13 +75,23 @@ pub(super) struct Limited {
     rate: Option<(Rate, u32)>,
     row: Option<RateRow>,
     daily: Option<Daily>,
+    counted: Option<DayRow>,
     quiet: Option<DayHours>,
 }
 
-/// A quota of each day, and what was used of one.
-struct Daily {
-    of: Box<dyn Fn(i64) -> Option<u32>>,
-    counted: Option<DayRow>,
+/// How many requests a day allows.
+enum Daily {
+    Same(u32),
+    Part(TotalPart),
+}
+
+impl Daily {
+    fn on(&self, day: i64) -> Option<u32> {
+        match self {
+            Self::Same(most) => Some(*most),
+            Self::Part(part) => part.on(day),
+        }
+    }
 }
 
 impl Limited {
@@ -98,11 +109,8 @@ impl Limited {
     /// Whether a permit fits the day's quota and keeps the hours of quiet: as of [`limits::of_day`].
     pub fn of_day(&self, permit: Permit) -> Result<Option<Charge>, Timestamp> {
         let day = permit.not_before.0.div_euclid(DAY_MS);
-        let (daily, counted) = match &self.daily {
-            Some(daily) => ((daily.of)(day), daily.counted),
-            None => (None, None),
-        };
-        let charge = limits::of_day(daily, self.quiet, counted, permit)?;
+        let daily = self.daily.as_ref().and_then(|daily| daily.on(day));
+        let charge = limits::of_day(daily, self.quiet, self.counted, permit)?;
         Ok(charge.map(|charge| Charge { key: self.key(DAY_OF), ..charge }))
     }
 
@@ -164,13 +172,13 @@ impl<'a> Pools<'a> {
         let Some(spec) = self.policy.proxies.get(pool) else { return Ok(Vec::new()) };
         let part = |whole: Option<u32>| whole.map(|whole| source.part(whole));
         let rate = spec.rate.map(|rate| Rate { requests: source.part(rate.requests), ..rate });
-        let daily = part(spec.daily);
         let own = Limited {
             name: name.to_owned(),
             is_total: false,
             rate: rate.map(|rate| (rate, part(spec.burst).unwrap_or(1))),
             row: rate.and_then(|_| row.rates.get(name).cloned()),
-            daily: daily.map(|_| Daily { of: Box::new(move |_| daily), counted: row.days.get(name).copied() }),
+            daily: part(spec.daily).map(Daily::Same),
+            counted: row.days.get(name).copied(),
             quiet: spec.quiet,
         };
         let mut found = vec![own];
@@ -182,7 +190,8 @@ impl<'a> Pools<'a> {
                 is_total: true,
                 rate: total.rate.map(|rate| (rate, total.burst)),
                 row: Some(row.rate),
-                daily: spec.total.daily.map(|_| Daily { of: Box::new(move |day| total.on(day)), counted: row.day }),
+                daily: Some(Daily::Part(total)),
+                counted: row.day,
                 quiet: None,
             });
         }

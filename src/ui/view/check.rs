@@ -35,7 +35,7 @@ pub(in crate::ui) fn check(context: Context<'_>, report: &Value, profiles: &Valu
         "progress": progress(context, report)?,
         "honesty": list(report, "honesty").iter().filter_map(|line| line.as_str().map(str::to_owned).or_else(|| some_text(line, "text").map(str::to_owned))).collect::<Vec<_>>(),
         "sources": sources,
-        "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts, risk::nothing_known(report))?,
+        "risk": risk::risk(context, report.get("risk").unwrap_or(&Value::Null), &facts, words::nobody_knows(report))?,
         "snapshots": snapshots,
         "not_checked": not_checked(context, report),
         "at": some_text(report, "at"),

@@ -5,14 +5,8 @@ use crate::ui::words::{Arg, WordError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Whether sources answered, and none of them has a record: then the score tells of no risk, neither of a low one.
-pub(super) fn nothing_known(job: &Value) -> bool {
-    let count = |name| job.get("progress").map_or(0, |progress| number(progress, name));
-    count("answered") > 0 && count("nothing_found") >= count("answered")
-}
-
 /// The risk of a job; null before there is one. `facts` are all facts on the page by id, to name what a factor rests on;
-/// `nothing_known` is as of [`nothing_known`].
+/// `nothing_known` is as of [`nobody_knows`](crate::words::nobody_knows).
 pub(super) fn risk(
     context: Context<'_>,
     risk: &Value,
@@ -163,7 +157,7 @@ fn unevaluated_line(context: Context<'_>, rule: &Value) -> Result<Value, WordErr
 
 #[cfg(test)]
 mod tests {
-    use super::{nothing_known, risk};
+    use super::risk;
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
@@ -189,12 +183,6 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_has_no_colour_of_low() {
-        let known = |answered: u32, nothing_found: u32| {
-            !nothing_known(&json!({"progress": {"total": 3, "answered": answered, "nothing_found": nothing_found}}))
-        };
-        assert!(!known(2, 2), "an expired find is no find");
-        assert!(known(2, 1));
-        assert!(known(0, 0), "silence is not told as an empty answer");
         let low = json!({"score": 0, "score_is": "exact", "level": "low", "factors": []});
         let context = Context { lang: Lang::En, titles: &Value::Null };
         let shown = risk(context, &low, &BTreeMap::new(), true).expect("known words");

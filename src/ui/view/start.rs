@@ -66,7 +66,7 @@ pub(in crate::ui) fn job_line(context: Context<'_>, job: &Value) -> Result<Value
     let risk = job.get("risk").unwrap_or(&Value::Null);
     let progress = job.get("progress").unwrap_or(&Value::Null);
     let level = some_text(risk, "level").or_else(|| some_text(job, "risk_level"));
-    let unknown = risk::nothing_known(job);
+    let unknown = words::nobody_knows(job);
     Ok(json!({
         "id": text(job, "job_id"),
         "address": some_text(address, "canonical").or_else(|| some_text(address, "input")).unwrap_or_default(),

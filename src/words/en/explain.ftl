@@ -81,6 +81,7 @@ address_part-postcode = postcode
 
 told_risk-exact = Risk: { $score } of 100, level "{ $level }".
 told_risk-at_least = Risk: at least { $score } of 100, level "{ $level }".
+told_risk-no_records = Risk: no source has a record of this object; { $score } of 100 does not say that there is no risk.
 
 ## why_fast: "Why did the result come fast?"
 

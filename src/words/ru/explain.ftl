@@ -79,6 +79,7 @@ address_part-postcode = почтовый индекс
 
 told_risk-exact = Риск: { $score } из 100, уровень «{ $level }».
 told_risk-at_least = Риск: не меньше { $score } из 100, уровень «{ $level }».
+told_risk-no_records = Риск: ни у одного источника нет записей об этом объекте; { $score } из 100 не значит, что риска нет.
 
 ## why_fast: «Почему результат пришёл быстро?»
 
