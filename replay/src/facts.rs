@@ -69,6 +69,21 @@ pub fn body(store: &(impl Read + ?Sized), id: FactId) -> Result<Option<Sealable<
     Ok(None)
 }
 
+/// What several facts say, in their order.
+pub fn bodies(store: &(impl Read + ?Sized), ids: &[FactId]) -> Result<Vec<Option<Sealable<SharedFact>>>, StoreError> {
+    let keys: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_ref()).collect();
+    let mut found = Ok(Vec::new());
+    store.with_all(Table::Fact, &keys, &mut |rows| {
+        let body = |row: &[u8]| decode_row(Table::Fact, row).map(|row: FactRow| row.body);
+        found = rows.iter().map(|row| row.map(body).transpose()).collect();
+    })?;
+    let further = |(id, found): (&FactId, Option<_>)| match found {
+        Some(found) => Ok(Some(found)),
+        None => body(store, *id),
+    };
+    ids.iter().zip(found?).map(further).collect()
+}
+
 fn of_shard(id: FactId, shard: u32) -> FactKey {
     FactKey::of(id, u8::try_from(shard).unwrap_or(u8::MAX))
 }

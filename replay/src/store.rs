@@ -187,6 +187,14 @@ pub trait Read {
         Ok(())
     }
 
+    /// Lends the rows at `keys` to `take`, all at once and in the order of the keys, so that a store that finds many sooner than one
+    /// by one can.
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+        let rows = keys.iter().map(|key| self.get(table, key)).collect::<Result<Vec<_>, _>>()?;
+        take(&rows.iter().map(Option::as_deref).collect::<Vec<_>>());
+        Ok(())
+    }
+
     /// Visits the rows of `table` whose key begins with `prefix` and is at or after `from`.
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
 

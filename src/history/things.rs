@@ -26,6 +26,9 @@ pub const HELD: usize = 100_000;
 /// Up to so many, what vanished is held with its content; of more it is read once more.
 const HELD_WHOLE: usize = 5_000;
 
+/// So many facts are fetched at once.
+const AT_ONCE: usize = 64;
+
 /// Takes differences as they come.
 pub type Sink<'s> = &'s mut dyn FnMut(Item) -> Result<(), HistoryError>;
 
@@ -196,15 +199,34 @@ impl<'b> Group<'b> {
     }
 
     fn told(&self, id: &FactId) -> Result<Told, StoreError> {
-        let body = facts::body(self.book.rows, *id)?;
+        Ok(self.tell(facts::body(self.book.rows, *id)?))
+    }
+
+    fn tell(&self, body: Option<Sealable<SharedFact>>) -> Told {
         if self.only.is_some_and(|only| body.as_ref().is_none_or(|body| subject_of(body) != only)) {
-            return Ok(Told::Other);
+            return Told::Other;
         }
-        let Some(body) = body else { return Ok(Told::Erased) };
+        let Some(body) = body else { return Told::Erased };
         let fact = persons::open(self.book.vault, &body);
         // Nobody else has it then, so that it need not be copied.
         drop(body);
-        Ok(fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact.into()))))
+        fact.map_or(Told::Erased, |fact| Told::Fact(Box::new(fact.into())))
+    }
+
+    /// Hands over facts as they can be told; fetches many at once.
+    fn each_told<'f>(
+        &self,
+        found: impl Iterator<Item = &'f Found>,
+        sink: &mut dyn FnMut(&'f Found, FactId, Told) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let found: Vec<_> = found.collect();
+        for some in found.chunks(AT_ONCE) {
+            let ids: Vec<FactId> = some.iter().map(|one| one.change.id()).collect();
+            for (one, body) in some.iter().zip(facts::bodies(self.book.rows, &ids)?) {
+                sink(one, one.change.id(), self.tell(body))?;
+            }
+        }
+        Ok(())
     }
 
     /// In which part a fact is looked at: facts of one thing in the same one.
@@ -232,9 +254,9 @@ impl<'b> Group<'b> {
         };
         let whole = found.len() <= HELD_WHOLE;
         let mut before: BTreeMap<[u8; 32], Vec<Vanished>> = BTreeMap::new();
-        for one in found {
-            let Change::Gone(id) = one.change else { continue };
-            match self.told(&id)? {
+        let gone = found.iter().filter(|one| matches!(one.change, Change::Gone(_)));
+        self.each_told(gone, &mut |one, id, told| {
+            match told {
                 Told::Other => {}
                 Told::Erased => sink(item(Op::Gone, None, Some(id), None, pair(one)))?,
                 Told::Fact(fact) => {
@@ -242,7 +264,8 @@ impl<'b> Group<'b> {
                     before.entry(same).or_default().push((id, pair(one), whole.then_some(fact)));
                 }
             }
-        }
+            Ok(())
+        })?;
         let again = |id: &FactId, held: Option<Box<Fact>>| -> Result<Option<Box<Fact>>, StoreError> {
             match held {
                 Some(fact) => Ok(Some(fact)),
@@ -253,14 +276,13 @@ impl<'b> Group<'b> {
             }
         };
         let mut came = 0;
-        for one in found {
-            let Change::Added(id) = one.change else { continue };
-            let fact = match self.told(&id)? {
-                Told::Other => continue,
+        let added = found.iter().filter(|one| matches!(one.change, Change::Added(_)));
+        self.each_told(added, &mut |one, id, told| {
+            let fact = match told {
+                Told::Other => return Ok(()),
                 Told::Erased => {
                     came += 1;
-                    sink(item(Op::Added, None, None, Some(id), pair(one)))?;
-                    continue;
+                    return sink(item(Op::Added, None, None, Some(id), pair(one)));
                 }
                 Told::Fact(fact) => fact,
             };
@@ -273,11 +295,11 @@ impl<'b> Group<'b> {
                         by_connector: was.is_some_and(|was| was.connector != fact.connector),
                         from_pair,
                         ..item(Op::Changed, Some(thing(*fact)), Some(old), Some(id), pair(one))
-                    })?;
+                    })
                 }
-                None => sink(item(Op::Added, Some(thing(*fact)), None, Some(id), pair(one)))?,
+                None => sink(item(Op::Added, Some(thing(*fact)), None, Some(id), pair(one))),
             }
-        }
+        })?;
         for (id, pair, held) in before.into_values().flatten() {
             let thing = again(&id, held)?.map(|fact| thing(*fact));
             sink(item(Op::Gone, thing, Some(id), None, pair))?;

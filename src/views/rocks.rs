@@ -75,7 +75,8 @@ impl Views {
         table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
         options.set_block_based_table_factory(&table);
         digests::before_open(path);
-        let db = DB::open(&options, path).map_err(storage)?;
+        let all = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, options.clone())];
+        let db = DB::open_cf_with_opts(&options, path, all).map_err(storage)?;
         let at_close = Some(AtClose::of(path));
         let (path, since_flush) = (path.to_owned(), AtomicU64::new(0));
         let used = AtomicU64::new(u64::MAX);
@@ -258,6 +259,17 @@ impl Read for Views {
         Ok(())
     }
 
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+        let places: Vec<Vec<u8>> = keys.iter().map(|key| place(table, key)).collect();
+        let rows = match self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
+            Some(all) => self.db.batched_multi_get_cf_opt(all, &places, false, &self.reading),
+            None => places.iter().map(|place| self.db.get_pinned_opt(place, &self.reading)).collect(),
+        };
+        let rows = rows.into_iter().collect::<Result<Vec<_>, _>>().map_err(storage)?;
+        take(&rows.iter().map(Option::as_deref).collect::<Vec<_>>());
+        Ok(())
+    }
+
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         if !self.has_rows(table) {
             return Ok(());
@@ -296,5 +308,39 @@ impl Read for Views {
         let Some((key, value)) = before.next().transpose().map_err(storage)? else { return Ok(None) };
         let fits = key.starts_with(&lowest);
         Ok(key.get(1..).filter(|_| fits).map(|key| (key.to_vec(), value.to_vec())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirano_replay::overlay::Overlay;
+    use mirano_replay::store::Write;
+
+    #[test]
+    fn rows_that_are_fetched_at_once_are_those_that_are_fetched_one_by_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let views = Views::open(&dir.path().join("views")).expect("new views");
+        let key = |n: u32| blake3::hash(&n.to_be_bytes());
+        let write = |range: std::ops::Range<u32>| {
+            let mut overlay = Overlay::new(&views);
+            range.for_each(|n| overlay.put(Table::TreePage, key(n).as_bytes(), vec![0; n as usize % 5_000]));
+            views.write(&overlay.into_changes().expect("whole"), 1).expect("writable");
+        };
+        // Some lie in a file, some in memory, and some are not there.
+        write(0..300);
+        views.flush().expect("writable");
+        write(300..400);
+        let keys: Vec<_> = (0..500).rev().map(key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+        for views in [&views, &Views::open_to_read(views.path()).expect("readable")] {
+            let mut found = Vec::new();
+            let mut take = |rows: &[Option<&[u8]>]| found = rows.iter().map(|row| row.map(<[u8]>::to_vec)).collect();
+            views.with_all(Table::TreePage, &keys, &mut take).expect("readable");
+            let each = keys.iter().map(|key| views.get(Table::TreePage, key).expect("readable"));
+            assert_eq!(found, each.collect::<Vec<_>>());
+        }
+        let none = |rows: &[Option<&[u8]>]| assert!(rows.is_empty());
+        views.with_all(Table::TreePage, &[], &mut { none }).expect("readable");
     }
 }

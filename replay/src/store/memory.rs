@@ -35,6 +35,12 @@ impl Read for MemoryStore {
         Ok(self.rows.get(&(table, key.to_vec())).cloned())
     }
 
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+        let row = |key: &&[u8]| self.rows.get(&(table, key.to_vec())).map(Vec::as_slice);
+        take(&keys.iter().map(row).collect::<Vec<_>>());
+        Ok(())
+    }
+
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         let start = if from > prefix { from } else { prefix };
         for ((found, key), value) in self.rows.range((table, start.to_vec())..) {

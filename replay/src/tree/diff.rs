@@ -1,6 +1,6 @@
 //! What two stored sets differ in: walks both trees side by side, and skips what is equal.
 
-use super::page::{Piece, shared};
+use super::page::{Child, Piece, shared};
 use super::stored::NodeStore;
 use crate::store::StoreError;
 use mirano_schemas::{FactId, Root};
@@ -23,6 +23,17 @@ impl Change {
     }
 }
 
+/// So many pairs of pages are fetched at once.
+const AHEAD: usize = 64;
+
+/// Two subtrees of one place, if they are not the same.
+fn differ(a: &Piece, b: &Piece) -> Option<(Child, Child)> {
+    match (a, b) {
+        (Piece::Sub(before), Piece::Sub(after)) if before.hash != after.hash => Some((*before, *after)),
+        _ => None,
+    }
+}
+
 /// The differences of two sets in order of fact id, read as they are asked for. Ends after an error.
 pub struct Diff<'s, S: ?Sized> {
     from: Side<'s, S>,
@@ -38,9 +49,44 @@ impl<'s, S: NodeStore + ?Sized> Diff<'s, S> {
         Ok(Self { from, to, unchanged: 0, failed: false })
     }
 
-    /// How many facts both have, among those walked past; all of them after the last difference.
+    /// How many facts both have, among those looked at; all of them after the last difference.
     pub fn unchanged(&self) -> u64 {
         self.unchanged
+    }
+
+    /// Looks into the next pairs of subtrees that differ, many at once.
+    fn open_ahead(&mut self) -> Result<(), StoreError> {
+        let (mut pairs, mut places) = (Vec::new(), (Vec::new(), Vec::new()));
+        let [mut from, mut to] = [&self.from, &self.to].map(|side| side.stack.iter().enumerate().rev().peekable());
+        while pairs.len() < AHEAD
+            && let (Some((at, a)), Some((beside, b))) = (from.peek(), to.peek())
+        {
+            if shared(a.key(), b.key()) < a.span().min(b.span()) {
+                // Apart from each other.
+                if a.key() < b.key() {
+                    from.next()
+                } else {
+                    to.next()
+                };
+                continue;
+            }
+            if a.span() != b.span() {
+                break;
+            }
+            if let Some(pair) = differ(a, b) {
+                pairs.push(pair);
+                places.0.push(*at);
+                places.1.push(*beside);
+            }
+            from.next();
+            to.next();
+        }
+        let unlike = self.from.store.unlike(&pairs)?;
+        self.unchanged += unlike.iter().map(|pair| pair.same).sum::<u64>();
+        let (from, to): (Vec<_>, Vec<_>) = unlike.into_iter().map(|pair| (pair.from, pair.to)).unzip();
+        self.from.replace(places.0.into_iter().zip(from).rev());
+        self.to.replace(places.1.into_iter().zip(to).rev());
+        Ok(())
     }
 
     fn step(&mut self) -> Result<Option<Change>, StoreError> {
@@ -74,13 +120,8 @@ impl<'s, S: NodeStore + ?Sized> Diff<'s, S> {
             } else if wide < narrow {
                 // One lies within the other.
                 if a.span() < b.span() { self.from.open_top()? } else { self.to.open_top()? }
-            } else if let (Piece::Sub(before), Piece::Sub(after)) = (a, b)
-                && before.hash != after.hash
-            {
-                let unlike = self.from.store.unlike(&before, &after)?;
-                self.from.replace_top(unlike.from);
-                self.to.replace_top(unlike.to);
-                self.unchanged += unlike.same;
+            } else if differ(&a, &b).is_some() {
+                self.open_ahead()?;
             } else {
                 // The same subtree; or the same key, whose span is that of no subtree.
                 self.unchanged += u64::from(a.count());
@@ -143,6 +184,18 @@ impl<'s, S: NodeStore + ?Sized> Side<'s, S> {
             self.replace_top(self.store.below(&child)?);
         }
         Ok(())
+    }
+
+    /// In the places of pieces, what is in them; the lowest place first.
+    fn replace(&mut self, pieces: impl Iterator<Item = (usize, Vec<Piece>)>) {
+        let mut pieces = pieces.peekable();
+        let Some(lowest) = pieces.peek().map(|(place, _)| *place) else { return };
+        for (at, piece) in (lowest..).zip(self.stack.split_off(lowest)) {
+            match pieces.next_if(|(place, _)| *place == at) {
+                Some((_, inside)) => self.stack.extend(inside.into_iter().rev()),
+                None => self.stack.push(piece),
+            }
+        }
     }
 
     /// In the place of the next piece, what is in it.

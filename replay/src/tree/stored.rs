@@ -16,9 +16,10 @@ pub trait NodeStore {
     fn top(&self, root: Root) -> Result<Option<Vec<Piece>>, StoreError>;
     /// The page of a subtree. Its pieces lie within it and are as many, so that a way down ends, whatever the page.
     fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError>;
-    /// The pages of two subtrees, without what both hold, as far as that is told apart at no cost.
-    fn unlike(&self, from: &Child, to: &Child) -> Result<Unlike, StoreError> {
-        Ok(Unlike { from: self.below(from)?, to: self.below(to)?, same: 0 })
+    /// The pages of pairs of subtrees, without what both of a pair hold, as far as that is told apart at no cost.
+    fn unlike(&self, pairs: &[(Child, Child)]) -> Result<Vec<Unlike>, StoreError> {
+        let both = |(from, to): &(Child, Child)| Ok(Unlike { from: self.below(from)?, to: self.below(to)?, same: 0 });
+        pairs.iter().map(both).collect()
     }
 }
 
@@ -30,26 +31,27 @@ impl<S: Read + ?Sized> NodeStore for S {
     }
 
     fn below(&self, child: &Child) -> Result<Vec<Piece>, StoreError> {
-        page_of(self, child, |bytes| page::below(child, bytes))
+        let mut found = None;
+        self.with(Table::TreePage, &child.hash.0, &mut |bytes| found = Some(page::below(child, bytes)))?;
+        found.unwrap_or_else(|| Err(missing(child)))
     }
 
-    fn unlike(&self, from: &Child, to: &Child) -> Result<Unlike, StoreError> {
-        page_of(self, from, |before| page_of(self, to, |after| unlike((from, before), (to, after))))
+    fn unlike(&self, pairs: &[(Child, Child)]) -> Result<Vec<Unlike>, StoreError> {
+        let keys: Vec<&[u8]> = pairs.iter().flat_map(|(from, to)| [from.hash.0.as_slice(), &to.hash.0]).collect();
+        let mut found = Ok(Vec::new());
+        self.with_all(Table::TreePage, &keys, &mut |pages| {
+            let both = |((from, to), pages): (&(Child, Child), &[Option<&[u8]>; 2])| {
+                let [before, after] = pages;
+                unlike((from, before.ok_or_else(|| missing(from))?), (to, after.ok_or_else(|| missing(to))?))
+            };
+            found = pairs.iter().zip(pages.as_chunks().0).map(both).collect();
+        })?;
+        found
     }
 }
 
-/// Lends the page of a subtree.
-fn page_of<T>(
-    store: &(impl Read + ?Sized),
-    child: &Child,
-    take: impl Fn(&[u8]) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut found = None;
-    store.with(Table::TreePage, &child.hash.0, &mut |bytes| found = Some(take(bytes)))?;
-    found.unwrap_or_else(|| {
-        let detail = format!("the page of {:?} is not there", child.hash);
-        Err(StoreError::Row { table: Table::TreePage, detail })
-    })
+fn missing(child: &Child) -> StoreError {
+    StoreError::Row { table: Table::TreePage, detail: format!("the page of {:?} is not there", child.hash) }
 }
 
 /// A set that was worked out and is not stored yet.
