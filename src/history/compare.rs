@@ -227,7 +227,7 @@ fn walked(
     };
     let risk = match (&from.risk, &to.risk) {
         (None, None) => None,
-        (before, after) => Some(moves.told(book, before.as_ref(), after.as_ref())?),
+        (before, after) => Some(moves.told(book, before.as_ref(), after.as_ref(), &skipped)?),
     };
     let (items, more) = (Vec::new(), false);
     Ok(Comparison { from, to, counts, items, more, pairs, skipped, risk, persons, groups, held })

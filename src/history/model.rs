@@ -174,6 +174,10 @@ pub struct RiskMoved {
     pub from: Option<u8>,
     /// The later score.
     pub to: Option<u8>,
+    /// `exact`, or `at_least` where something was missing or stale then.
+    pub from_score_is: Option<String>,
+    /// The same of the later score.
+    pub to_score_is: Option<String>,
     /// The earlier level.
     pub from_level: Option<String>,
     /// The later level.

@@ -2,11 +2,12 @@
 
 use super::compare::Item;
 use super::model::{Because, Op, RiskMoved};
+use super::pairs::Skipped;
 use super::{Book, HistoryError};
 use crate::core::persons;
 use crate::core::policy::{Policy, RuleSpec};
 use crate::core::risk::FactInput;
-use crate::explain::words::Both;
+use crate::explain::{self, words::Both};
 use mirano_replay::facts;
 use mirano_replay::store::StoreError;
 use mirano_schemas::*;
@@ -36,8 +37,14 @@ impl Moves {
     }
 
     /// What moved the risk from one assessment to another.
-    pub fn told(&self, book: &Book<'_>, from: Option<&Rated>, to: Option<&Rated>) -> Result<RiskMoved, HistoryError> {
-        let (before, after) = (Half::of(book, from)?, Half::of(book, to)?);
+    pub fn told(
+        &self,
+        book: &Book<'_>,
+        from: Option<&Rated>,
+        to: Option<&Rated>,
+        skipped: &[Skipped],
+    ) -> Result<RiskMoved, HistoryError> {
+        let (before, after) = (Half::of(book, from, skipped)?, Half::of(book, to, skipped)?);
         let rules: BTreeSet<&str> =
             before.factors().chain(after.factors()).map(|factor| factor.rule.as_str()).collect();
         let mut because = Vec::new();
@@ -45,10 +52,13 @@ impl Moves {
             because.extend(of_rule(rule, &before, &after, &self.ops));
         }
         because.sort_by_key(|one| (-one.points.abs(), one.rule.clone()));
+        let score_is = |rated: Option<&Rated>| rated.map(|(assessment, _)| explain::score_is_word(assessment.score_is));
         let level = |rated: Option<&Rated>| rated.map(|(assessment, _)| assessment.level.clone());
         Ok(RiskMoved {
             from: from.map(|(assessment, _)| assessment.score),
             to: to.map(|(assessment, _)| assessment.score),
+            from_score_is: score_is(from),
+            to_score_is: score_is(to),
             from_level: level(from),
             to_level: level(to),
             because,
@@ -61,26 +71,30 @@ struct Half<'a> {
     assessment: Option<&'a Assessment>,
     policy: Option<Arc<Policy>>,
     earned: BTreeMap<String, BTreeMap<FactId, i64>>,
+    /// Facts that were not compared: of a source that is left out on one side, or that can't be read.
+    apart: BTreeSet<FactId>,
 }
 
 impl<'a> Half<'a> {
-    fn of(book: &Book<'_>, rated: Option<&'a Rated>) -> Result<Self, StoreError> {
+    fn of(book: &Book<'_>, rated: Option<&'a Rated>, skipped: &[Skipped]) -> Result<Self, StoreError> {
         let Some((assessment, version)) = rated else {
-            return Ok(Self { assessment: None, policy: None, earned: BTreeMap::new() });
+            return Ok(Self { assessment: None, policy: None, earned: BTreeMap::new(), apart: BTreeSet::new() });
         };
         let policy = (book.policy)(*version)?;
-        let mut facts = BTreeMap::new();
+        let (mut facts, mut apart) = (BTreeMap::new(), BTreeSet::new());
         for id in assessment.factors.iter().flat_map(|factor| &factor.facts) {
             let body = facts::body(book.rows, *id)?;
-            if let Some(fact) = body.and_then(|body| persons::open(book.vault, &body)) {
-                facts.insert(*id, fact);
+            let fact = body.and_then(|body| persons::open(book.vault, &body));
+            if fact.as_ref().is_none_or(|fact| skipped.iter().any(|one| one.source == fact.source)) {
+                apart.insert(*id);
             }
+            facts.extend(fact.map(|fact| (*id, fact)));
         }
         let input: Vec<FactInput<'_>> = facts.iter().map(|(id, fact)| FactInput { fact_id: *id, fact }).collect();
         let mut state = RiskState::default();
         policy.rules.update(&mut state, &assessment.as_of, &[], &input, &|| input.clone());
         let earned = state.rules.into_iter().map(|(rule, found)| (rule, found.matched)).collect();
-        Ok(Self { assessment: Some(assessment), policy: Some(policy), earned })
+        Ok(Self { assessment: Some(assessment), policy: Some(policy), earned, apart })
     }
 
     fn factors(&self) -> impl Iterator<Item = &'a Factor> + use<'a> {
@@ -133,24 +147,32 @@ fn of_rule(rule: &str, from: &Half<'_>, to: &Half<'_>, ops: &BTreeMap<FactId, Op
     if start != end && from.uncovered(rule) != to.uncovered(rule) {
         return vec![told("coverage", end - start, all())];
     }
-    // Facts that left or joined the rule, by what became of them; the rest was not compared.
+    // Facts that left or joined the rule, by what became of them. What was compared and stayed as it was did so by the day alone.
     let gone: Vec<FactId> = before.difference(&after).copied().collect();
     let came: Vec<FactId> = after.difference(&before).copied().collect();
-    let of = |ids: &[FactId], op: Option<Op>| ids.iter().filter(|id| ops.get(id).copied() == op).copied().collect();
+    let of = |ids: &[FactId], op: Op| ids.iter().filter(|id| ops.get(id) == Some(&op)).copied().collect();
+    let apart = |half: &Half<'_>, ids: &[FactId]| {
+        ids.iter().filter(|id| !ops.contains_key(id) && half.apart.contains(id)).copied().collect()
+    };
     let steps: [(&str, Vec<FactId>, Vec<FactId>); 4] = [
-        ("gone", of(&gone, Some(Op::Gone)), Vec::new()),
-        ("changed", of(&gone, Some(Op::Changed)), of(&came, Some(Op::Changed))),
-        ("coverage", of(&gone, None), of(&came, None)),
-        ("added", Vec::new(), of(&came, Some(Op::Added))),
+        ("gone", of(&gone, Op::Gone), Vec::new()),
+        ("changed", of(&gone, Op::Changed), of(&came, Op::Changed)),
+        ("coverage", apart(from, &gone), apart(to, &came)),
+        ("added", Vec::new(), of(&came, Op::Added)),
     ];
     let cap = to.spec(rule).or(from.spec(rule)).and_then(|spec| spec.cap).unwrap_or(i64::MAX);
-    let mut raw: i64 = before.iter().map(|id| from.points(rule, id)).sum();
+    let earned = |half: &Half<'_>, ids: &BTreeSet<FactId>| -> i64 { ids.iter().map(|id| half.points(rule, id)).sum() };
+    let mut raw = earned(from, &before);
     let mut out = Vec::new();
-    if raw.min(cap) != start {
+    if raw.min(cap) != start || earned(to, &after).min(cap) != end {
         // Over all facts at once, or of an erased person: what it earned can't be shared out.
-        let by =
-            steps.iter().find(|(_, left, came)| !(left.is_empty() && came.is_empty())).map_or("date", |step| step.0);
-        return if start == end { Vec::new() } else { vec![told(by, end - start, all())] };
+        let any =
+            |by: &&str| steps.iter().find(|(step, left, came)| step == by && !(left.is_empty() && came.is_empty()));
+        let (by, facts) = match ["gone", "changed", "added", "coverage"].iter().find_map(any) {
+            Some((by, left, came)) => (*by, left.iter().chain(came).copied().collect()),
+            None => ("date", before.union(&after).copied().collect()),
+        };
+        return if start == end { Vec::new() } else { vec![told(by, end - start, facts)] };
     }
     let mut at = start;
     for (by, left, joined) in steps {
@@ -163,7 +185,10 @@ fn of_rule(rule: &str, from: &Half<'_>, to: &Half<'_>, ops: &BTreeMap<FactId, Op
         at = next;
     }
     if at != end {
-        out.push(told("date", end - at, before.intersection(&after).copied().collect()));
+        let stayed = |id: &&FactId| !ops.contains_key(id) && !from.apart.contains(id) && !to.apart.contains(id);
+        let moved: Vec<FactId> = before.symmetric_difference(&after).filter(stayed).copied().collect();
+        let facts = if moved.is_empty() { before.intersection(&after).copied().collect() } else { moved };
+        out.push(told("date", end - at, facts));
     }
     out
 }

@@ -356,6 +356,12 @@ async fn the_risk_moves_by_what_moved_it() {
     let policy = world.send(world.request("GET", "/v1/policy", KEY_ADMIN)).await;
     let mut document = policy.json();
     document["document"]["risk"]["rule"][0]["points"] = json!(10);
+    let over_all = r#"size(facts.filter(f, f.kind == "court.case" && f.role == "Ответчик")) >= 3"#;
+    let title = json!({"ru": "Много дел", "en": "Many cases"});
+    let old = json!({"id": "old", "title": title, "points": 3, "severity": "low",
+        "when": r#"fact.kind == "court.case" && days(as_of) > days("2027-01-15")"#});
+    let many = json!({"id": "many", "title": title, "when": over_all, "points": 7, "severity": "low"});
+    document["document"]["risk"]["rule"].as_array_mut().expect("a list").extend([many, old]);
     let put = world.request("PUT", "/v1/policy", KEY_ADMIN).header("if-match", policy.header("etag")).json(&document);
     let put = world.send(put).await;
     assert_eq!(put.status, 200, "{}", put.text);
@@ -363,6 +369,27 @@ async fn the_risk_moves_by_what_moved_it() {
     let risk = world.read(&format!("/v1/diff?from={before}&to={after}")).await["risk"].clone();
     assert_eq!((&risk["from"], &risk["to"]), (&json!(100), &json!(20)));
     assert_eq!((&risk["because"][0]["by"], &risk["because"][0]["points"]), (&json!("ruleset"), &json!(-100)));
+    // A rule over all facts moves by the fact that came, not by the day: two of its three were there before.
+    let before = after;
+    let after = recheck(vec![case("1", "Ответчик"), case("3", "Ответчик"), case("4", "Ответчик")]).await;
+    for (from, to, by, points) in [(&before, &after, "added", 7), (&after, &before, "gone", -7)] {
+        let risk = world.read(&format!("/v1/diff?from={from}&to={to}")).await["risk"].clone();
+        let because = risk["because"].as_array().expect("a list").iter().find(|one| one["rule"] == "many");
+        let because = because.unwrap_or_else(|| panic!("{risk:#}"));
+        assert_eq!((&because["by"], &because["points"]), (&json!(by), &json!(points)), "{risk:#}");
+        assert_eq!(because["facts"].as_array().map(Vec::len), Some(1), "{because:#}");
+    }
+    // Nothing but the day moves the other rule: the same facts, asked again when it has come.
+    world.pass(86_400_000);
+    let later = recheck(vec![case("1", "Ответчик"), case("3", "Ответчик"), case("4", "Ответчик")]).await;
+    let risk = world.read(&format!("/v1/diff?from={after}&to={later}")).await["risk"].clone();
+    let moved: Vec<(&Json, &Json, &Json)> = risk["because"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (&one["rule"], &one["by"], &one["points"]))
+        .collect();
+    assert_eq!(moved, [(&json!("old"), &json!("date"), &json!(9))], "{risk:#}");
 }
 
 #[tokio::test]
