@@ -9,7 +9,7 @@ use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render,
 use crate::node::{KEYS, VIEWS};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::views::Views;
-use crate::words::{Lang, code, moment, one};
+use crate::words::{self, Lang, code, moment, one};
 use anyhow::{Context, Result};
 use console::Style;
 use futures::StreamExt;
@@ -254,7 +254,10 @@ fn table(diff: &Value, lang: Lang) -> String {
     }
     let risk = side("risk");
     if !risk.is_null() {
-        let score = |name: &str| plain(lang, risk.get(name));
+        let score = |side: &str| {
+            let said = words::score_of(risk, side).map(|said| said.get(lang).to_owned());
+            said.unwrap_or_else(|| plain(lang, risk.get(side)))
+        };
         line(format!("{} {} → {}", bold.apply_to(say("diff-risk")), score("from"), score("to")));
         for because in list(risk, "because") {
             let points = because.get("points").and_then(Value::as_i64).unwrap_or(0);

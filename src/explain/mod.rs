@@ -22,6 +22,7 @@ pub use blocked::coarse;
 pub use fact::{FactView, fact_in, facts_of_receipt, json_value, volatile_of};
 pub use job::{Shown, job, snapshot as snapshot_ref, status_word, summary};
 pub use review::{Claim, Review, review};
+pub use risk::score_is_word;
 pub use row::{level_word, outcome_word};
 pub use sentences::{explain, receipt_view};
 pub use tasks::{TaskView, task, tasks_of};

@@ -12,6 +12,14 @@ use mirano_schemas::{ScoreIs, Severity, UnevaluatedReason};
 /// What the level is called when something is missing and nothing grave was found.
 const INCOMPLETE: &str = "incomplete";
 
+/// The word of the API.
+pub fn score_is_word(score_is: ScoreIs) -> String {
+    match score_is {
+        ScoreIs::Exact => "exact".to_owned(),
+        ScoreIs::AtLeast => "at_least".to_owned(),
+    }
+}
+
 /// The risk, or none before anything was assessed.
 pub(super) fn view(ctx: &Context<'_>, job: &JobRow, rows: &[Joined<'_>]) -> Option<RiskView> {
     let risk = job.risk.as_ref()?;
@@ -27,10 +35,7 @@ pub(super) fn view(ctx: &Context<'_>, job: &JobRow, rows: &[Joined<'_>]) -> Opti
     let score_is = if aged { ScoreIs::AtLeast } else { assessment.score_is };
     Some(RiskView {
         score: assessment.score,
-        score_is: match score_is {
-            ScoreIs::Exact => "exact".to_owned(),
-            ScoreIs::AtLeast => "at_least".to_owned(),
-        },
+        score_is: score_is_word(score_is),
         level,
         stops: assessment.stops.clone(),
         unevaluated: assessment

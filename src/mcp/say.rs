@@ -1,6 +1,6 @@
 //! What may be said: the rules of honesty, and the sentences that go with answers that are not explanations themselves.
 
-use crate::words::{Arg, Both, Lang, code, moment, one, within};
+use crate::words::{self, Arg, Both, Lang, code, moment, one, within};
 use serde_json::{Value, json};
 
 /// The rules that every prompt and the server's instructions carry.
@@ -62,7 +62,7 @@ pub(super) fn of_diff(diff: &Value, lang: Lang) -> Vec<Value> {
         out.push(one(lang, "assistant-diff_skipped", &args));
     }
     let risk = diff.get("risk").unwrap_or(&Value::Null);
-    if let (Some(from), Some(to)) = (risk.get("from").and_then(Value::as_u64), risk.get("to").and_then(Value::as_u64)) {
+    if let (Some(from), Some(to)) = (words::score_of(risk, "from"), words::score_of(risk, "to")) {
         out.push(one(lang, "assistant-diff_risk", &[("from", from.into()), ("to", to.into())]));
     }
     out.into_iter().map(|said| sentence(said, Value::Null)).collect()

@@ -13,7 +13,7 @@ mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
-pub use risk::{nobody_knows, nothing_known, risk};
+pub use risk::{nobody_knows, nothing_known, risk, score, score_of};
 pub use status::status;
 pub use time::{ago, day, duration, moment, within};
 

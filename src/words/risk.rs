@@ -24,9 +24,21 @@ pub fn risk(score: u64, at_least: bool, level: &Both, nothing_known: bool) -> Bo
     both(id, &[("score", score.into()), ("level", Arg::from(level.clone()))])
 }
 
+/// A score of 0 to 100: `at_least` if it may still grow.
+pub fn score(score: u64, at_least: bool) -> Both {
+    both(if at_least { "score-at_least" } else { "score-exact" }, &[("score", score.into())])
+}
+
+/// The score of one side of a difference, as of `{from, from_score_is, to, to_score_is}`; none where there was none.
+pub fn score_of(moved: &Value, side: &str) -> Option<Both> {
+    let found = moved.get(side)?.as_u64()?;
+    Some(score(found, moved.get(format!("{side}_score_is")).and_then(Value::as_str) == Some("at_least")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn an_object_that_nobody_knows_is_not_told_to_be_of_low_risk() {
@@ -36,5 +48,12 @@ mod tests {
         assert!(!said(true).contains(&low.en), "{}", said(true));
         assert!(nothing_known(2, 2) && !nothing_known(2, 1));
         assert!(!nothing_known(0, 0), "silence is not told as an empty answer");
+    }
+
+    #[test]
+    fn a_score_that_could_still_grow_is_said_to() {
+        let moved = json!({"from": 45, "from_score_is": "at_least", "to": 100, "to_score_is": "exact"});
+        assert_eq!(["from", "to"].map(|side| score_of(&moved, side).expect("a score").en), ["at least 45", "100"]);
+        assert_eq!(score_of(&json!({"from": null}), "from"), None);
     }
 }

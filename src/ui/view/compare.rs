@@ -3,6 +3,7 @@
 use super::{Context, both, fact, list, number, risk, some_text, text};
 use crate::ui::format;
 use crate::ui::words::WordError;
+use crate::words;
 use serde_json::{Value, json};
 
 /// What the page of a comparison shows. `diff` is as of `GET /v1/diff`.
@@ -88,7 +89,7 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
         return Ok(Value::Null);
     }
     let none = context.plain("compare-no_risk")?;
-    let score = |name: &str| moved.get(name).and_then(Value::as_i64).map_or(none.clone(), |score| score.to_string());
+    let score = |side| words::score_of(moved, side).map_or(none.clone(), |said| said.get(context.lang).to_owned());
     let level = |name: &str| some_text(moved, name).map(|id| risk::level(context, id)).transpose();
     let mut because = Vec::new();
     for one in list(moved, "because") {
@@ -126,13 +127,13 @@ mod tests {
             "items": [{"op": "changed", "kind": "listing.offer", "identity": {"id": "1"}, "cause": "connector", "erased": false,
                 "attrs": {"price": {"from": "1500", "to": null}}, "from": {"attrs": {"title": "Студия"}}, "to": {"attrs": {"title": "Студия"}}}],
             "not_compared": [{"source": "courts", "subject": "company:1", "side": "to", "reason": "failed"}],
-            "risk": {"from": 20, "to": null, "because": [{"rule": "r", "points": -20, "by": "gone", "facts": ["f"]}]}});
+            "risk": {"from": 20, "from_score_is": "at_least", "to": null, "because": [{"rule": "r", "points": -20, "by": "gone", "facts": ["f"]}]}});
         let shown = compare(Context { lang: Lang::En, titles: &Value::Null }, &diff).expect("known words");
         assert_eq!(shown["said"], json!(["1 changed", "0 came", "1 gone", "3 unchanged"]));
         assert_eq!(shown["items"][0]["attrs"][0], json!({"label": "price", "from": "₽1,500", "to": null}));
         assert_eq!(shown["items"][0]["connector"], true);
         assert_eq!(shown["skipped"][0], "courts: the source gave no answer (after)");
-        assert_eq!(shown["risk"]["said"], "20 → no risk yet");
+        assert_eq!(shown["risk"]["said"], "at least 20 → no risk yet");
         assert_eq!(shown["risk"]["because"][0]["points"], "\u{2212}20");
         assert_eq!(shown["same"], false);
     }

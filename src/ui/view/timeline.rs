@@ -3,7 +3,8 @@
 use super::check::status_tone;
 use super::{Context, list, number, risk, some_text, text};
 use crate::ui::format;
-use crate::ui::words::WordError;
+use crate::ui::words::{Arg, WordError};
+use crate::words;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -26,8 +27,8 @@ pub(in crate::ui) fn timeline(
     let (first, last) = (moments.first().map_or(0, |it| at(it)), moments.last().map_or(0, |it| at(it)));
     let long = (last - first).max(1);
     let scored = |moment: &Value| Some(moment.get("risk").filter(|risk| risk.is_object())?.clone());
-    let mut path = String::new();
-    let mut points = Vec::new();
+    let (mut path, mut least, mut before) = (String::new(), String::new(), None);
+    let (mut points, mut scores) = (Vec::new(), Vec::new());
     let mut rows = Vec::new();
     let mut choices = super::moments(context, job, changes)?;
     choices.reverse();
@@ -37,14 +38,19 @@ pub(in crate::ui) fn timeline(
         let found = scored(moment);
         let level = found.as_ref().and_then(|risk| some_text(risk, "level"));
         let tone = risk::level_tone(level.unwrap_or_default());
-        let score = found.as_ref().map(|risk| number(risk, "score"));
+        let score = found.as_ref().and_then(|risk| risk.get("score")?.as_u64());
+        let at_least = found.as_ref().is_some_and(|risk| text(risk, "score_is") == "at_least");
         if let Some(score) = score {
             #[expect(clippy::cast_precision_loss, reason = "0 to 100")]
             let y = HIGH - score as f64;
-            path += &if path.is_empty() { format!("M{x} {y}") } else { format!(" H{x} V{y}") };
+            if let Some((from, was, could_grow)) = before {
+                *(if could_grow { &mut least } else { &mut path }) += &format!("M{from} {was}H{x}");
+                path += &format!("M{x} {was}V{y}");
+            }
+            before = Some((x, y, at_least));
+            scores.push((score, at_least));
             points.push(json!({"x": x, "y": y, "tone": tone, "sealed": some_text(moment, "snapshot_id").is_some()}));
         }
-        let at_least = found.as_ref().is_some_and(|risk| text(risk, "score_is") == "at_least");
         let key = if at_least { "risk-score_at_least" } else { "risk-score" };
         rows.push(json!({
             "position": text(moment, "position"),
@@ -65,21 +71,22 @@ pub(in crate::ui) fn timeline(
     choices.reverse();
     let ends = [moments.first(), moments.last()].map(|moment| moment.and_then(|moment| some_text(moment, "at")));
     let precision = format::precision(&ends.map(Option::unwrap_or_default));
-    let scores: Vec<i64> =
-        moments.iter().filter_map(|moment| scored(moment)).map(|risk| number(&risk, "score")).collect();
-    Ok(json!({"rows": rows, "choices": choices, "path": path, "points": points, "said": picture(context, &scores)?,
+    Ok(
+        json!({"rows": rows, "choices": choices, "path": path, "least": least, "points": points, "said": picture(context, &scores)?,
         "from": ends[0], "to": ends[1], "precision": precision.first(),
-        "more": some_text(changes, "next_cursor").is_some()}))
+        "more": some_text(changes, "next_cursor").is_some()}),
+    )
 }
 
-/// The picture in words: that a score moved is said only where it did. None where there is no score.
-fn picture(context: Context<'_>, scores: &[i64]) -> Result<Option<String>, WordError> {
+/// The picture in words: that a score moved is said only where it did. None where there is no score. Each score is with whether
+/// it could still grow.
+fn picture(context: Context<'_>, scores: &[(u64, bool)]) -> Result<Option<String>, WordError> {
     let (Some(first), Some(last)) = (scores.first(), scores.last()) else { return Ok(None) };
     let least = scores.iter().min().unwrap_or(first);
     let most = scores.iter().max().unwrap_or(first);
-    let told =
-        [("first", first), ("last", last), ("least", least), ("most", most)].map(|(name, n)| (name, (*n).into()));
-    let [first_arg, last_arg, least_arg, most_arg] = told;
+    let said = |name, (score, at_least): &(u64, bool)| (name, Arg::from(words::score(*score, *at_least)));
+    let [first_arg, last_arg] = [said("first", first), said("last", last)];
+    let [least_arg, most_arg] = [said("least", least), said("most", most)];
     if least == most {
         return context.say("timeline-picture_same", &[last_arg]).map(Some);
     }
@@ -119,7 +126,8 @@ mod tests {
     #[test]
     fn the_risk_is_drawn_as_it_moved() {
         let moment = |at: &str, score: Option<u8>| {
-            let risk = score.map_or(Value::Null, |score| json!({"score": score, "score_is": "exact", "level": "low"}));
+            let is = if score == Some(60) { "at_least" } else { "exact" };
+            let risk = score.map_or(Value::Null, |score| json!({"score": score, "score_is": is, "level": "low"}));
             json!({"position": "0:1", "at": at, "status": "PARTIAL", "answered": 1, "total": 2, "risk": risk})
         };
         let changes = json!({"items": [moment("2026-01-01T00:00:10Z", Some(5)), moment("2026-01-01T00:00:05Z", Some(60)),
@@ -128,20 +136,21 @@ mod tests {
         let counts = json!({"added": 2, "gone": 0, "changed": 1, "unchanged": 4, "answered": [{"source": "courts", "facts": 11}]});
         let moved = BTreeMap::from([("0:1".to_owned(), counts)]);
         let shown = timeline(context, "j", &changes, &moved).expect("words");
-        assert_eq!(shown["path"], "M320 40 H640 V95");
+        assert_eq!((&shown["path"], &shown["least"]), (&json!("M640 40V95"), &json!("M320 40H640")));
         assert_eq!((&shown["rows"][0]["risk"], &shown["rows"][2]["risk"]), (&json!("5 of 100"), &Value::Null));
         assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed, answered: courts (11 facts)");
         assert_eq!((&shown["rows"][0]["precision"], &shown["precision"]), (&json!("second"), &json!("second")));
         assert_eq!((&shown["rows"][0]["before"], &shown["rows"][2]["before"]), (&json!("0:1"), &Value::Null));
-        assert_eq!(shown["said"], "The risk went from 60 to 5; at most it was 60.");
+        assert_eq!(shown["said"], "The risk went from at least 60 to 5; at most it was at least 60.");
         let none = timeline(context, "j", &json!({"items": []}), &moved).expect("words");
         assert_eq!((&none["rows"], &none["said"]), (&json!([]), &Value::Null));
     }
 
     #[test]
     fn a_score_that_stayed_is_not_said_to_move() {
-        let said = |scores: &[i64]| {
-            picture(Context { lang: Lang::En, titles: &Value::Null }, scores).expect("words").unwrap_or_default()
+        let said = |scores: &[u64]| {
+            let scores: Vec<_> = scores.iter().map(|score| (*score, false)).collect();
+            picture(Context { lang: Lang::En, titles: &Value::Null }, &scores).expect("words").unwrap_or_default()
         };
         assert_eq!(said(&[5, 5, 5]), "The risk was 5 all along.");
         assert_eq!(said(&[5, 60, 5]), "The risk is 5 again; in between it went from 5 to 60.");

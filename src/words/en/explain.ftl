@@ -83,6 +83,11 @@ told_risk-exact = Risk: { $score } of 100, level "{ $level }".
 told_risk-at_least = Risk: at least { $score } of 100, level "{ $level }".
 told_risk-no_records = Risk: no source has a record of this object; { $score } of 100 does not say that there is no risk.
 
+## score: a score by itself
+
+score-exact = { $score }
+score-at_least = at least { $score }
+
 ## why_fast: "Why did the result come fast?"
 
 why_fast-nobody = There was nobody to ask: no source applies to this check.

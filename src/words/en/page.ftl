@@ -601,6 +601,7 @@ timeline-picture_same = The risk was { $last } all along.
 timeline-picture_back = The risk is { $last } again; in between it went from { $least } to { $most }.
 timeline-answered = answered: { $sources }
 timeline-hint = A large dot is a sealed snapshot. Any moment opens as it was known then.
+timeline-hint_least = Where the line is dashed, the score could still grow.
 timeline-col_at = Moment
 timeline-more = Only the latest moments are shown.
 timeline-col_moved = What of the facts

@@ -613,11 +613,12 @@ dead-none = Таких нет, или о них уже позаботились.
 ## timeline
 
 timeline-title = Ход проверки
-timeline-picture = Риск изменился с { $first } до { $last }; самое большее был { $most }.
+timeline-picture = Риск был { $first }, стал { $last }; самое большее { $most }.
 timeline-picture_same = Риск всё время был { $last }.
 timeline-picture_back = Риск снова { $last }; до этого менялся от { $least } до { $most }.
 timeline-answered = получен ответ: { $sources }
 timeline-hint = Большая точка: снимок. Любой момент открывается таким, каким был известен тогда.
+timeline-hint_least = Где линия прерывиста, баллов могло стать больше.
 timeline-col_at = Момент
 timeline-more = Показаны только последние моменты.
 timeline-col_moved = Что с фактами
