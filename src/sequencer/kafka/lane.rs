@@ -109,6 +109,18 @@ impl Lane {
         self.progress.send_modify(|progress| progress.stopped = Some(Arc::clone(cause)));
     }
 
+    /// Waits until it is read no further, and says why. Never comes of a log that is closed before.
+    pub fn until_stopped(&self) -> impl Future<Output = Arc<str>> + Send + 'static {
+        let mut progress = self.progress.subscribe();
+        async move {
+            let stopped = progress.wait_for(|progress| progress.stopped.is_some()).await;
+            match stopped.ok().and_then(|progress| progress.stopped.clone()) {
+                Some(why) => why,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     pub(super) fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {
         self.voids.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -369,6 +369,13 @@ impl Sequencer for KafkaLog {
         self.ear.silent(self.partitions()).filter(|silent| *silent >= SILENCE)
     }
 
+    fn stopped(&self, partition: u32) -> BoxFuture<'static, Arc<str>> {
+        match self.lanes.get(partition as usize) {
+            Some(lane) => Box::pin(lane.until_stopped()),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         let lane = self.lanes.get(partition as usize);
         let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
