@@ -142,6 +142,9 @@ pub enum Problem {
     /// The topic begins behind what was to be read next.
     #[error("topic_trimmed: {0}")]
     Trimmed(String),
+    /// The topic holds something that its checksum does not fit.
+    #[error("topic_damaged: {0}")]
+    Damaged(String),
     /// The mirror has another history than the topic.
     #[error("mirror_disagrees: {0}")]
     Disagrees(String),

@@ -3,8 +3,8 @@
 //! The mirror is synced behind what is read. A place ahead of it would point at commits that a power loss took, and what the
 //! topic has no more could not be read again.
 
-use super::lane::Reader;
 use super::place::Place;
+use super::reader::Reader;
 use metrics::gauge;
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 //! ends, goes back to the last record that was mirrored, and compares.
 
 use super::Problem;
-use super::lane::{Reader, Taken, Trouble};
+use super::reader::{Reader, Taken, Trouble};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};

@@ -18,6 +18,8 @@
 mod anchors;
 mod birth;
 mod clock;
+mod digest;
+mod doubt;
 mod ear;
 mod error;
 mod folder;
@@ -28,6 +30,7 @@ mod lane;
 mod look;
 mod outbox;
 mod place;
+mod reader;
 mod settings;
 mod shown;
 mod tail;
@@ -50,14 +53,16 @@ use super::*;
 use crate::sequencer::embedded::{self, Disk, EmbeddedLog, Mirror, Options, RealDisk};
 use birth::{Birth, Found};
 use clock::ClockWatch;
+use doubt::Doubt;
 use ear::Ear;
 use folder::of_the_mirror;
-use lane::{Lane, Reader};
+use lane::Lane;
 use metrics::gauge;
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
 use outbox::{Outbox, Sender};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
+use reader::Reader;
 use settings::{Consumer, make};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -257,7 +262,8 @@ impl KafkaLog {
         for ((place, lane), queue) in places.into_iter().zip(&self.lanes).zip(queues) {
             let (lane, consumer) = (Arc::clone(lane), Arc::clone(&consumer));
             let name = format!("kafka-{}", lane.partition);
-            let reader = Reader { lane, place, consumer, queue, unsure: true, goal: None };
+            let reader =
+                Reader { lane, place, consumer, queue, unsure: true, goal: None, doubt: Doubt::default(), look: None };
             let reader = std::thread::Builder::new().name(name).spawn(move || reader.run());
             self.threads.push(reader.map_err(thread)?);
         }

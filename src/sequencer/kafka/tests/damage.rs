@@ -230,6 +230,43 @@ async fn a_commit_with_a_damaged_body_stops_its_partition_for_everyone() {
     assert_eq!(bodies(&log, 0), held);
 }
 
+/// Flips a bit in the middle of the batch that holds the record at `offset`, where the broker keeps it.
+fn flip(segment: &Path, offset: i64) {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = std::fs::read(segment).expect("readable");
+    let number = |bytes: &[u8], at: usize| i32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"));
+    let mut at = 0;
+    loop {
+        let base = i64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight"));
+        let (len, last) = (12 + number(&bytes, at + 8) as usize, base + i64::from(number(&bytes, at + 23)));
+        if (base..=last).contains(&offset) {
+            // Behind the 61 bytes that say what the batch is.
+            let middle = at + 61 + (len - 61) / 2;
+            bytes[middle] ^= 1;
+            let file = std::fs::File::options().write(true).open(segment).expect("writable");
+            return file.write_all_at(&bytes[middle..=middle], middle as u64).expect("written");
+        }
+        at += len;
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_damaged_where_it_is_kept_is_neither_void_nor_passed_over() {
+    let Some((_folder, settings, held)) = lived(1).await else { return };
+    let segment = super::real::brokers().expect("asked before").first_segment(1, &settings.topic, 0);
+    // The birth and two commits stand before it.
+    flip(&segment, 3);
+    let fresh = tempfile::tempdir().expect("a folder");
+    let log = KafkaLog::open(fresh.path(), settings.clone()).await.expect("opens to be read");
+    read_only(&log, 0, "topic_damaged", &held[..2]).await;
+    assert_eq!(log.voids(0), 1, "the birth alone");
+    drop(log);
+    flip(&segment, 3);
+    let log = KafkaLog::open(fresh.path(), settings).await.expect("opens");
+    assert_eq!(bodies(&log, 0), held);
+    append(&log, 0, b"on").await;
+}
+
 /// Injected into the mock: the broker refuses for good what a client would not send again by itself.
 #[tokio::test]
 async fn a_record_that_was_refused_is_sent_again_until_it_is_settled() {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sequencer::conformance::append;
-use lane::{Behind, Taken, Trouble};
+use crate::sequencer::kafka::reader::{Behind, Taken, Trouble};
 
 /// A log on the mock, and a reader of its partition that does not run by itself.
 struct Still {
@@ -35,7 +35,7 @@ pub fn reader_of(log: &KafkaLog, settings: &Settings, place: Place, folder: &Pat
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&settings.topic, 0, Offset::Offset(0)).expect("a place");
     consumer.assign(&list).expect("assigned");
-    Reader { lane, place, consumer, queue, unsure: true, goal: None }
+    Reader { lane, place, consumer, queue, unsure: true, goal: None, doubt: Doubt::default(), look: None }
 }
 
 /// After so many commits; the reader stands where the log does, or, if it is `new`, at the beginning.
@@ -148,4 +148,76 @@ async fn a_trouble_behind_records_is_looked_at_after_them() {
     let looked = still.reader.deal(all, Behind::Trouble("out of range".to_owned()));
     assert!(matches!(&looked, Err(Trouble::Look(why)) if why == "out of range"), "{looked:?}");
     assert_eq!(still.reader.place.head, still.log.head(0), "what came before it is not lost");
+}
+
+/// A client that could not give a record goes on behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_behind_a_damaged_record_is_not_judged_without_it() {
+    let mut still = still(5, true).await;
+    let all = still.log.head(0);
+    let (mut before, mut behind) = (still.records(0), still.records(0));
+    before.truncate(3);
+    behind.drain(..4);
+    let damage = || Behind::Damage("checksum".to_owned());
+    let looked = still.reader.step(before, damage());
+    assert!(matches!(&looked, Err(Trouble::Look(why)) if why == "checksum"), "{looked:?}");
+    still.reader.look = Some(Instant::now());
+    still.reader.step(behind, Behind::End).expect("dropped");
+    assert_eq!((still.reader.place.head.next_seq, still.reached_end()), (2, false), "the birth and two commits");
+    assert_eq!(still.reader.look_again(), Ok(true));
+    still.reader.look = None;
+    // On its way the second time it is whole.
+    let again = still.records(still.reader.place.next_offset() - 1);
+    still.reader.step(again, Behind::End).expect("all of it");
+    assert!(still.reached_end());
+    assert_eq!(still.reader.place.head, all);
+    assert_eq!(still.reader.lane.voids().len(), 1, "the birth, and no commit");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_stays_damaged_stops_the_partition() {
+    let mut still = still(5, true).await;
+    let mut before = still.records(0);
+    before.truncate(3);
+    still.reader.step(before, Behind::Unknown).expect("whole");
+    let place = still.reader.place;
+    let mut damaged = || still.reader.step(Vec::new(), Behind::Damage("checksum".to_owned()));
+    assert!(matches!(damaged(), Err(Trouble::Look(_))));
+    assert!(matches!(damaged(), Err(Trouble::Look(_))));
+    match damaged() {
+        Err(Trouble::Stop(problem)) => {
+            let said = problem.to_string();
+            assert!(said.starts_with("topic_damaged") && said.contains("offset 3"), "{said}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(still.reader.place, place);
+}
+
+/// Marks of transactions: the brokers hand out no record for them, however often they are asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offsets_without_a_record_are_looked_at_once_and_then_passed_over() {
+    let mut still = still(5, true).await;
+    let with_a_gap = |still: &Still, from: i64| {
+        let mut records = still.records(from);
+        records.retain(|taken| taken.offset != 3);
+        records
+    };
+    let records = with_a_gap(&still, 0);
+    let looked = still.reader.step(records, Behind::End);
+    assert!(matches!(looked, Err(Trouble::Look(_))), "{looked:?}");
+    assert_eq!(still.reader.place.next_offset(), 3, "up to the gap");
+    assert_eq!(still.reader.look_again(), Ok(true));
+    let records = with_a_gap(&still, 2);
+    still.reader.step(records, Behind::Unknown).expect("nothing was ever there");
+    assert_eq!(still.reader.place.next_offset(), 6);
+    // But not where the client said that it could not read something.
+    let mut again = self::still(5, true).await;
+    let (mut before, records) = (again.records(0), with_a_gap(&again, 2));
+    before.truncate(3);
+    let damaged = again.reader.step(before, Behind::Damage("checksum".to_owned()));
+    assert!(matches!(damaged, Err(Trouble::Look(_))));
+    let looked = again.reader.step(records, Behind::End);
+    assert!(matches!(looked, Err(Trouble::Look(_))), "{looked:?}");
+    assert_eq!(again.reader.place.next_offset(), 3);
 }
