@@ -63,6 +63,11 @@ impl Lane {
         self.progress.send_modify(|progress| progress.stopped = Some(Arc::clone(cause)));
     }
 
+    /// Whether it is read no further.
+    pub fn has_stopped(&self) -> bool {
+        self.progress.borrow().stopped.is_some()
+    }
+
     /// Waits until it is read no further, and says why. Never comes of a log that is closed before.
     pub fn until_stopped(&self) -> impl Future<Output = Arc<str>> + Send + 'static {
         let mut progress = self.progress.subscribe();

@@ -63,7 +63,7 @@ impl Reader {
     pub fn run(mut self) {
         let mut keeping = Keeping::from(self.place);
         let mut until_ask = Instant::now();
-        while !self.lane.ended.load(Ordering::Relaxed) {
+        while !self.lane.ended.load(Ordering::Relaxed) && !self.lane.has_stopped() {
             if self.goal.is_none() && Instant::now() >= until_ask {
                 self.goal = self.ask_end();
                 until_ask = Instant::now() + AWAY;
