@@ -1,6 +1,6 @@
 //! What a reader does with the records that it took.
 
-use super::super::{Corruption, CorruptionKind, Outcome, Sequencer};
+use super::super::{AppendError, Corruption, CorruptionKind, Outcome, Sequencer};
 use super::Problem;
 use super::outbox::{Answer, now_ms};
 use super::place::Seen;
@@ -8,6 +8,7 @@ use super::reader::{Reader, Taken, Trouble};
 use bytes::Bytes;
 use metrics::counter;
 use mirano_schemas::envelope::{Head, Verdict};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 impl Reader {
@@ -52,8 +53,10 @@ impl Reader {
                 }
                 Verdict::Void => {
                     void += 1;
+                    // It is to be shown for ever, so what could not be kept is not passed.
                     if let Err(error) = self.lane.voids().add(before.next_seq, offset, &value) {
-                        tracing::warn!(partition = self.lane.partition, %error, "a void record could not be kept to show");
+                        let why = format!("a void record could not be kept: {error}");
+                        result = Err(Trouble::Stop(Problem::Mirror(why)));
                     }
                     Ok(Outcome::Void { head: before })
                 }
@@ -79,7 +82,17 @@ impl Reader {
         if let Some(value) = last {
             self.place.last = Some(Seen { offset: next_offset - 1, hash: *blake3::hash(&value).as_bytes() });
         }
-        self.mirror(&commits)?;
+        if let Err(problem) = self.mirror(&commits) {
+            // They lie in the topic, and this node can't show them.
+            let cause: Arc<str> = problem.to_string().into();
+            for (reply, _) in answers {
+                let _ = reply.send(Err(AppendError::Unsettled { cause: Arc::clone(&cause) }));
+            }
+            return Err(Trouble::Stop(problem));
+        }
+        if !matches!(result, Err(Trouble::Stop(_))) {
+            self.lane.reach(self.place);
+        }
         counter!("mirano_log_void_total", "partition" => self.lane.partition.to_string()).increment(void);
         self.lane
             .progress
@@ -92,14 +105,14 @@ impl Reader {
     }
 
     /// Writes what counts into the mirror, for readers to see. It is durable in the topic; this machine's disk has it later.
-    fn mirror(&self, commits: &[Bytes]) -> Result<(), Trouble> {
+    fn mirror(&self, commits: &[Bytes]) -> Result<(), Problem> {
         if commits.is_empty() {
             return Ok(());
         }
         match self.lane.mirror.extend(self.lane.partition, commits) {
             Ok(head) if head == self.place.head => Ok(()),
-            Ok(head) => Err(Trouble::Stop(self.disagrees(head))),
-            Err(error) => Err(Trouble::Stop(Problem::Mirror(error.to_string()))),
+            Ok(head) => Err(self.disagrees(head)),
+            Err(error) => Err(Problem::Mirror(error.to_string())),
         }
     }
 

@@ -148,6 +148,9 @@ pub enum Problem {
     /// The mirror has another history than the topic.
     #[error("mirror_disagrees: {0}")]
     Disagrees(String),
+    /// A thread of this node's ended that nobody could replace.
+    #[error("thread_panicked: {0}")]
+    Panicked(String),
     /// The mirror can't be written.
     #[error("mirror_failed: {0}")]
     Mirror(String),

@@ -4,6 +4,7 @@ use super::super::AppendError;
 use super::Problem;
 use super::clock::ClockWatch;
 use super::outbox::Outbox;
+use super::place::Place;
 use super::voids::Voids;
 use crate::sequencer::embedded::Mirror;
 use metrics::gauge;
@@ -41,6 +42,8 @@ pub struct Lane {
     pub progress: watch::Sender<Progress>,
     /// The file that says where the mirror stands.
     pub place_file: PathBuf,
+    /// Where it stands: up to there all was read, and is mirrored or void.
+    pub reached: Mutex<Place>,
     /// How often any lane of the topic wrote its place.
     pub noted: Arc<watch::Sender<u64>>,
     /// All readers are to end.
@@ -78,6 +81,22 @@ impl Lane {
                 None => std::future::pending().await,
             }
         }
+    }
+
+    /// Where the mirror stands.
+    pub fn reached(&self) -> Place {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mirror came to a place.
+    pub(super) fn reach(&self, place: Place) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// For how long something of the mirror waits for the disk.
+    pub(super) fn measure(&self) {
+        gauge!("mirano_mirror_unsynced_seconds", "partition" => self.partition.to_string())
+            .set(self.mirror.unsynced_for(self.partition).as_secs_f64());
     }
 
     pub(super) fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {

@@ -7,7 +7,6 @@
 
 use super::super::Corruption;
 use super::doubt::{Doubt, is_damage};
-use super::keep::Keeping;
 use super::lane::Lane;
 use super::place::Place;
 use super::settings::Consumer;
@@ -56,12 +55,19 @@ pub struct Reader {
     pub(super) doubt: Doubt,
     /// When it looks again where it stands; what comes until then is dropped.
     pub look: Option<Instant>,
+    /// It is not known where the mirror stands: what comes is passed over up to a commit that the mirror has.
+    pub searching: bool,
 }
 
 impl Reader {
+    /// One that stands at `place` and has compared nothing yet.
+    pub fn new(lane: Arc<Lane>, place: Place, consumer: Arc<Consumer>, queue: PartitionQueue<Ear>) -> Self {
+        let doubt = Doubt::default();
+        Self { lane, place, consumer, queue, unsure: true, goal: None, doubt, look: None, searching: false }
+    }
+
     /// Runs until the log is closed or the partition stops.
     pub fn run(mut self) {
-        let mut keeping = Keeping::from(self.place);
         let mut until_ask = Instant::now();
         while !self.lane.ended.load(Ordering::Relaxed) && !self.lane.has_stopped() {
             if self.goal.is_none() && Instant::now() >= until_ask {
@@ -101,9 +107,7 @@ impl Reader {
                 self.lane.stop(&Problem::Mirror(error.to_string()));
                 break;
             }
-            self.keep_place_by_and_by(&mut keeping);
         }
-        self.keep_place_at_the_end();
     }
 
     /// Waits for records, and takes what is there; with what stands behind them.
@@ -142,6 +146,7 @@ impl Reader {
     /// Deals with records in order, and then with what stands behind them. The client tells of an end, and of a trouble, once
     /// only; so none is passed over.
     pub(super) fn deal(&mut self, records: Vec<Taken>, behind: Behind) -> Result<(), Trouble> {
+        let records = if self.searching { self.search(records) } else { records };
         let came = !records.is_empty();
         self.digest(records)?;
         match behind {
@@ -150,6 +155,10 @@ impl Reader {
             Behind::End if self.unsure && self.place.last.is_some() => {
                 Err(Trouble::Look("it ends before the last record that was mirrored".into()))
             }
+            Behind::End if self.searching => Err(Trouble::Stop(Problem::Trimmed(format!(
+                "partition {} has no commit any more that this node has, and it is not known how far it was read",
+                self.lane.partition
+            )))),
             Behind::End => self.at_end(),
             Behind::Unknown => {
                 let mirrored = self.mirrored();

@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rdkafka::{Offset, TopicPartitionList};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -33,9 +34,14 @@ async fn delete_topic(settings: &Settings) {
 async fn empty(log: KafkaLog, settings: &Settings) {
     let end = log.progress(0).expect("there").next_offset;
     drop(log);
+    delete_records(settings, end).await;
+}
+
+/// What the first partition holds before an offset is deleted.
+async fn delete_records(settings: &Settings, before: i64) {
     let admin: AdminClient<_> = settings.admin().create().expect("a client");
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(before)).expect("a place");
     admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
 }
 
@@ -88,6 +94,41 @@ async fn a_partition_that_is_empty_because_all_of_it_was_read_goes_on() {
     append(&log, 0, b"on").await;
     held.push(b"on".to_vec());
     assert_eq!(bodies(&log, 0), held);
+}
+
+/// A backup of the mirror from before its place was copied, or without it; and a topic whose beginning is gone since.
+#[tokio::test]
+async fn a_restored_mirror_finds_its_place_in_a_trimmed_topic() {
+    let Some((folder, settings, _)) = lived(1).await else { return };
+    let restored = tempfile::tempdir().expect("a folder");
+    let copy = |name: &str| {
+        let (from, to) = (folder.path().join(name), restored.path().join(name));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        std::fs::copy(&from, &to).expect(name);
+    };
+    copy("mirano.json");
+    for segment in std::fs::read_dir(folder.path().join("log/0000")).expect("readable") {
+        copy(&format!("log/0000/{}", segment.expect("an entry").file_name().to_string_lossy()));
+    }
+    let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
+    for number in 5..8u8 {
+        append(&log, 0, &[number]).await;
+    }
+    let held = bodies(&log, 0);
+    drop(log);
+    delete_records(&settings, 3).await;
+    for with_place in [true, false] {
+        let place = place::path(restored.path(), 0);
+        match with_place {
+            true => copy("kafka/0000.json"),
+            false => std::fs::remove_file(&place).expect("there"),
+        }
+        let log = KafkaLog::open(restored.path(), settings.clone()).await.expect("opens");
+        assert_eq!(log.progress(0).expect("there").stopped, None, "with a place: {with_place}");
+        assert_eq!(bodies(&log, 0), held);
+    }
+    let log = KafkaLog::open(restored.path(), settings).await.expect("opens");
+    append(&log, 0, b"on").await;
 }
 
 #[tokio::test]
