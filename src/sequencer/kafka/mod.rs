@@ -194,24 +194,15 @@ impl KafkaLog {
         if known {
             let mirror = Mirror::open_on(disk, folder, options)?;
             let have = mirror.log().log_id();
-            let problem = match found {
-                Found::Born(Birth { log_id, .. }) if log_id == have => None,
-                // An empty mirror, or one that never was of this topic, is a folder named by mistake.
-                Found::Born(Birth { log_id, .. }) if !folder.join(KAFKA_FOLDER).exists() => {
-                    let (folder, topic) = (folder.to_owned(), settings.topic.clone());
-                    return Err(OpenError::OtherLog { folder, have, topic, want: log_id });
-                }
-                Found::Born(Birth { log_id, .. }) => Some(Problem::Recreated(format!(
-                    "the topic {} holds the log {log_id} now, and {have} was mirrored from it",
-                    settings.topic
-                ))),
-                Found::Unborn => Some(Problem::Recreated(format!(
-                    "the topic {} is empty or holds no log, and {have} was mirrored from it",
-                    settings.topic
-                ))),
-                // The places say whether what is needed is still there.
-                Found::Trimmed => None,
-            };
+            // An empty mirror, or one that never was of this topic, is a folder named by mistake.
+            if let Found::Born(Birth { log_id: want, .. }) = found
+                && want != have
+                && !folder.join(KAFKA_FOLDER).exists()
+            {
+                let (folder, topic) = (folder.to_owned(), settings.topic.clone());
+                return Err(OpenError::OtherLog { folder, have, topic, want });
+            }
+            let problem = found.problem(&settings.topic, have);
             return Ok((mirror, problem));
         }
         let birth = match found {

@@ -13,6 +13,7 @@ use super::settings::Consumer;
 use super::{Problem, ear::Ear};
 use bytes::Bytes;
 use metrics::gauge;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message, Timestamp};
@@ -55,6 +56,8 @@ pub struct Reader {
     pub(super) doubt: Doubt,
     /// When it looks again where it stands; what comes until then is dropped.
     pub look: Option<Instant>,
+    /// How often it was doubted whether the topic is the same, when that was heeded last.
+    pub(super) heeded: u64,
     /// It is not known where the mirror stands: what comes is passed over up to a commit that the mirror has.
     pub searching: bool,
 }
@@ -62,8 +65,8 @@ pub struct Reader {
 impl Reader {
     /// One that stands at `place` and has compared nothing yet.
     pub fn new(lane: Arc<Lane>, place: Place, consumer: Arc<Consumer>, queue: PartitionQueue<Ear>) -> Self {
-        let doubt = Doubt::default();
-        Self { lane, place, consumer, queue, unsure: true, goal: None, doubt, look: None, searching: false }
+        let (doubt, heeded) = (Doubt::default(), consumer.context().doubts());
+        Self { lane, place, consumer, queue, unsure: true, goal: None, doubt, look: None, heeded, searching: false }
     }
 
     /// Runs until the log is closed or the partition stops.
@@ -75,6 +78,7 @@ impl Reader {
                 until_ask = Instant::now() + AWAY;
             }
             let (records, behind) = self.take();
+            self.heed_doubts();
             match self.step(records, behind) {
                 Ok(()) => {}
                 Err(Trouble::Stop(problem)) => {
@@ -90,9 +94,13 @@ impl Reader {
                 Err(Trouble::Look(why)) => {
                     tracing::debug!(target: "mirano::kafka", partition = self.lane.partition, %why, "looking again");
                     self.look = Some(Instant::now() + POLL);
+                    // With nothing to compare, the topic's birth alone says whether it is the same.
+                    if self.place.last.is_none() {
+                        self.consumer.context().doubt();
+                    }
                 }
             }
-            if self.look.is_some_and(|due| Instant::now() >= due) {
+            if self.look.is_some_and(|due| Instant::now() >= due) && self.is_confirmed() {
                 match self.look_again() {
                     Ok(true) => self.look = None,
                     // The client may have ceased to read the partition: nothing would come that leads here again.
@@ -108,6 +116,19 @@ impl Reader {
                 break;
             }
         }
+    }
+
+    /// Where no broker was reached, what comes since may be another topic's: it is dropped until it was looked at.
+    pub(super) fn heed_doubts(&mut self) {
+        let doubts = self.consumer.context().doubts();
+        if std::mem::replace(&mut self.heeded, doubts) != doubts {
+            self.look.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether the topic is the same as far as that was doubted.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.consumer.context().is_confirmed(self.heeded)
     }
 
     /// Waits for records, and takes what is there; with what stands behind them.

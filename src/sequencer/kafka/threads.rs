@@ -1,11 +1,14 @@
-//! The threads of the log: a reader for each partition, one that hears of errors, one that sends again, one that notes places.
+//! The threads of the log: a reader for each partition, one that hears of errors, one that sends again, one that looks whether the
+//! topic is still the same, one that notes places.
 
 use super::keep::{KEEP_PLACE, Keeper};
 use super::lane::Lane;
 use super::place::Place;
 use super::reader::Reader;
 use super::settings::{Consumer, Settings, make};
-use super::{KafkaLog, OpenError, Problem, ear::Ear};
+use super::{KafkaLog, OpenError, Problem, birth, ear::Ear};
+use crate::sequencer::Sequencer;
+use mirano_schemas::LogId;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
@@ -13,6 +16,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// How long brokers may take to say whether the topic is the same, before they are asked again.
+const MEET: Duration = Duration::from_secs(1);
+/// How often it is looked whether that is doubted.
+const DOUBTED: Duration = Duration::from_millis(50);
 
 /// Threads that end when the log does.
 #[derive(Default)]
@@ -88,6 +96,8 @@ impl KafkaLog {
             queues.push(queue.ok_or_else(|| OpenError::Settings("a partition has no queue".into()))?);
         }
         consumer.assign(&list).map_err(client)?;
+        // Its birth was just read.
+        ear.confirm(ear.doubts());
         for ((place, lane), queue) in places.into_iter().zip(&self.lanes).zip(queues) {
             let name = format!("kafka-{}", lane.partition);
             let reader = Reader::new(Arc::clone(lane), place, Arc::clone(&consumer), queue);
@@ -114,11 +124,38 @@ impl KafkaLog {
                 ended.load(Ordering::Relaxed)
             });
         })?;
+        let (ended, have, lanes) = (Arc::clone(&self.ended), self.log_id(), self.lanes.clone());
+        let (settings, ear) = (Settings { patience: MEET, ..settings.clone() }, ear.clone());
+        self.threads.start("kafka-birth", &self.lanes, move || {
+            while !ended.load(Ordering::Relaxed) && !confirm(&settings, &ear, have, &lanes) {
+                std::thread::sleep(DOUBTED);
+            }
+        })?;
         let (end, ended) = mpsc::channel();
         let keeper = Keeper::of(&self.lanes, KEEP_PLACE);
         self.threads.keeper = Some((end, spawn("kafka-places", &self.lanes, move || keeper.run(&ended))?));
         Ok(())
     }
+}
+
+/// Where it is doubted whether the topic is the one that was opened: looks at its birth. Whether it is another one, which stops
+/// all readers.
+fn confirm(settings: &Settings, ear: &Ear, have: LogId, lanes: &[Arc<Lane>]) -> bool {
+    let doubts = ear.doubts();
+    if ear.is_confirmed(doubts) {
+        return false;
+    }
+    match birth::find(settings, ear) {
+        Ok(found) => match found.problem(&settings.topic, have) {
+            None => ear.confirm(doubts),
+            Some(problem) => {
+                lanes.iter().filter(|lane| !lane.has_stopped()).for_each(|lane| lane.stop(&problem));
+                return true;
+            }
+        },
+        Err(error) => tracing::debug!(target: "mirano::kafka", %error, "no answer whether the topic is the same"),
+    }
+    false
 }
 
 #[cfg(test)]

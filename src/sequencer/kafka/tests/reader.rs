@@ -302,3 +302,18 @@ async fn a_reader_that_panics_stops_its_partition() {
     let refused = still.log.append(0, record(&still.log.head(0), b"x")).await;
     assert!(matches!(refused, Err(AppendError::Poisoned { .. })), "{refused:?}");
 }
+
+/// After all brokers were away: the client goes on where it was, whatever stands there now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_no_broker_was_reached_waits_until_the_topic_is_known_to_be_the_same() {
+    let mut still = still(3, true).await;
+    let ear = Arc::clone(still.reader.consumer.context());
+    ear.doubt();
+    still.reader.heed_doubts();
+    assert!(still.reader.look.is_some() && !still.reader.is_confirmed());
+    let records = still.records(0);
+    still.reader.step(records, Behind::End).expect("dropped");
+    assert_eq!(still.reader.place.next_offset(), 0);
+    ear.confirm(ear.doubts());
+    assert!(still.reader.is_confirmed());
+}
