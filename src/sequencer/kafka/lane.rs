@@ -63,7 +63,12 @@ impl Lane {
         tracing::error!(partition = self.partition, %cause, "this partition is read-only from now on");
         gauge!("mirano_kafka_partition_read_only", "partition" => self.partition.to_string()).set(1.0);
         self.outbox.stop(self.partition, error);
-        self.progress.send_modify(|progress| progress.stopped = Some(Arc::clone(cause)));
+        self.progress.send_if_modified(|progress| {
+            // The first reason is the one that is answered.
+            let first = progress.stopped.is_none();
+            progress.stopped.get_or_insert_with(|| Arc::clone(cause));
+            first
+        });
     }
 
     /// Whether it is read no further.
