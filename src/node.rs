@@ -1,5 +1,6 @@
 //! One node, put together: log, views, keys, evidence, engine, workers, and the policy that its files say.
 
+mod fitting;
 pub mod peers;
 
 use crate::checkpoint::{self, CheckpointStore, Taker, Topic};
@@ -7,12 +8,11 @@ use crate::core::command::{AdoptPolicy, Command, Rejection, Reply};
 use crate::core::policy::PolicyDocument;
 use crate::core::policy::digest::canonical_json;
 use crate::engine::{Clock, Engine, EngineError, Options, Sharing, SystemClock};
+use crate::sequencer::Sequencer;
 use crate::sequencer::embedded::{self, EmbeddedLog};
 use crate::sequencer::kafka::{Group, KAFKA_FOLDER, KafkaLog, KeyTopic, Settings};
-use crate::sequencer::{AnchorError, Sequencer};
 use crate::sources::config::ProxySecrets;
 use crate::vault::{Board, FileVault, Readings, SharedVault};
-use crate::views::Views;
 use crate::work::evidence::EvidenceStore;
 use crate::work::fetch::{FetchOptions, Fetcher};
 use crate::work::pool::{self, Tools};
@@ -21,7 +21,6 @@ use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::PolicyOrigin;
-use mirano_schemas::envelope::Head;
 use peers::{HttpCourier, PeerKey};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -109,9 +108,7 @@ impl Node {
     /// The same on a log that was opened already, the files of which lie in the data folder.
     pub async fn open_on(options: NodeOptions, clock: Arc<dyn Clock>, log: Arc<dyn Sequencer>) -> Result<Self> {
         let vault = FileVault::open(options.data.join(KEYS)).context("the key store can't be opened")?;
-        let views = open_views(&options.data.join(VIEWS))?;
-        fit(&views, &*log, "its end is missing: restore it from a backup first")?;
-        let views = Arc::new(views);
+        let views = Arc::new(fitting::open(&options.data.join(VIEWS), &*log)?);
         Self::put_together(options, Options { log, views, vault: Arc::new(vault), clock }, None).await
     }
 
@@ -124,12 +121,7 @@ impl Node {
         checkpoints: Option<&str>,
     ) -> Result<Self> {
         let log = Self::open_topic(&options.data, &settings, checkpoints).await?;
-        let views = open_views(&options.data.join(VIEWS))?;
-        // After a power loss they may have more than the mirror had synced: that is read from the topic again.
-        for anchor in anchors(&views, &log)? {
-            log.reach(&anchor).await;
-        }
-        fit(&views, &log, "the topic lost its end (topic_truncated), see what docs/operations/kafka.md says of it")?;
+        let views = fitting::open_upon_topic(&options.data.join(VIEWS), &log).await?;
         let readings = Arc::<Readings>::default();
         let reader = Arc::clone(&readings);
         let keys = KeyTopic::open(&settings, move |key, value| reader.take(key, value)).await;
@@ -267,40 +259,4 @@ impl Workers {
             self.pool.abort();
         }
     }
-}
-
-/// Opens the views. Those of another form are of no use: they are deleted, to be folded again from the start.
-fn open_views(path: &Path) -> Result<Views> {
-    let views = Views::open(path)?;
-    if views.of_this_form()? {
-        return Ok(views);
-    }
-    tracing::info!("the views were written by another version; they are made anew from the log");
-    drop(views);
-    Views::destroy(path)?;
-    Ok(Views::open(path)?)
-}
-
-/// Where the views stand in each partition that they show something of.
-fn anchors(views: &Views, log: &dyn Sequencer) -> Result<Vec<Head>> {
-    let anchors = (0..log.partitions()).filter_map(|partition| views.anchor(partition).transpose());
-    Ok(anchors.collect::<Result<_, _>>()?)
-}
-
-/// Refuses views that do not fit the log. They are never ahead of a log that is whole: such a log has lost its end, as
-/// `lost` says what to do about, or is another one.
-fn fit(views: &Views, log: &dyn Sequencer, lost: &str) -> Result<()> {
-    for anchor in anchors(views, log)? {
-        match log.check_anchor(&anchor) {
-            Ok(()) => {}
-            Err(error @ AnchorError::Unread { .. }) => {
-                bail!("the views have more than this node's log, and the rest of it can't be read: {error}")
-            }
-            Err(error) => bail!(
-                "the views and the log do not fit: {error}.\nIf this log is the right one, `mirano rebuild` makes the views \
-                 anew from it; if {lost}."
-            ),
-        }
-    }
-    Ok(())
 }

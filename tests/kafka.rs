@@ -20,5 +20,7 @@ mod one_node;
 mod refused;
 #[path = "support/s3.rs"]
 mod s3;
+#[path = "kafka/stopped.rs"]
+mod stopped;
 #[path = "kafka/whole.rs"]
 mod whole;

@@ -30,7 +30,8 @@ rows! {
     demand::DemandRow => Demand, demand::PrefetchedRow => Prefetched,
 }
 
-/// Where the fold of one partition stands.
+/// Where the fold of one partition stands. Its bytes are the same in every form of the views: who can read nothing else of them
+/// still knows what they show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorRow {
     /// The seq of the next commit to fold.

@@ -1,5 +1,6 @@
 //! The engine as the rest of the program holds it.
 
+mod begin;
 mod forward;
 
 use super::catch_up;
@@ -97,6 +98,8 @@ pub(super) struct Shared {
     pub(super) stopped: Mutex<BTreeMap<u32, String>>,
     /// The last handle is gone: the partitions are to end.
     pub(super) ending: AtomicBool,
+    /// Why this node may decide nothing at all; none: it may.
+    pub(super) unfit: Option<String>,
     /// None: nobody else has this log.
     pub(super) shares: Option<Shares>,
 }
@@ -125,9 +128,7 @@ impl Shared {
         let Position { partition, .. } = at;
         let mut folds = self.folds.subscribe();
         while !self.shows(at) {
-            let stopped =
-                self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&partition).cloned();
-            if let Some(reason) = stopped {
+            if let Some(reason) = self.why_stopped(partition) {
                 return Err(EngineError::Stopped { partition, reason });
             }
             if self.is_ending() || folds.changed().await.is_err() {
@@ -135,6 +136,11 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Why a partition decides no more, if it does not.
+    pub(super) fn why_stopped(&self, partition: u32) -> Option<String> {
+        self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&partition).cloned()
     }
 
     /// Whether the partitions are to end.
@@ -157,29 +163,7 @@ impl Engine {
 
     async fn open_on(options: Options, sharing: Option<Sharing>) -> Result<Self, EngineError> {
         let partitions = options.log.partitions();
-        let mut rests = BTreeMap::new();
-        for partition in 0..partitions {
-            rests = Self::catch_up(&options, partition, rests).await?;
-        }
-        // Of several nodes' commits one may have come before another that it rests on.
-        while sharing.is_some()
-            && let Some((partition, seq)) = rests.pop_first()
-        {
-            // The log is not behind for long: what a commit rests on was there before it.
-            let mut log = options.log.watch(partition);
-            loop {
-                match tokio::time::timeout(STILL, log.wait_for(|head| head.next_seq > seq)).await {
-                    Ok(Ok(_)) => break,
-                    Ok(Err(_)) => return Err(EngineError::LogUnavailable("it was closed".to_owned())),
-                    Err(_) => {
-                        tracing::warn!(partition, seq, "another partition rests on a commit that was not read yet")
-                    }
-                }
-            }
-            if catch_up::shown(&*options.log, &options.views, partition)?.next_seq <= seq {
-                rests = Self::catch_up(&options, partition, rests).await?;
-            }
-        }
+        let unfit = begin::catch_up_all(&options, sharing.is_some()).await?;
         let (mut commands, mut receivers, mut folded) = (Vec::new(), Vec::new(), Vec::new());
         for partition in 0..partitions {
             let (sender, receiver) = mpsc::channel(4_096);
@@ -196,6 +180,7 @@ impl Engine {
             events: broadcast::Sender::new(4_096),
             stopped: Mutex::default(),
             ending: AtomicBool::new(false),
+            unfit,
             shares: sharing.map(|sharing| Shares::new(sharing, partitions)),
         });
         let mut inner = Inner { shared, commands, threads: Vec::new(), policy: Mutex::new(Arc::new(policy)) };
@@ -203,22 +188,6 @@ impl Engine {
             inner.threads.push(runtime::start(Arc::clone(&inner.shared), partition, receiver)?);
         }
         Ok(Self(Arc::new(inner)))
-    }
-
-    /// Folds a partition to its head; `rests` says how far others must be folded with it.
-    async fn catch_up(
-        options: &Options,
-        partition: u32,
-        mut rests: BTreeMap<u32, u64>,
-    ) -> Result<BTreeMap<u32, u64>, EngineError> {
-        let (log, views) = (Arc::clone(&options.log), Arc::clone(&options.views));
-        let folding = tokio::task::spawn_blocking(move || {
-            catch_up::catch_up_noting(&*log, &views, partition, &mut rests).map(|done| (done, rests))
-        });
-        let folded = folding.await.map_err(|error| EngineError::Stopped { partition, reason: error.to_string() })?;
-        let (done, rests) = folded?;
-        tracing::info!(partition, commits = done.commits, events = done.events, "views caught up with the log");
-        Ok(rests)
     }
 
     /// Has a command decided. The reply comes when its commit counts and the views show it.
@@ -355,12 +324,13 @@ impl Engine {
         (0u32..).zip(&self.0.shared.folded).filter_map(shown).collect()
     }
 
-    /// Waits until the views show a position; `false` when that takes longer than `patience`.
+    /// Waits until the views show a position; `false` when that takes longer than `patience`, or its partition has stopped.
     pub async fn wait_for(&self, position: Position, patience: Duration) -> bool {
-        let Some(folded) = self.0.shared.folded.get(position.partition as usize) else { return false };
+        let shared = &self.0.shared;
+        let Some(folded) = shared.folded.get(position.partition as usize) else { return false };
         let mut folded = folded.subscribe();
-        tokio::time::timeout(patience, folded.wait_for(|shown| *shown > position.seq))
-            .await
-            .is_ok_and(|seen| seen.is_ok())
+        let settled = |shown: &u64| *shown > position.seq || shared.why_stopped(position.partition).is_some();
+        let seen = tokio::time::timeout(patience, folded.wait_for(settled)).await;
+        seen.is_ok_and(|seen| seen.is_ok_and(|shown| *shown > position.seq))
     }
 }

@@ -108,6 +108,9 @@ impl Loop {
         known.unwrap_or_else(std::sync::PoisonError::into_inner).insert(self.partition, reason.clone());
         // Whoever waits for this partition looks again.
         self.shared.folds.send_modify(|folds| *folds += 1);
+        if let Some(folded) = self.shared.folded.get(self.partition as usize) {
+            folded.send_modify(|_| ());
+        }
         for (_, request) in std::mem::take(&mut self.waiting) {
             let _ = request.answer.send(Err(stopped()));
         }
@@ -119,10 +122,14 @@ impl Loop {
 
     async fn serve(&mut self) -> Result<(), EngineError> {
         let shared = Arc::clone(&self.shared);
+        if let Some(why) = &shared.unfit {
+            return Err(EngineError::LogUnavailable(why.clone()));
+        }
         let mut folds = shared.folds.subscribe();
         self.note_expiry()?;
         self.begin_role();
         self.react()?;
+        let mut stopped = shared.options.log.stopped(self.partition);
         loop {
             let room = self.state.in_flight().max(self.writer.unwritten()) < MOST_IN_FLIGHT;
             let expiry = self.expiry_in();
@@ -132,6 +139,10 @@ impl Loop {
                 Some(outcome) = self.in_flight.next(), if !self.in_flight.is_empty() => self.settle(outcome).await?,
                 written = self.writer.next(), if !self.writer.is_idle() => self.written(written?)?,
                 turn = Role::next(&mut self.role, quiet) => self.turn(turn).await?,
+                // What the log gave before is shown first. Appends that wait are told by themselves.
+                why = &mut stopped, if quiet && self.writer.is_idle() => {
+                    return Err(EngineError::LogUnavailable(why.to_string()));
+                }
                 changed = folds.changed(), if room => {
                     if changed.is_err() { return Ok(()) }
                 }
@@ -297,7 +308,12 @@ impl Loop {
         for (foreign, folded) in (0u32..).zip(&shared.folded) {
             let shown = if foreign == self.partition { self.shown } else { *folded.borrow() };
             while self.state.cursor(foreign) < shown && self.state.in_flight() < MOST_IN_FLIGHT {
-                for seen in self.read(foreign, shown)? {
+                let commits = self.read(foreign, shown)?;
+                // Views that show more than can be read: what was in between is looked at by others.
+                if commits.is_empty() {
+                    break;
+                }
+                for seen in commits {
                     let options = &self.shared.options;
                     let records = self
                         .state

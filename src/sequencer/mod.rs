@@ -22,6 +22,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use mirano_schemas::envelope::{Envelope, HEADER_LEN, Head};
 use mirano_schemas::{CommitHash, LogId, Position};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -59,6 +60,12 @@ pub trait Sequencer: Send + Sync + 'static {
     /// For how long whoever orders the log has not been heard, so that others may have gone on unseen; none: all is seen.
     fn behind(&self) -> Option<Duration> {
         None
+    }
+
+    /// Waits until a partition is read no further and so takes no appends, also while nobody appends; then says why. Never comes
+    /// where only an append finds out.
+    fn stopped(&self, _partition: u32) -> BoxFuture<'static, Arc<str>> {
+        Box::pin(std::future::pending())
     }
 
     /// Compares an anchor (the position and head hash that a reader kept) with the log.

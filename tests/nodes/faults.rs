@@ -123,6 +123,7 @@ async fn stopped_and_continued(cluster: &mut Cluster) {
     cluster.shared().await;
     load.stop().await;
     let void = void(&witness).await - before;
+    assert!(void > 0.0, "it woke up not knowing what it had missed, and none of its commits came late");
     println!(
         "SIGSTOP of {name} for {stopped:?}, which decided {had:?}: taken over after {took:?}; of {LATE} requests that waited for it {refused} were refused for the time being, and {void} of its commits came late"
     );

@@ -93,6 +93,12 @@ impl Brokers {
         std::fs::read_to_string(file).expect("a running broker").trim().to_owned()
     }
 
+    /// Where broker `number` keeps the first records of a partition.
+    pub fn first_segment(&self, number: usize, topic: &str, partition: u32) -> PathBuf {
+        let folder = self.folder.path().join(number.to_string()).join("data");
+        folder.join(format!("{topic}-{partition}/00000000000000000000.log"))
+    }
+
     /// Sends a signal to broker `number`.
     pub fn signal(&self, number: usize, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid(number)]).status().expect("kill runs");

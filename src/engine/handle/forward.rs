@@ -33,6 +33,10 @@ impl Engine {
     pub(super) async fn submit_shared(&self, shares: &Shares, command: Arc<Command>) -> Result<Answer, EngineError> {
         let partition = self.partition_of(&command);
         let until = Instant::now() + PATIENCE;
+        // What another node decides there would not be seen here: a lease would be granted to nobody.
+        if let Some(reason) = self.0.shared.why_stopped(partition) {
+            return Err(EngineError::Stopped { partition, reason });
+        }
         loop {
             let answer = match self.other_decider(shares, partition)? {
                 None => self.submit_here(Arc::clone(&command)).await,
@@ -72,9 +76,10 @@ impl Engine {
         match carried {
             // Whoever asks here reads here.
             Ok(answer) if self.wait_for(answer.position, PATIENCE).await => Ok(answer),
-            Ok(answer) => {
-                Err(EngineError::LogUnavailable(format!("this node did not come to {} in time", answer.position)))
-            }
+            Ok(answer) => Err(match self.0.shared.why_stopped(partition) {
+                Some(reason) => EngineError::Stopped { partition, reason },
+                None => EngineError::LogUnavailable(format!("this node did not come to {} in time", answer.position)),
+            }),
             Err(Undelivered::Answered(error)) => Err(error),
             Err(Undelivered::Elsewhere) => {
                 if tokio::time::timeout(HANDOVER, self.replaced(partition, row)).await.is_ok() {

@@ -59,6 +59,8 @@ struct World {
 struct Node {
     engine: Engine,
     assigned: watch::Sender<BTreeSet<u32>>,
+    /// It asked to be told no partitions any more.
+    resigned: watch::Receiver<bool>,
 }
 
 impl World {
@@ -73,6 +75,7 @@ impl World {
 
     async fn node_on(&self, name: &str, log: Arc<dyn Sequencer>) -> Node {
         let (assigned, told) = watch::channel(BTreeSet::new());
+        let (resigns, resigned) = watch::channel(false);
         let options = Options {
             log,
             views: Arc::new(Views::open(&self.folder.path().join(name)).expect("opens")),
@@ -83,12 +86,12 @@ impl World {
             node: name.to_owned(),
             url: format!("to {name}"),
             assigned: told,
-            resign: Box::new(|| ()),
+            resign: Box::new(move || _ = resigns.send_replace(true)),
             courier: Arc::new(Arc::clone(&self.network)),
         };
         let engine = Engine::open_shared(options, sharing).await.expect("opens");
         self.network.nodes.lock().expect("whole").insert(format!("to {name}"), engine.clone());
-        Node { engine, assigned }
+        Node { engine, assigned, resigned }
     }
 
     /// Nodes keep each other alive through the network.
@@ -112,6 +115,10 @@ impl Node {
     }
 
     async fn create(&self, n: u8) -> Answer {
+        self.try_create(n).await.expect("created")
+    }
+
+    async fn try_create(&self, n: u8) -> Result<Answer, EngineError> {
         let command = CreateJob {
             job: JobId([n; 16]),
             tenant: "t".to_owned(),
@@ -122,7 +129,7 @@ impl Node {
             max_age_ms: BTreeMap::new(),
             request_digest: [n; 32],
         };
-        self.engine.submit(Command::CreateJob(command)).await.expect("created")
+        self.engine.submit(Command::CreateJob(command)).await
     }
 
     fn has(&self, n: u8) -> bool {
@@ -282,6 +289,20 @@ struct Late {
     log: Arc<MemoryLog>,
     partition: u32,
     head: watch::Sender<envelope::Head>,
+    /// Why it reads that partition no further.
+    stopped: watch::Sender<Option<Arc<str>>>,
+}
+
+impl Late {
+    /// It has read a partition up to `head`.
+    fn at(log: &Arc<MemoryLog>, head: envelope::Head) -> Arc<Self> {
+        let (log, partition) = (Arc::clone(log), head.partition);
+        Arc::new(Self { log, partition, head: watch::Sender::new(head), stopped: watch::Sender::new(None) })
+    }
+
+    fn stop(&self, why: &str) {
+        self.stopped.send_replace(Some(why.into()));
+    }
 }
 
 impl Sequencer for Late {
@@ -308,9 +329,93 @@ impl Sequencer for Late {
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         self.log.records(partition, from_seq, max)
     }
+    fn stopped(&self, partition: u32) -> BoxFuture<'static, Arc<str>> {
+        let mut stopped = self.stopped.subscribe();
+        if partition != self.partition {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async move {
+            let why = stopped.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+            why.unwrap_or_else(|| "the log was closed".into())
+        })
+    }
     fn check_anchor(&self, anchor: &envelope::Head) -> Result<(), AnchorError> {
+        let head = self.head(anchor.partition);
+        if anchor.next_seq > head.next_seq {
+            return Err(AnchorError::TailCut { anchor: *anchor, head });
+        }
         self.log.check_anchor(anchor)
     }
+}
+
+/// No commit is ever there: who waits for it waits until the partition stops.
+async fn until_stopped(node: &Node, partition: u32) {
+    let never = Position { partition, seq: u64::MAX };
+    let waits = node.engine.wait_for(never, Duration::from_secs(3600));
+    assert!(!tokio::time::timeout(Duration::from_secs(20), waits).await.expect("it stops by itself"));
+}
+
+async fn is_refused(node: &Node, n: u8) {
+    let Err(EngineError::Stopped { partition, reason }) = node.try_create(n).await else { panic!("refused") };
+    assert_eq!(partition, partitioning::of_job(JobId([n; 16]), PARTITIONS));
+    assert!(reason.contains("topic_truncated"), "{reason}");
+}
+
+/// As when the disk of its mirror fails, or the topic lost its end, in a partition where nothing happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_is_read_no_further_is_given_up_though_nothing_is_appended() {
+    let world = World::new();
+    let log = Late::at(&world.log, world.log.head(1));
+    let mut a = world.node_on("a", Arc::<Late>::clone(&log)).await;
+    let b = world.node("b").await;
+    a.decide(&[0, 1]).await;
+    a.adopt().await;
+    log.head.send_replace(world.log.head(1));
+    b.engine.policy_everywhere(0).await.expect("everywhere");
+    b.catch_up(&world.log).await;
+    let before = world.log.head(1);
+    log.stop("topic_truncated: it ends too early");
+    until_stopped(&a, 1).await;
+    let resigned = tokio::time::timeout(Duration::from_secs(20), a.resigned.wait_for(|resigned| *resigned)).await;
+    assert!(resigned.is_ok_and(|resigned| resigned.is_ok()), "others are to decide");
+    assert_eq!(world.log.head(1), before, "nothing was appended");
+    assert_eq!(a.engine.decides(1), Some(false));
+    let (partition, reason) = a.engine.stopped().expect("told");
+    assert!(partition == 1 && reason.contains("topic_truncated"), "{partition}: {reason}");
+    // The group tells another one.
+    a.assigned.send_replace(BTreeSet::new());
+    b.decide(&[0, 1]).await;
+    let job = jobs()[3];
+    b.create(job).await;
+    // What is asked here is refused at once: nobody here would see what another decides.
+    let carried = world.network.carried.load(Ordering::SeqCst);
+    is_refused(&a, job).await;
+    assert_eq!(world.network.carried.load(Ordering::SeqCst), carried);
+    assert!(!a.has(job) && b.has(job));
+    world.end();
+}
+
+/// After a power loss the views may be all that is left of what a topic lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_show_more_than_can_be_read_again_are_still_read() {
+    let world = World::new();
+    let a = world.node("a").await;
+    a.decide(&[0, 1]).await;
+    a.adopt().await;
+    let b = world.node("b").await;
+    let cut = world.log.head(1);
+    let job = jobs()[3];
+    a.create(job).await;
+    b.catch_up(&world.log).await;
+    world.network.nodes.lock().expect("whole").remove("to b");
+    tokio::task::spawn_blocking(move || drop(b)).await.expect("ends");
+    let log = Late::at(&world.log, cut);
+    log.stop("topic_truncated: it ends too early");
+    let b = tokio::time::timeout(Duration::from_secs(60), world.node_on("b", log)).await.expect("it starts");
+    until_stopped(&b, 1).await;
+    assert!(b.has(job), "it was acknowledged");
+    is_refused(&b, jobs()[4]).await;
+    world.end();
 }
 
 /// Where a commit of the partition answers a need.
@@ -349,11 +454,7 @@ async fn a_commit_is_shown_only_with_what_it_rests_on() {
     };
     // B begins when both partitions are where they are now, and reads on in one of them only.
     a.catch_up(&world.log).await;
-    let late = Arc::new(Late {
-        log: Arc::clone(&world.log),
-        partition: of_source,
-        head: watch::Sender::new(world.log.head(of_source)),
-    });
+    let late = Late::at(&world.log, world.log.head(of_source));
     let b = world.node_on("b", Arc::<Late>::clone(&late)).await;
     let c = world.node_on("c", Arc::<Late>::clone(&late)).await;
     let complete = Complete {
@@ -387,6 +488,15 @@ async fn a_commit_is_shown_only_with_what_it_rests_on() {
     drop(world.network.nodes.lock().expect("whole").remove("to c"));
     let ended = tokio::time::timeout(Duration::from_secs(20), tokio::task::spawn_blocking(move || drop(c))).await;
     ended.expect("it ends").expect("without a panic");
+    // One that begins now, and can't read what is missing, is there to be read, and decides nothing.
+    let unfit = Late::at(&world.log, late.head(of_source));
+    unfit.stop("topic_truncated: it ends too early");
+    let d = tokio::time::timeout(Duration::from_secs(60), world.node_on("d", unfit)).await.expect("it starts");
+    for partition in 0..PARTITIONS {
+        until_stopped(&d, partition).await;
+    }
+    assert!(d.has(job));
+    is_refused(&d, job).await;
     late.head.send_replace(world.log.head(of_source));
     assert!(b.engine.wait_for(at, Duration::from_secs(20)).await, "both are there");
     world.end();

@@ -132,6 +132,14 @@ impl Mirror {
         self.behind.check()
     }
 
+    /// Ends the mirror as a failed sync of its own would: a file beside it can't be made durable, so its disk is not to be trusted.
+    pub fn give_up(&self, file: &Path, doing: &str, error: &std::io::Error) {
+        let cause: Arc<str> = format!("{doing} {} failed: {error}", file.display()).into();
+        tracing::error!(%cause, "the mirror is written no further");
+        gauge!("mirano_log_poisoned").set(1.0);
+        self.behind.fail(&cause);
+    }
+
     fn fail(&self, pen: &Pen, doing: &str, error: &std::io::Error) -> AppendError {
         let cause = failed(pen.segment(), doing, error);
         self.behind.fail(&cause);

@@ -5,7 +5,7 @@
 //! something wrong, and then it is said what.
 
 use super::super::{AnchorError, Head, Sequencer};
-use super::KafkaLog;
+use super::{KafkaLog, Problem};
 
 impl KafkaLog {
     /// Waits for what somebody saw who kept this anchor. At a start the mirror was read to where the topic ended then, and has
@@ -28,6 +28,17 @@ impl KafkaLog {
                 "the topic does not come to what was seen of it"
             );
         }
+    }
+
+    /// Somebody saw this, and the topic does not come to it: it lost its end, and is followed no further.
+    pub fn lost(&self, anchor: &Head) {
+        let Some(lane) = self.lanes.get(anchor.partition as usize) else { return };
+        lane.stop(&Problem::Truncated(format!(
+            "partition {} of the topic ends at seq {}, and commits up to seq {} were seen",
+            anchor.partition,
+            self.head(anchor.partition).next_seq,
+            anchor.next_seq
+        )));
     }
 
     /// Compares an anchor with the mirror.

@@ -12,7 +12,7 @@
 //! none, and is not taken for the old one.
 
 use super::settings::{Consumer, Settings, make};
-use super::{OpenError, ear::Ear};
+use super::{OpenError, Problem, ear::Ear};
 use mirano_schemas::LogId;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
@@ -64,6 +64,20 @@ pub enum Found {
     Unborn,
     /// The beginning of the partition is gone.
     Trimmed,
+}
+
+impl Found {
+    /// What is wrong with a topic that the log `have` was mirrored from.
+    pub fn problem(self, topic: &str, have: LogId) -> Option<Problem> {
+        let what = match self {
+            Self::Born(birth) if birth.log_id == have => return None,
+            // The places say whether what is needed is still there.
+            Self::Trimmed => return None,
+            Self::Born(birth) => format!("holds the log {} now", birth.log_id),
+            Self::Unborn => "is empty or holds no log".to_owned(),
+        };
+        Some(Problem::Recreated(format!("the topic {topic} {what}, and {have} was mirrored from it")))
+    }
 }
 
 /// Looks for the birth from the start of partition 0.

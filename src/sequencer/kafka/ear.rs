@@ -6,12 +6,21 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Ears of one log share what they heard.
 #[derive(Clone, Default)]
-pub struct Ear(Arc<Mutex<Heard>>);
+pub struct Ear(Arc<Mutex<Heard>>, Arc<Doubts>);
+
+/// Whether the topic is still the one that it was: doubted whenever no broker was reached, so that nobody saw what became of
+/// it, and confirmed by its birth.
+#[derive(Default)]
+struct Doubts {
+    raised: AtomicU64,
+    confirmed: AtomicU64,
+}
 
 /// The same kind of trouble is logged so often at most: a client says it for each try and each thread.
 const RARELY: Duration = Duration::from_secs(10);
@@ -48,6 +57,26 @@ impl Ear {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = heard.answered.len() >= partitions as usize;
         heard.answered.values().min().filter(|_| all).map(Instant::elapsed)
+    }
+
+    /// From now on the topic may be another one.
+    pub fn doubt(&self) {
+        self.1.raised.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often it was doubted whether the topic is still the same.
+    pub fn doubts(&self) -> u64 {
+        self.1.raised.load(Ordering::Acquire)
+    }
+
+    /// It was the same when it had been doubted so often.
+    pub fn confirm(&self, doubts: u64) {
+        self.1.confirmed.fetch_max(doubts, Ordering::AcqRel);
+    }
+
+    /// Whether it was confirmed since.
+    pub fn is_confirmed(&self, doubts: u64) -> bool {
+        self.1.confirmed.load(Ordering::Acquire) >= doubts
     }
 
     /// Whether this kind of trouble is to be logged once more.
@@ -118,6 +147,7 @@ impl ClientContext for Ear {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
                 gauge!("mirano_kafka_connected").set(0.0);
                 heard.down = Some(reason.to_owned());
+                self.doubt();
             }
             _ => heard.last = Some(reason.to_owned()),
         }
@@ -143,6 +173,20 @@ mod tests {
         say(RDKafkaErrorCode::SSL, "certificate verify failed");
         say(RDKafkaErrorCode::BrokerTransportFailure, "connection refused");
         assert_eq!(ear.heard().as_deref(), Some("certificate verify failed"), "no waiting mends that");
+    }
+
+    #[test]
+    fn after_all_brokers_were_away_the_topic_is_looked_at_anew() {
+        let ear = Ear::default();
+        assert!(ear.is_confirmed(ear.doubts()));
+        ClientContext::error(&ear, KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "one of three");
+        assert!(ear.is_confirmed(ear.doubts()));
+        ClientContext::error(&ear, KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "3/3 brokers are down");
+        let doubts = ear.doubts();
+        assert!(!ear.is_confirmed(doubts));
+        ear.doubt();
+        ear.confirm(doubts);
+        assert!(ear.is_confirmed(doubts) && !ear.is_confirmed(ear.doubts()), "what came since is not confirmed");
     }
 
     #[test]

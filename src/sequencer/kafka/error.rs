@@ -142,9 +142,15 @@ pub enum Problem {
     /// The topic begins behind what was to be read next.
     #[error("topic_trimmed: {0}")]
     Trimmed(String),
+    /// The topic holds something that its checksum does not fit.
+    #[error("topic_damaged: {0}")]
+    Damaged(String),
     /// The mirror has another history than the topic.
     #[error("mirror_disagrees: {0}")]
     Disagrees(String),
+    /// A thread of this node's ended that nobody could replace.
+    #[error("thread_panicked: {0}")]
+    Panicked(String),
     /// The mirror can't be written.
     #[error("mirror_failed: {0}")]
     Mirror(String),

@@ -2,7 +2,7 @@
 //! ends, goes back to the last record that was mirrored, and compares.
 
 use super::Problem;
-use super::lane::{Reader, Taken, Trouble};
+use super::reader::{Reader, Taken, Trouble};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
@@ -45,13 +45,18 @@ impl Reader {
     /// that could be done: while they are away, it can't.
     pub(super) fn look_again(&mut self) -> Result<bool, Problem> {
         let partition = i32::try_from(self.lane.partition).unwrap_or(i32::MAX);
-        let (mut from, mut trimmed) = (self.place.last.map_or(0, |last| last.offset), false);
+        let (mut from, mut trimmed, mut searching) = (self.place.last.map_or(0, |last| last.offset), false, false);
         match self.consumer.fetch_watermarks(&self.lane.topic, partition, ASK) {
             // All that was read is gone, and nothing else: as in a partition that rested for longer than records are kept. There
             // is nothing left to compare; what follows is judged upon the mirror's head all the same.
             Ok((low, _)) if self.lane.archived && low > from && low == self.place.next_offset() => {
                 from = low;
                 trimmed = true;
+            }
+            // As after a restore. What the mirror has of it says where to go on.
+            Ok((low, _)) if low > from && self.place.last.is_none() && self.mirrored().next_seq > 0 => {
+                from = low;
+                searching = true;
             }
             Ok((low, _)) if low > from => {
                 return Err(Problem::Trimmed(format!(
@@ -73,7 +78,7 @@ impl Reader {
             tracing::debug!(target: "mirano::kafka", partition, %error, "could not go back");
             return Ok(false);
         }
-        self.unsure = !trimmed;
+        (self.unsure, self.searching) = (!trimmed && !searching, searching);
         Ok(true)
     }
 

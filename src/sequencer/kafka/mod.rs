@@ -18,6 +18,8 @@
 mod anchors;
 mod birth;
 mod clock;
+mod digest;
+mod doubt;
 mod ear;
 mod error;
 mod folder;
@@ -28,11 +30,14 @@ mod lane;
 mod look;
 mod outbox;
 mod place;
+mod reader;
+mod search;
 mod settings;
 mod shown;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod topic;
 mod voids;
 pub mod whole;
@@ -52,18 +57,15 @@ use birth::{Birth, Found};
 use clock::ClockWatch;
 use ear::Ear;
 use folder::of_the_mirror;
-use lane::{Lane, Reader};
+use lane::Lane;
 use metrics::gauge;
 use mirano_schemas::envelope::MAX_COMMIT_LEN;
 use outbox::{Outbox, Sender};
-use rdkafka::consumer::Consumer as _;
-use rdkafka::{Offset, TopicPartitionList};
-use settings::{Consumer, make};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use threads::Threads;
 use voids::Voids;
 
 /// How long the end may take to deliver what was handed over.
@@ -93,7 +95,7 @@ pub struct KafkaLog {
     noted: Arc<watch::Sender<u64>>,
     ear: Ear,
     patience: Duration,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
 }
 
 impl KafkaLog {
@@ -138,13 +140,14 @@ impl KafkaLog {
         let mirror = Arc::new(mirror);
         let beside = folder.join(KAFKA_FOLDER);
         std::fs::create_dir_all(&beside).map_err(io(&beside))?;
+        place::sync_folder_of(&beside).map_err(io(&beside))?;
         let outbox = Arc::new(Outbox::new(mirror.log().partitions(), MAX_PENDING_BYTES));
         let sender = Arc::new(Sender::new(settings.clone(), ear.clone(), Arc::clone(&outbox))?);
         let ended = Arc::new(AtomicBool::new(false));
         let clock = Arc::<ClockWatch>::default();
         let ear_kept = ear.clone();
         let noted = Arc::new(watch::Sender::new(0));
-        let (lanes, threads, patience) = (Vec::new(), Vec::new(), settings.patience);
+        let (lanes, threads, patience) = (Vec::new(), Threads::default(), settings.patience);
         let mut this = Self { mirror, lanes, sender, outbox, ended, clock, noted, ear: ear_kept, patience, threads };
         let mut places = Vec::new();
         for partition in 0..this.partitions() {
@@ -161,6 +164,7 @@ impl KafkaLog {
                 voids: Mutex::new(Voids::open(&voids_file, true).map_err(io(&voids_file))?),
                 progress: watch::Sender::new(progress),
                 place_file,
+                reached: Mutex::new(place),
                 noted: Arc::clone(&this.noted),
                 ended: Arc::clone(&this.ended),
                 clock: Arc::clone(&this.clock),
@@ -190,24 +194,15 @@ impl KafkaLog {
         if known {
             let mirror = Mirror::open_on(disk, folder, options)?;
             let have = mirror.log().log_id();
-            let problem = match found {
-                Found::Born(Birth { log_id, .. }) if log_id == have => None,
-                // An empty mirror, or one that never was of this topic, is a folder named by mistake.
-                Found::Born(Birth { log_id, .. }) if !folder.join(KAFKA_FOLDER).exists() => {
-                    let (folder, topic) = (folder.to_owned(), settings.topic.clone());
-                    return Err(OpenError::OtherLog { folder, have, topic, want: log_id });
-                }
-                Found::Born(Birth { log_id, .. }) => Some(Problem::Recreated(format!(
-                    "the topic {} holds the log {log_id} now, and {have} was mirrored from it",
-                    settings.topic
-                ))),
-                Found::Unborn => Some(Problem::Recreated(format!(
-                    "the topic {} is empty or holds no log, and {have} was mirrored from it",
-                    settings.topic
-                ))),
-                // The places say whether what is needed is still there.
-                Found::Trimmed => None,
-            };
+            // An empty mirror, or one that never was of this topic, is a folder named by mistake.
+            if let Found::Born(Birth { log_id: want, .. }) = found
+                && want != have
+                && !folder.join(KAFKA_FOLDER).exists()
+            {
+                let (folder, topic) = (folder.to_owned(), settings.topic.clone());
+                return Err(OpenError::OtherLog { folder, have, topic, want });
+            }
+            let problem = found.problem(&settings.topic, have);
             return Ok((mirror, problem));
         }
         let birth = match found {
@@ -233,56 +228,6 @@ impl KafkaLog {
             }
             None => start,
         }
-    }
-
-    /// Starts the readers and the sender.
-    fn start(&mut self, settings: &Settings, ear: &Ear, places: Vec<Place>) -> Result<(), OpenError> {
-        let client = |error| OpenError::client(&error);
-        let thread = |error| OpenError::Io { path: "a thread".into(), error };
-        let consumer: Arc<Consumer> = Arc::new(make(&settings.reader(), ear.clone())?);
-        let mut list = TopicPartitionList::new();
-        for place in &places {
-            let partition = i32::try_from(place.head.partition).unwrap_or(i32::MAX);
-            let from = Offset::Offset(place.last.map_or(0, |last| last.offset));
-            list.add_partition_offset(&settings.topic, partition, from).map_err(client)?;
-        }
-        // Each partition has its queue before anything is read: what comes earlier would come by the client's own, and be lost.
-        let mut queues = Vec::new();
-        for place in &places {
-            let partition = i32::try_from(place.head.partition).unwrap_or(i32::MAX);
-            let queue = consumer.split_partition_queue(&settings.topic, partition);
-            queues.push(queue.ok_or_else(|| OpenError::Settings("a partition has no queue".into()))?);
-        }
-        consumer.assign(&list).map_err(client)?;
-        for ((place, lane), queue) in places.into_iter().zip(&self.lanes).zip(queues) {
-            let (lane, consumer) = (Arc::clone(lane), Arc::clone(&consumer));
-            let name = format!("kafka-{}", lane.partition);
-            let reader = Reader { lane, place, consumer, queue, unsure: true, goal: None };
-            let reader = std::thread::Builder::new().name(name).spawn(move || reader.run());
-            self.threads.push(reader.map_err(thread)?);
-        }
-        let ended = Arc::clone(&self.ended);
-        let events = std::thread::Builder::new().name("kafka-events".into()).spawn(move || {
-            while !ended.load(Ordering::Relaxed) {
-                // Records come through the queues of the partitions; here only errors of the whole client.
-                if let Some(Err(error)) = consumer.poll(Duration::from_millis(100)) {
-                    tracing::debug!(target: "mirano::kafka", %error, "the consumer has a problem");
-                }
-            }
-        });
-        self.threads.push(events.map_err(thread)?);
-        let (sender, mirror, lanes) = (Arc::clone(&self.sender), Arc::clone(&self.mirror), self.lanes.clone());
-        let ended = Arc::clone(&self.ended);
-        let tending = std::thread::Builder::new().name("kafka-sender".into()).spawn(move || {
-            let read_to =
-                |partition: u32| lanes.get(partition as usize).map_or(0, |lane| lane.progress.borrow().next_offset);
-            sender.tend(mirror.log(), &read_to, &|rest| {
-                std::thread::sleep(rest);
-                ended.load(Ordering::Relaxed)
-            });
-        });
-        self.threads.push(tending.map_err(thread)?);
-        Ok(())
     }
 
     /// Waits until every partition was read to where it ended when this began; says from time to time which were not yet.
@@ -369,6 +314,13 @@ impl Sequencer for KafkaLog {
         self.ear.silent(self.partitions()).filter(|silent| *silent >= SILENCE)
     }
 
+    fn stopped(&self, partition: u32) -> BoxFuture<'static, Arc<str>> {
+        match self.lanes.get(partition as usize) {
+            Some(lane) => Box::pin(lane.until_stopped()),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
     fn records(&self, partition: u32, from_seq: u64, max: usize) -> Result<Vec<Record>, ReadError> {
         let lane = self.lanes.get(partition as usize);
         let voids = lane.map(|lane| lane.voids.lock().unwrap_or_else(PoisonError::into_inner));
@@ -384,11 +336,7 @@ impl Drop for KafkaLog {
     fn drop(&mut self) {
         self.sender.flush(FLUSH);
         self.ended.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the log on Kafka panicked");
-            }
-        }
+        self.threads.join();
         for lane in &self.lanes {
             self.outbox.stop(lane.partition, AppendError::Unsettled { cause: "the log was closed".into() });
         }

@@ -63,7 +63,7 @@ impl Place {
         Some(Self { last: Some(Seen { offset: stored.last_offset, hash: hash.0 }), head })
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, whole or not at all; after a power loss the one before it may be there, unless its folder is synced.
     pub fn write(&self, path: &Path, topic: &str) -> io::Result<()> {
         let Some(last) = self.last else { return Ok(()) };
         let stored = Stored {
@@ -82,6 +82,11 @@ impl Place {
     }
 }
 
+/// Makes the names in a file's folder durable.
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
+    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
 /// The file of a partition's place.
 pub fn path(folder: &Path, partition: u32) -> PathBuf {
     folder.join(KAFKA_FOLDER).join(format!("{partition:04}.json"))
@@ -95,7 +100,9 @@ pub fn noted_place(folder: &Path, topic: &str, partition: u32) -> Option<Place> 
 /// Notes it, for a mirror that was filled from elsewhere.
 pub fn note_place(folder: &Path, topic: &str, place: &Place) -> io::Result<()> {
     std::fs::create_dir_all(folder.join(KAFKA_FOLDER))?;
-    place.write(&path(folder, place.head.partition), topic)
+    let file = path(folder, place.head.partition);
+    place.write(&file, topic)?;
+    sync_folder_of(&file)
 }
 
 #[cfg(test)]

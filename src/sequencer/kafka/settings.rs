@@ -22,6 +22,7 @@ const FIXED: &[(&str, &str)] = &[
     ("group.instance.id", "it is the node's name"),
     ("group.protocol", "nodes of one log must agree on it"),
     ("partition.assignment.strategy", "nodes of one log must agree on it"),
+    ("check.crcs", "a record that was damaged on its way must not be taken for a void one"),
     ("bootstrap.servers", "use --brokers"),
     ("metadata.broker.list", "use --brokers"),
     ("client.id", "it is the node's name"),
@@ -128,6 +129,7 @@ impl Settings {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
+            .set("check.crcs", "true")
             .set("isolation.level", "read_uncommitted")
             .set("allow.auto.create.topics", "false");
         config
@@ -197,6 +199,13 @@ mod tests {
         settings.properties.insert("auto.offset.reset".into(), "latest".into());
         let said = settings.check().expect_err("refused").to_string();
         assert!(said.contains("auto.offset.reset") && said.contains("never a jump"), "{said}");
+        assert_eq!(
+            settings.consumer("g").get("check.crcs"),
+            Some("true"),
+            "else a flipped bit makes a commit void for us alone"
+        );
+        settings.properties = [("check.crcs".to_owned(), "false".to_owned())].into();
+        assert!(settings.check().is_err());
         assert!(Settings::new("x", "no spaces").check().is_err());
         assert!(Settings { partitions: 0, ..Settings::new("x", "t") }.check().is_err());
     }

@@ -16,12 +16,13 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const FRAME: usize = 28;
 
 /// The void records of one partition.
 pub struct Voids {
-    file: Option<File>,
+    file: Option<Arc<File>>,
     path: PathBuf,
     index: Vec<Entry>,
     end: u64,
@@ -84,9 +85,9 @@ impl Voids {
             true => {
                 let file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
                 file.set_len(end)?;
-                Some(file)
+                Some(Arc::new(file))
             }
-            false => File::open(path).ok(),
+            false => File::open(path).ok().map(Arc::new),
         };
         Ok(Self { file, path: path.to_owned(), index, end, synced: 0 })
     }
@@ -107,13 +108,14 @@ impl Voids {
         Ok(())
     }
 
-    /// Makes all that was added durable.
-    pub fn sync(&mut self) -> io::Result<()> {
-        if let Some(file) = self.file.as_ref().filter(|_| self.synced < self.end) {
-            file.sync_data()?;
-            self.synced = self.end;
-        }
-        Ok(())
+    /// The file and how long it is, where not all of it is durable: to be synced while others read and add.
+    pub fn unsynced(&self) -> Option<(Arc<File>, u64)> {
+        Some((Arc::clone(self.file.as_ref().filter(|_| self.synced < self.end)?), self.end))
+    }
+
+    /// So much of it is durable.
+    pub fn synced_to(&mut self, end: u64) {
+        self.synced = end.max(self.synced);
     }
 
     /// Its file.

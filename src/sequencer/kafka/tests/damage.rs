@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rdkafka::{Offset, TopicPartitionList};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -33,9 +34,14 @@ async fn delete_topic(settings: &Settings) {
 async fn empty(log: KafkaLog, settings: &Settings) {
     let end = log.progress(0).expect("there").next_offset;
     drop(log);
+    delete_records(settings, end).await;
+}
+
+/// What the first partition holds before an offset is deleted.
+async fn delete_records(settings: &Settings, before: i64) {
     let admin: AdminClient<_> = settings.admin().create().expect("a client");
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topic, 0, Offset::Offset(end)).expect("a place");
+    list.add_partition_offset(&settings.topic, 0, Offset::Offset(before)).expect("a place");
     admin.delete_records(&list, &AdminOptions::new()).await.expect("deleted");
 }
 
@@ -90,6 +96,41 @@ async fn a_partition_that_is_empty_because_all_of_it_was_read_goes_on() {
     assert_eq!(bodies(&log, 0), held);
 }
 
+/// A backup of the mirror from before its place was copied, or without it; and a topic whose beginning is gone since.
+#[tokio::test]
+async fn a_restored_mirror_finds_its_place_in_a_trimmed_topic() {
+    let Some((folder, settings, _)) = lived(1).await else { return };
+    let restored = tempfile::tempdir().expect("a folder");
+    let copy = |name: &str| {
+        let (from, to) = (folder.path().join(name), restored.path().join(name));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        std::fs::copy(&from, &to).expect(name);
+    };
+    copy("mirano.json");
+    for segment in std::fs::read_dir(folder.path().join("log/0000")).expect("readable") {
+        copy(&format!("log/0000/{}", segment.expect("an entry").file_name().to_string_lossy()));
+    }
+    let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
+    for number in 5..8u8 {
+        append(&log, 0, &[number]).await;
+    }
+    let held = bodies(&log, 0);
+    drop(log);
+    delete_records(&settings, 3).await;
+    for with_place in [true, false] {
+        let place = place::path(restored.path(), 0);
+        match with_place {
+            true => copy("kafka/0000.json"),
+            false => std::fs::remove_file(&place).expect("there"),
+        }
+        let log = KafkaLog::open(restored.path(), settings.clone()).await.expect("opens");
+        assert_eq!(log.progress(0).expect("there").stopped, None, "with a place: {with_place}");
+        assert_eq!(bodies(&log, 0), held);
+    }
+    let log = KafkaLog::open(restored.path(), settings).await.expect("opens");
+    append(&log, 0, b"on").await;
+}
+
 #[tokio::test]
 async fn a_topic_that_was_made_again_is_not_taken_for_the_old_one() {
     let Some((folder, settings, held)) = lived(1).await else { return };
@@ -115,7 +156,7 @@ async fn a_topic_that_was_made_again_is_not_taken_for_the_old_one() {
 
 #[tokio::test]
 async fn a_topic_that_is_made_again_under_a_running_node_is_found() {
-    let Some(settings) = settings(1) else { return };
+    let Some(settings) = settings(2) else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let log = KafkaLog::open(folder.path(), settings.clone()).await.expect("opens");
     for number in 0..5u8 {
@@ -127,13 +168,14 @@ async fn a_topic_that_is_made_again_under_a_running_node_is_found() {
     let others = KafkaLog::open(other.path(), settings.clone()).await.expect("opens");
     for number in 0..9u8 {
         append(&others, 0, &[number]).await;
+        append(&others, 1, &[number]).await;
     }
-    let lane = &log.lanes[0];
-    let mut progress = lane.progress.subscribe();
-    let stopped = tokio::time::timeout(LONG, progress.wait_for(|progress| progress.stopped.is_some())).await;
-    assert!(stopped.is_ok(), "still followed: {:?}", log.progress(0));
-    let stopped = log.progress(0).expect("there").stopped.expect("stopped");
-    assert!(stopped.starts_with("topic_"), "{stopped}");
+    // Also where nothing was read of it, so that no bytes tell.
+    for partition in [0, 1] {
+        let stopped = tokio::time::timeout(LONG, log.stopped(partition)).await;
+        let stopped = stopped.unwrap_or_else(|_| panic!("still followed: {:?}", log.progress(partition)));
+        assert!(stopped.starts_with("topic_"), "{stopped}");
+    }
     assert_eq!(bodies(&log, 0), held, "nothing of the other log came in");
 }
 
@@ -228,6 +270,43 @@ async fn a_commit_with_a_damaged_body_stops_its_partition_for_everyone() {
     let log = KafkaLog::open(fresh.path(), settings).await.expect("opens to be read");
     assert!(log.progress(0).expect("there").stopped.expect("stopped").contains("seq 5"));
     assert_eq!(bodies(&log, 0), held);
+}
+
+/// Flips a bit in the middle of the batch that holds the record at `offset`, where the broker keeps it.
+fn flip(segment: &Path, offset: i64) {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = std::fs::read(segment).expect("readable");
+    let number = |bytes: &[u8], at: usize| i32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"));
+    let mut at = 0;
+    loop {
+        let base = i64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight"));
+        let (len, last) = (12 + number(&bytes, at + 8) as usize, base + i64::from(number(&bytes, at + 23)));
+        if (base..=last).contains(&offset) {
+            // Behind the 61 bytes that say what the batch is.
+            let middle = at + 61 + (len - 61) / 2;
+            bytes[middle] ^= 1;
+            let file = std::fs::File::options().write(true).open(segment).expect("writable");
+            return file.write_all_at(&bytes[middle..=middle], middle as u64).expect("written");
+        }
+        at += len;
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_damaged_where_it_is_kept_is_neither_void_nor_passed_over() {
+    let Some((_folder, settings, held)) = lived(1).await else { return };
+    let segment = super::real::brokers().expect("asked before").first_segment(1, &settings.topic, 0);
+    // The birth and two commits stand before it.
+    flip(&segment, 3);
+    let fresh = tempfile::tempdir().expect("a folder");
+    let log = KafkaLog::open(fresh.path(), settings.clone()).await.expect("opens to be read");
+    read_only(&log, 0, "topic_damaged", &held[..2]).await;
+    assert_eq!(log.voids(0), 1, "the birth alone");
+    drop(log);
+    flip(&segment, 3);
+    let log = KafkaLog::open(fresh.path(), settings).await.expect("opens");
+    assert_eq!(bodies(&log, 0), held);
+    append(&log, 0, b"on").await;
 }
 
 /// Injected into the mock: the broker refuses for good what a client would not send again by itself.

@@ -87,11 +87,35 @@ async fn a_place_is_noted_when_the_disk_has_what_is_before_it() {
     let place = Place { last: Some(Seen { offset: 3, hash: [1; 32] }), head: log.head(0) };
     let reader = super::reader::reader_of(&log, &settings, place, folder.path());
     let noted = || Place::read(&reader.lane.place_file, &settings.topic, 0);
-    assert!(!reader.keep_place(&place), "the disk has nothing yet");
+    let keep = || reader.lane.keep_place(&place).expect("no error");
+    assert_eq!(keep(), keep::Kept::NotYet, "the disk has nothing yet");
     assert_eq!(noted(), None);
     log.mirror.sync(0).expect("synced");
-    assert!(reader.keep_place(&place));
+    assert_eq!(keep(), keep::Kept::Yes);
     assert_eq!(noted(), Some(place));
+}
+
+/// As on a disk that is full for a moment, while nothing more comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_could_not_be_written_is_tried_again() {
+    let (mock, disk) = (Mock::new(), FaultyDisk::default());
+    let (settings, folder) = (mock.settings(1), tempfile::tempdir().expect("a folder"));
+    let log = open(&disk, folder.path(), &settings).await;
+    grow(&log, 3).await;
+    log.mirror.sync(0).expect("synced");
+    let away = tempfile::tempdir().expect("a folder");
+    let reader = super::reader::reader_of(&log, &settings, Place::start(Head::genesis(log.log_id(), 0)), away.path());
+    let mut keeper = keep::Keeper::of(std::slice::from_ref(&reader.lane), Duration::ZERO);
+    let place = Place { last: Some(Seen { offset: 3, hash: [1; 32] }), head: log.head(0) };
+    reader.lane.reach(place);
+    let noted = reader.lane.noted.subscribe();
+    let before = *noted.borrow();
+    std::fs::remove_dir_all(away.path()).expect("gone");
+    keeper.round();
+    std::fs::create_dir(away.path()).expect("back");
+    keeper.round();
+    assert_eq!(Place::read(&reader.lane.place_file, &settings.topic, 0), Some(place));
+    assert!(*noted.borrow() > before, "and told");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,11 +126,8 @@ async fn a_sync_that_fails_behind_stops_the_partition_though_nothing_comes() {
     grow(&log, 3).await;
     disk.fail_syncs(true);
     assert!(log.mirror.sync(0).is_err());
-    let mut progress = log.lanes[0].progress.subscribe();
-    let stopped = progress.wait_for(|progress| progress.stopped.is_some());
-    let stopped = tokio::time::timeout(Duration::from_secs(60), stopped).await.expect("in a moment").expect("there");
-    assert!(stopped.stopped.as_deref().is_some_and(|why| why.starts_with("mirror_failed")), "{stopped:?}");
-    drop(stopped);
+    let stopped = tokio::time::timeout(Duration::from_secs(60), log.stopped(0)).await.expect("in a moment");
+    assert!(stopped.starts_with("mirror_failed"), "{stopped}");
     let refused = log.append(0, record(&log.head(0), b"refused")).await;
     assert!(matches!(refused, Err(AppendError::Poisoned { .. })), "{refused:?}");
     assert_eq!(bodies(&log, 0).len(), 3, "reads go on");
@@ -154,7 +175,10 @@ async fn what_could_not_be_written_is_not_noted() {
     log.mirror.sync(0).expect("synced");
     disk.space(Some(10));
     let failed = log.append(0, record(&log.head(0), &[9; 100])).await;
-    assert!(failed.is_err(), "{failed:?}");
+    match failed {
+        Err(AppendError::Unsettled { cause }) => assert!(cause.starts_with("mirror_failed"), "says why: {cause}"),
+        other => panic!("{other:?}"),
+    }
     let place_file = log.lanes[0].place_file.clone();
     drop(log);
     disk.space(None);
