@@ -193,7 +193,7 @@ pub(super) enum Permitted {
 
 impl Permitted {
     /// From when a request may start.
-    pub fn from(&self) -> Timestamp {
+    pub fn begins(&self) -> Timestamp {
         match self {
             Self::Granted { grant, .. } => grant.permit.not_before,
             Self::NotBefore(at) => *at,

@@ -39,7 +39,7 @@ pub fn grant(decision: &mut Decision<'_>, source: &str, lease: LeaseToken, n: u3
     for _ in 0..n.clamp(1, MOST_PERMITS) {
         let row = source_row(decision, source)?;
         let permitted = permit(decision, spec, held.proxy.as_deref(), &row)?;
-        let (at, ahead_ms) = (permitted.from(), permitted.from().since_ms(now));
+        let (at, ahead_ms) = (permitted.begins(), permitted.begins().since_ms(now));
         let grant = match permitted {
             _ if ahead_ms > AHEAD_MS && !permits.is_empty() => break,
             Permitted::Granted { grant, held_back } if !held_back || ahead_ms <= LONGEST_HOLD_MS => grant,
@@ -79,7 +79,7 @@ fn soonest(
         Choice::At(until) => until,
         Choice::Event => return Ok(at),
     };
-    let alone = permit(decision, spec, None, row)?.from();
+    let alone = permit(decision, spec, None, row)?.begins();
     Ok(at.min(other.max(alone)))
 }
 

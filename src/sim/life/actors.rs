@@ -163,7 +163,9 @@ impl Life {
             _ => {
                 self.works.remove(&id);
                 if self.one_in(self.weather.workers_twice) {
-                    let ms = self.rng.range(1, 60_000);
+                    // A permit is of the next few seconds: said twice later, it would be over either way.
+                    let most = if matches!(command, Command::ReturnPermits { .. }) { 3_000 } else { 60_000 };
+                    let ms = self.rng.range(1, most);
                     self.call(command, Caller::Nobody, ms);
                 }
             }
