@@ -11,9 +11,10 @@ use mirano::core::command::{Command, Complete, LeaseTasks, LeasedTask, Rejection
 use mirano::core::source::LEASE_GRACE_MS;
 use mirano::engine::{Engine, EngineError};
 use mirano::node::{Node, NodeOptions};
-use mirano::sources::config::{self, LoadedConfig};
+use mirano::sources::config::{self, LoadedConfig, ProxySecrets};
 use mirano::work::evidence::EvidenceStore;
-use mirano_replay::rows::TaskRow;
+use mirano::work::removed;
+use mirano_replay::rows::{SourceRow, TaskRow};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::{Event, JobStatus, LeaseToken, Outcome};
 use s3::{BUCKET, S3};
@@ -23,11 +24,17 @@ use std::path::Path;
 use std::time::Duration;
 use support::{create, until_final};
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 fn configuration(site: &Site) -> LoadedConfig {
+    configured(site, "", &[])
+}
+
+/// With more in the source's limits, and more files.
+fn configured(site: &Site, limits: &str, more: &[(&str, &str)]) -> LoadedConfig {
     let source = format!(
         "id = \"one\"\ntitle = {{ ru = \"one\", en = \"one\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
-         [limits]\nrate = \"600/m\"\nburst = 20\ntimeout = \"500ms\"\n[retry]\nattempts = 1\n\
+         [limits]\nrate = \"600/m\"\nburst = 20\ntimeout = \"500ms\"\n{limits}[retry]\nattempts = 1\n\
          [request]\nurl = \"{}/?a={{{{ address | urlencode }}}}\"\nallow_private = true\n\
          [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
          [[fact]]\nkind = \"one.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\", required = true }}\n",
@@ -36,7 +43,8 @@ fn configuration(site: &Site) -> LoadedConfig {
     let profiles = "[standard]\ntitle = { ru = \"Одна\", en = \"One\" }\n\
                     needs = [{ source = \"one\", params = { address = \"{{ address.canonical }}\" } }]\n";
     let files = [("sources/one.toml", source.as_str()), ("profiles.toml", profiles)];
-    let files: BTreeMap<String, String> = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    let files = files.iter().chain(more).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let files: BTreeMap<String, String> = files.collect();
     config::load(&files).expect("valid")
 }
 
@@ -145,5 +153,46 @@ async fn a_slow_attempt_that_lives_keeps_its_lease() {
     s3.gate.send_replace(true);
     let row = until_final(&node, job).await;
     assert_eq!((row.status, site.asked()), (JobStatus::Completed, 1), "one attempt did it");
+    workers.stop().await;
+}
+
+/// A node that has no workers ends what waits for a source that left the policy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_source_keeps_no_check_waiting_although_nobody_works() {
+    let (folder, site) = (tempfile::tempdir().expect("temp"), site().await);
+    let node = node(folder.path(), &configuration(&site)).await;
+    let ending = tokio::spawn(removed::end(node.engine.clone(), CancellationToken::new()));
+    let mut folded = node.engine.subscribe();
+    let job = create(&node, 1, "г. Небывалинск, ул. Пробная, д. 1", "standard").await;
+    until(&mut folded, |event| matches!(event, Event::TaskScheduled(_))).await;
+    let mut document = configuration(&site).document;
+    document.sources.clear();
+    document.profiles.clear();
+    node.adopt(&document, true).await.expect("adopts");
+    let row = until_final(&node, job).await;
+    assert_eq!((row.status, site.asked()), (JobStatus::Failed, 0));
+    let failure = row.needs[0].last_failure.as_ref().expect("told");
+    assert!(failure.cause.starts_with("source_removed"), "{failure:?}");
+    ending.abort();
+}
+
+/// The node's own file lacks the proxy that the policy names: no fault of the source.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_this_node_does_not_know_is_no_fault_of_the_source() {
+    let (folder, site) = (tempfile::tempdir().expect("temp"), site().await);
+    let proxies = "[ru.proxies]\none = \"http://127.0.0.1:9\"\n";
+    let configuration = configured(&site, "proxies = \"ru\"\n", &[("proxies.toml", proxies)]);
+    let node = node(folder.path(), &configuration).await;
+    let mut folded = node.engine.subscribe();
+    let workers = node.work(ProxySecrets::default());
+    create(&node, 1, "г. Небывалинск, ул. Пробная, д. 1", "standard").await;
+    until(
+        &mut folded,
+        |event| matches!(event, Event::TaskAttemptFailed(failed) if failed.cause.starts_with("proxy_not_here")),
+    )
+    .await;
+    let row: SourceRow = node.engine.views().row(b"one").expect("readable").expect("there");
+    assert_eq!((row.failures, row.delayed, site.asked()), (0, 1, 0), "its one attempt is not used up");
+    assert!(row.breakers.is_empty(), "{:?}", row.breakers);
     workers.stop().await;
 }

@@ -28,7 +28,7 @@ fn any_divided(store: &(impl Read + ?Sized)) -> Result<bool, StoreError> {
     store.has(Table::Divided, &key::divided(None))
 }
 
-/// A fact and when it was shown: of a source with shards those of all its rows, shard by shard.
+/// A fact and when it was shown: of a source with shards those of all its rows, as the source was asked.
 pub fn row(store: &(impl Read + ?Sized), id: FactId) -> Result<Option<FactRow>, StoreError> {
     let mut whole: Option<FactRow> = store.row(id.as_bytes())?;
     if !any_divided(store)? {
@@ -48,7 +48,11 @@ pub fn row(store: &(impl Read + ?Sized), id: FactId) -> Result<Option<FactRow>, 
 /// Adds what a further row says of a fact.
 pub fn join(whole: &mut Option<FactRow>, further: Option<FactRow>) {
     match (whole, further) {
-        (Some(whole), Some(further)) => whole.intervals.extend(further.intervals),
+        (Some(whole), Some(further)) => {
+            whole.intervals.extend(further.intervals);
+            // Partitions have no order of their own; where the source was asked at one moment, any that is the same everywhere does.
+            whole.intervals.sort_by_key(|one| (one.from.observed_at, one.from.at.partition, one.from.at.seq));
+        }
         (whole @ None, further) => *whole = further,
         (Some(_), None) => {}
     }

@@ -16,7 +16,7 @@ use crate::sources::config::{self, LoadedConfig, MailSettings};
 use crate::ui;
 use crate::words::Arg;
 use crate::work::fetch::{FetchOptions, Fetcher};
-use crate::work::forecasts;
+use crate::work::{forecasts, removed};
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -156,6 +156,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     println!("A first check:  mirano check \"г. Москва, ул. Тверская, д. 7\"   Stop: Ctrl-C");
     let upkeep = tokio::spawn(upkeep(metrics));
     let measured = tokio::spawn(forecasts::measure(node.engine.clone(), CancellationToken::new()));
+    let removed = tokio::spawn(removed::end(node.engine.clone(), CancellationToken::new()));
     let seals = args
         .seal_every
         .map(|every| tokio::spawn(schedule::seal_every(node.engine.clone(), Duration::from_millis(every.0))));
@@ -173,6 +174,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     upkeep.abort();
     measured.abort();
+    removed.abort();
     for by_schedule in [seals, checkpoints].into_iter().flatten() {
         by_schedule.abort();
     }

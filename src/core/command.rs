@@ -327,6 +327,9 @@ pub enum InputFault {
     /// More often than a watch may.
     #[error("is shorter than a minute")]
     TooOften,
+    /// A permit that can't have been granted so.
+    #[error("is no permit as it was granted")]
+    NotGranted,
     /// A digest over less or more than it may.
     #[error("is not 1s to 31d")]
     Digest,

@@ -53,7 +53,7 @@ pub fn end(decision: &mut Decision<'_>, watch: WatchId) -> Result<Reply, DecideE
 }
 
 /// Decides `RingWatches`: those whose time has come have their jobs checked again. A job that is being checked anyway is
-/// left alone until the next time.
+/// left alone until the next time; one whose hours have passed meanwhile, until they begin again.
 pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
     let now = decision.ctx.now();
     let prefix = decision.ctx.partition().to_be_bytes();
@@ -66,6 +66,11 @@ pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
         let WatchSet { job, every_ms, hours, .. } = row.set;
         // Another number for each watch of the commit: the draw is one for all.
         let drawn = decision.ctx.entropy.wrapping_add(u64::from_le_bytes(*watch.0.first_chunk().unwrap_or(&[0; 8])));
+        // Nobody was there to ring it in its hours: it waits for the next ones.
+        if let Some(next_at) = missed(now, hours, drawn) {
+            decision.emit(WatchRang { watch, job, next_at })?;
+            continue;
+        }
         decision.emit(WatchRang { watch, job, next_at: next(now, every_ms, hours, drawn) })?;
         // What is watched because it is popular is left alone while nobody asks for it.
         let wanted = row.set.reason != WatchReason::Popular || prefetch::is_asked_for(decision, job)?;
@@ -80,15 +85,23 @@ pub fn ring(decision: &mut Decision<'_>) -> Result<Reply, DecideError> {
     Ok(Reply::Done)
 }
 
+/// Where the hours of the day are over by now: a time in those that begin next.
+fn missed(now: Timestamp, hours: Option<Hours>, drawn: u64) -> Option<Timestamp> {
+    hours.map(DayHours).filter(|hours| !hours.hold(now)).map(|hours| next_in(hours, now, drawn))
+}
+
+/// A moment of the hours that begin next.
+fn next_in(hours: DayHours, at: Timestamp, drawn: u64) -> Timestamp {
+    hours.begin_after(at).plus_ms(drawn.checked_rem(hours.long_ms()).unwrap_or(0))
+}
+
 /// The next time: after the interval, a tenth of it earlier or later, moved into the hours of the day.
 fn next(now: Timestamp, every_ms: u64, hours: Option<Hours>, drawn: u64) -> Timestamp {
     let spread = (every_ms / JITTER).max(1);
     let at = now.plus_ms(every_ms - spread / 2 + drawn.checked_rem(spread).unwrap_or(0));
     match hours.map(DayHours) {
-        Some(hours) if !hours.hold(at) => {
-            // Where in the hours that begin next is drawn as well.
-            hours.begin_after(at).plus_ms(drawn.checked_rem(hours.long_ms()).unwrap_or(0))
-        }
+        // Where in the hours that begin next is drawn as well.
+        Some(hours) if !hours.hold(at) => next_in(hours, at, drawn),
         _ => at,
     }
 }
@@ -118,6 +131,19 @@ mod tests {
                 assert!(DayHours(Hours { from, to }).hold(at), "{from}..{to}: {at:?}");
                 assert!(at.since_ms(now) <= 2 * DAY_MS + DAY_MS / 20, "{from}..{to}");
             }
+        }
+    }
+
+    #[test]
+    fn who_missed_its_hours_waits_for_the_next() {
+        let midnight = Timestamp(1_800_057_600_000);
+        let at = |hour: u64| midnight.plus_ms(hour * 3_600_000);
+        let night = Some(Hours { from: 2 * 60, to: 4 * 60 });
+        assert_eq!(missed(at(3), night, 7), None, "late, and still within");
+        assert_eq!(missed(at(10), None, 7), None, "any hour is good");
+        for drawn in [0, 1, 12_345_678, u64::MAX] {
+            let next = missed(at(10), night, drawn).expect("they are over");
+            assert!((at(26)..at(28)).contains(&next), "{next:?}");
         }
     }
 }

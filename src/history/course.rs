@@ -143,7 +143,7 @@ impl<'c> Course<'c> {
                 for change in Diff::new(self.ctx.rows, before, after)? {
                     let Change::Added(fact) = change? else { continue };
                     let Some(row) = self.row(fact)? else { continue };
-                    if row.intervals.first().is_some_and(|first| first.from.observation == id) {
+                    if self.first_known(&row)? == Some(id) {
                         visit(fact, &row)?;
                     }
                 }
@@ -151,6 +151,20 @@ impl<'c> Course<'c> {
             }
         }
         Ok(())
+    }
+
+    /// The answer that showed a fact first, of those that are known of: whichever queue of its source asked, and however long after it
+    /// another one did.
+    fn first_known(&self, row: &FactRow) -> Result<Option<ObservationId>, StoreError> {
+        if let [only] = row.intervals.as_slice() {
+            return Ok(Some(only.from.observation));
+        }
+        let begun = begun(self.ctx.rows, row, self.ctx.as_of.as_ref())?;
+        let from = |one: &Begun<'_>| {
+            let from = &one.interval.from;
+            (from.observed_at, from.at.partition, from.at.seq, from.observation)
+        };
+        Ok(begun.iter().map(from).min().map(|(.., observation)| observation))
     }
 
     /// The answers to a query, oldest first.

@@ -335,6 +335,7 @@ fn fault_of(fault: InputFault) -> Both {
         InputFault::Date => said("input_date"),
         InputFault::Cadastral => said("input_cadastral"),
         InputFault::TooOften => said("every"),
+        InputFault::NotGranted => said("not_granted"),
         InputFault::Digest => said("digest"),
     }
 }

@@ -9,6 +9,7 @@ use super::body::Body;
 use super::error::{Code, Problem, Result};
 use super::state::{AppState, log_access};
 use crate::core::command::Reply;
+use crate::core::source::MOST_PERMITS;
 use crate::explain::time::rfc3339;
 use crate::sources::connector::iso_date;
 use crate::work::remote::{Failed, RemoteError, Told};
@@ -16,6 +17,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use mirano_replay::rows::lost_on_our_side;
 use mirano_schemas::{EvidenceId, LeaseToken, Level, Outcome, Permit, TaskId, Timestamp};
 use shapes::*;
 use std::time::Duration;
@@ -85,7 +87,8 @@ pub async fn lease(
 /// One for each HTTP request: a further page, a redirect, a repeat. With `unused` it gives permits back instead.
 #[utoipa::path(post, path = "/v1/worker/tasks/{id}/permit", tag = "workers", request_body = PermitBody, params(("id" = String, Path)),
     responses((status = 200, description = "Windows in which requests may start", body = Granted),
-              (status = 409, description = "`lease_lost`", body = super::error::ProblemBody)))]
+              (status = 409, description = "`lease_lost`", body = super::error::ProblemBody),
+              (status = 422, description = "`input_invalid`", body = super::error::ProblemBody)))]
 pub async fn permits(
     State(state): State<AppState>,
     _worker: Worker,
@@ -94,6 +97,9 @@ pub async fn permits(
 ) -> Result<Json<Granted>> {
     let (task, lease) = (task(&id)?, token(&body.lease_token)?);
     if let Some(unused) = body.unused {
+        if body.n.is_some() {
+            return Err(Problem::invalid("/n", "can't stand beside `unused`"));
+        }
         let permits = unused.iter().enumerate().map(|(index, window)| {
             let at = |name: &str| format!("/unused/{index}/{name}");
             Ok(Permit {
@@ -104,7 +110,11 @@ pub async fn permits(
         state.remote().give_back(task, lease, permits.collect::<Result<_>>()?).await?;
         return Ok(Json(Granted { granted: 0, not_before: None, permits: Vec::new(), deadline: None }));
     }
-    match state.remote().permit(task, lease, body.n).await?.reply {
+    let n = body.n.unwrap_or(1);
+    if !(1..=MOST_PERMITS).contains(&n) {
+        return Err(Problem::invalid("/n", format!("is not 1 to {MOST_PERMITS}")));
+    }
+    match state.remote().permit(task, lease, n).await?.reply {
         Reply::Permits { permits, deadline } => Ok(Json(Granted {
             granted: u32::try_from(permits.len()).unwrap_or(u32::MAX),
             not_before: permits.first().map(|permit| rfc3339(permit.not_before)),
@@ -128,8 +138,9 @@ pub async fn heartbeat(
     Path(id): Path<String>,
     Body(body): Body<HeartbeatBody>,
 ) -> Result<Json<Kept>> {
-    let (deadline, cancel) = state.remote().heartbeat(task(&id)?, token(&body.lease_token)?).await?;
-    Ok(Json(Kept { deadline: rfc3339(deadline), cancel }))
+    let kept = state.remote().heartbeat(task(&id)?, token(&body.lease_token)?).await?;
+    let rests_until = kept.rests_until.map(rfc3339);
+    Ok(Json(Kept { deadline: rfc3339(kept.deadline), cancel: kept.cancel, rests_until }))
 }
 
 /// Keep a raw answer
@@ -264,7 +275,8 @@ pub async fn complete(
 /// Tell that an attempt failed
 #[utoipa::path(post, path = "/v1/worker/tasks/{id}/fail", tag = "workers", request_body = FailBody, params(("id" = String, Path)),
     responses((status = 200, description = "What was recorded", body = Recorded),
-              (status = 409, description = "`lease_lost`", body = super::error::ProblemBody)))]
+              (status = 409, description = "`lease_lost`", body = super::error::ProblemBody),
+              (status = 422, description = "`input_invalid`", body = super::error::ProblemBody)))]
 pub async fn fail(
     State(state): State<AppState>,
     _worker: Worker,
@@ -281,6 +293,11 @@ pub async fn fail(
     };
     if body.cause.trim().is_empty() || body.cause.chars().count() > LONGEST_CAUSE {
         return Err(Problem::invalid("/cause", format!("is empty or longer than {LONGEST_CAUSE} characters")));
+    }
+    // It would count as nobody's failure: no breaker, no pace, a hundred attempts.
+    if lost_on_our_side(&body.cause) {
+        let said = "begins with a word that the server keeps for what goes wrong on its own side";
+        return Err(Problem::invalid("/cause", said));
     }
     let failed = Failed {
         outcome,
@@ -335,6 +352,7 @@ impl From<RemoteError> for Problem {
             RemoteError::Evidence(error) => error.into(),
             RemoteError::NoTask => Self::not_found("task"),
             RemoteError::LeaseLost => Self::new(Code::LeaseLost, said),
+            RemoteError::TooEarly => Self::invalid("/observed_at", said),
             RemoteError::Erased => Self::new(Code::Erased, said),
             RemoteError::Source(_) => Self::new(Code::SourceUnknown, said),
             RemoteError::Facts(problems) => problems

@@ -15,13 +15,19 @@ use super::tokens::{NoToken, Wanted};
 use crate::core::command::{Command, LeasedTask, Reply};
 use crate::core::persons;
 use crate::core::policy::AuthKind;
+use crate::core::source::rests_until;
 use crate::core::vault::PersonKeys;
 use crate::sources::connector::{Answer, AskContext, Assembly, Connector, PageResult, PreparedRequest, RawPage};
+use mirano_replay::rows::{PROXY_NOT_HERE, SourceRow};
+use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
+
+/// Who waited longer than this for the window of a permit looks whether the source may still be asked.
+const LONG_WAIT_MS: u64 = 1_000;
 
 /// What an attempt gathers on its way.
 #[derive(Default)]
@@ -274,7 +280,7 @@ impl Asker<'_> {
         let url = name.split_once('/').and_then(|(pool, proxy)| self.tools.proxies.url(pool, proxy));
         // Never directly: that would show an address that the operator hides.
         let unknown = || {
-            let cause = format!("proxy_unknown: this node's proxies.toml has no {name}");
+            let cause = format!("{PROXY_NOT_HERE}: this node's proxies.toml has no {name}");
             Ended::Failed(Box::new(Answer::failed(Outcome::Unavailable, cause)))
         };
         Ok(Some(Proxy { name: name.clone(), url: url.ok_or_else(unknown)?.to_owned() }))
@@ -286,27 +292,45 @@ impl Asker<'_> {
         loop {
             let current = match permit.take() {
                 Some(permit) => permit,
-                None => self.permit().await?,
+                None => match self.permit().await? {
+                    Some(permit) => permit,
+                    None => {
+                        tokio::time::sleep(Duration::from_millis(LONG_WAIT_MS)).await;
+                        continue;
+                    }
+                },
             };
             let wait = current.not_before.since_ms(self.tools.engine.now());
             if wait > 0 {
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
             let now = self.tools.engine.now();
-            if now >= current.not_before && now <= current.not_after {
+            // What was said to another task meanwhile holds for this one too; the next permit is for when it is over.
+            let rests = wait > LONG_WAIT_MS && self.rests(now);
+            if now >= current.not_before && now <= current.not_after && !rests {
                 return Ok(());
             }
             metrics::counter!("mirano_permits_missed_total", "source" => self.task.source().to_owned()).increment(1);
         }
     }
 
-    async fn permit(&self) -> Result<Permit, Ended> {
+    /// Whether the source is left alone now.
+    fn rests(&self, now: Timestamp) -> bool {
+        let (engine, queue) = (&self.tools.engine, &self.task.queue);
+        let row: Option<SourceRow> = engine.views().row(queue.as_bytes()).unwrap_or_default();
+        let policy = engine.policy();
+        let spec = policy.as_ref().ok().and_then(|policy| policy.queue(queue));
+        spec.zip(row).is_some_and(|(spec, row)| rests_until(spec, &row, now).is_some())
+    }
+
+    /// The next permit; none while the lease has one that is far ahead of the engine's clock.
+    async fn permit(&self) -> Result<Option<Permit>, Ended> {
         let command = Command::Permit { source: self.task.queue.clone(), lease: self.task.lease, n: 1 };
         match self.tools.engine.submit(command).await {
             Ok(answer) => match answer.reply {
                 Reply::Permits { permits, deadline } => {
                     self.held.until(deadline);
-                    permits.first().copied().ok_or(Ended::Silent(Silent::Lost))
+                    Ok(permits.first().copied())
                 }
                 Reply::Noted(_) => Err(Ended::Silent(Silent::PutOff)),
                 _ => Err(Ended::Silent(Silent::Lost)),

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod page;
 pub mod pool;
 pub mod remote;
+pub mod removed;
 pub mod session;
 mod tell;
 pub mod tls;

@@ -7,12 +7,12 @@ use super::attempt;
 use super::connectors::Connectors;
 use super::evidence::EvidenceStore;
 use super::fetch::Fetcher;
+use super::removed::ever_asked;
 use super::tokens::Tokens;
 use super::validators::Validators;
 use crate::core::command::{Command, LeaseTasks, LeasedTask, Reply};
 use crate::engine::{Engine, EngineError, Folded};
 use crate::sources::config::ProxySecrets;
-use mirano_replay::store::{ReadExt, Table};
 use mirano_schemas::{Event, LeaseToken, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -105,9 +105,7 @@ pub async fn run(tools: Arc<Tools>, stop: CancellationToken) {
 fn known_queues(engine: &Engine) -> BTreeSet<String> {
     let mut sources: BTreeSet<String> =
         engine.policy().map(|policy| policy.queues().map(|spec| spec.id.clone()).collect()).unwrap_or_default();
-    if let Ok(keys) = engine.views().keys(Table::Source, &[], &[], usize::MAX) {
-        sources.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()));
-    }
+    sources.extend(ever_asked(engine).unwrap_or_default());
     sources
 }
 
@@ -115,6 +113,8 @@ fn known_queues(engine: &Engine) -> BTreeSet<String> {
 pub(super) fn gives_work(event: &Event) -> Option<&str> {
     match event {
         Event::TaskScheduled(event) => Some(&event.source),
+        // It may be more urgent now, and so have its turn although what nobody waits for is held back.
+        Event::TaskJoined(event) => Some(&event.source),
         Event::TaskCompleted(event) => Some(&event.source),
         Event::TaskAttemptFailed(event) => Some(&event.source),
         Event::TaskFailed(event) => Some(&event.source),
@@ -158,5 +158,18 @@ async fn lease(tools: &Tools, source: &str) -> Result<(Vec<LeasedTask>, Option<T
     match tools.engine.submit(Command::Lease(command)).await?.reply {
         Reply::Leased(leased) => Ok((leased.tasks, leased.next_at)),
         _ => Ok((Vec::new(), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirano_schemas::{JobId, NeedId, Requester, TaskId, TaskJoined};
+
+    #[test]
+    fn a_queue_is_looked_at_when_somebody_joins_a_task() {
+        let requester = Requester { job: JobId([1; 16]), need_id: NeedId([2; 16]), tenant: "t".to_owned() };
+        let joined = TaskJoined { task: TaskId([3; 16]), source: "courts".to_owned(), requester, priority: 3 };
+        assert_eq!(gives_work(&joined.into()), Some("courts"));
     }
 }

@@ -4,30 +4,31 @@
 //! wherever it is answered next. A worker never gets a secret: requests name credentials (`${NAME}`), and it puts in its own.
 
 mod asked;
+mod lease;
 mod parts;
+#[cfg(test)]
+mod tests;
+mod untold;
 
 use super::connectors::Connectors;
 use super::evidence::{EvidenceError, EvidenceStore};
-use super::pool::gives_work;
 use super::tell::answered;
-use crate::core::command::{Command, Complete, FailAttempt, LeaseTasks, LeasedTask, Reply};
+use crate::core::command::{Command, Complete, FailAttempt, Reply};
 use crate::core::persons;
-use crate::core::policy::Policy;
+use crate::core::source::rests_until;
 use crate::core::vault::PersonKeys;
 use crate::engine::{Answer as Answered, Engine, EngineError};
-use crate::sources::connector::{
-    Answer, AskContext, Connector, ExtractedFact, GivenFact, GivenProblem, PreparedRequest,
-};
+use crate::sources::connector::{Answer, AskContext, ExtractedFact, GivenFact, GivenProblem, PreparedRequest};
 use asked::Asked;
 use bytes::Bytes;
+pub use lease::Offer;
 use mirano_replay::rows::{SourceRow, TaskRow};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::*;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
+use std::sync::atomic::AtomicUsize;
+
+/// So much may a worker's clock be behind ours.
+const SKEW_MS: u64 = 60_000;
 
 /// Why a worker's call came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum RemoteError {
     /// The lease has ended, or never was.
     #[error("the lease is lost")]
     LeaseLost,
+    /// What a worker says to have seen before it had the task.
+    #[error("is before the task was leased")]
+    TooEarly,
     /// The person's key is gone.
     #[error("the person's key was destroyed")]
     Erased,
@@ -56,21 +60,6 @@ pub enum RemoteError {
     /// The source's file can't be used any more.
     #[error("{0}")]
     Source(String),
-}
-
-/// A leased task, ready to be worked on.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The task, with its lease and first permit.
-    pub task: LeasedTask,
-    /// Its parameters, in the clear.
-    pub params: Params,
-    /// The version of the source's file.
-    pub connector: u32,
-    /// The first request, as the file says it.
-    pub request: PreparedRequest,
-    /// How the file bounds a request.
-    pub source: Arc<Connector>,
 }
 
 /// What a worker says of its work.
@@ -109,6 +98,17 @@ pub struct Failed {
     pub retry_after_ms: Option<u64>,
 }
 
+/// How a lease stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Its deadline.
+    pub deadline: Timestamp,
+    /// There is no use in going on.
+    pub cancel: bool,
+    /// No request is to start before then, whatever permits there are.
+    pub rests_until: Option<Timestamp>,
+}
+
 /// Answers workers of other processes.
 pub struct Remote {
     engine: Engine,
@@ -122,100 +122,6 @@ impl Remote {
     /// Nothing is leased by this.
     pub fn new(engine: Engine, evidence: EvidenceStore) -> Self {
         Self { engine, evidence, connectors: Connectors::default(), turn: AtomicUsize::new(0) }
-    }
-
-    /// Leases up to `most` tasks of these sources, of the first ones first; waits up to `patience` for work.
-    pub async fn lease(
-        &self,
-        sources: &[String],
-        most: usize,
-        worker: &str,
-        patience: Duration,
-    ) -> Result<Vec<Offer>, RemoteError> {
-        let until = Instant::now() + patience;
-        let mut folded = self.engine.subscribe();
-        loop {
-            let (mut offers, mut next_at) = (Vec::new(), None::<Timestamp>);
-            let policy = self.engine.policy()?;
-            let lent = sources.iter().filter(|source| self.connectors.may_be_lent(&policy, source));
-            for queue in lent.flat_map(|source| self.queues_in_turn(&policy, source)) {
-                if offers.len() == most {
-                    break;
-                }
-                let tokens = (offers.len()..most).map(|_| LeaseToken(rand::random())).collect();
-                let lease = LeaseTasks { source: queue, worker: worker.to_owned(), tokens };
-                let Reply::Leased(leased) = self.engine.submit(Command::Lease(lease)).await?.reply else { continue };
-                next_at = next_at.into_iter().chain(leased.next_at).min();
-                for task in leased.tasks {
-                    offers.extend(self.offer(task).await?);
-                }
-            }
-            if !offers.is_empty() || Instant::now() >= until {
-                return Ok(offers);
-            }
-            let due = next_at.map_or(Duration::MAX, |at| Duration::from_millis(at.since_ms(self.engine.now()) + 1));
-            let gives = |event: &Event| {
-                let asked = |queue: &str| sources.iter().any(|source| source == source_of(queue));
-                gives_work(event).is_some_and(|from| asked(from) || policy.sharing_proxies(from).any(asked))
-            };
-            let work = async {
-                loop {
-                    match folded.recv().await {
-                        Ok(commit) if commit.body.events.iter().any(gives) => return,
-                        Ok(_) => {}
-                        Err(RecvError::Lagged(_)) => return,
-                        Err(RecvError::Closed) => std::future::pending().await,
-                    }
-                }
-            };
-            tokio::select! {
-                () = work => {}
-                () = tokio::time::sleep(due) => {}
-                () = tokio::time::sleep_until(until) => return Ok(offers),
-            }
-        }
-    }
-
-    /// The queues of a source; each time another one is asked first, so that none waits for the others to be empty.
-    fn queues_in_turn(&self, policy: &Policy, source: &str) -> Vec<String> {
-        let spec = policy.document.sources.get(source);
-        let mut queues: Vec<String> = spec.map(|spec| spec.queues().collect()).unwrap_or_default();
-        if let Some(first) = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(queues.len()) {
-            queues.rotate_left(first);
-        }
-        queues
-    }
-
-    /// A task as a worker gets it. One that can't be asked for is failed at once, with its cause.
-    async fn offer(&self, task: LeasedTask) -> Result<Option<Offer>, RemoteError> {
-        let policy = self.engine.policy()?;
-        let prepared = || {
-            let source = self.connectors.of(&policy, &task.queue)?;
-            let params = persons::open(&**self.engine.vault(), &task.params)
-                .ok_or_else(|| "erased: the person's key is gone".to_owned())?;
-            let request = source.first(&params).map_err(|error| error.to_string())?;
-            Ok::<_, String>((source, params, request))
-        };
-        match prepared() {
-            Ok((source, params, request)) => {
-                let connector = policy.connector_of(&task.queue);
-                Ok(Some(Offer { task, params, connector, request, source }))
-            }
-            Err(cause) => {
-                let failed = FailAttempt {
-                    source: task.queue,
-                    task: task.task,
-                    lease: task.lease,
-                    outcome: Outcome::Refused,
-                    cause,
-                    http_status: None,
-                    evidence: Vec::new(),
-                    retry_after_ms: None,
-                };
-                self.engine.submit(Command::Fail(failed)).await?;
-                Ok(None)
-            }
-        }
     }
 
     /// The task, as the views show it.
@@ -236,12 +142,15 @@ impl Remote {
         Ok(())
     }
 
-    /// Keeps a lease; the new deadline, and whether there is no use in going on.
-    pub async fn heartbeat(&self, task: TaskId, lease: LeaseToken) -> Result<(Timestamp, bool), RemoteError> {
+    /// Keeps a lease.
+    pub async fn heartbeat(&self, task: TaskId, lease: LeaseToken) -> Result<Kept, RemoteError> {
         let source = self.task(task)?.scheduled.source;
-        let cancel = self.engine.policy()?.queue(&source).is_none();
+        let policy = self.engine.policy()?;
+        let spec = policy.queue(&source);
+        let row: SourceRow = self.engine.views().row(source.as_bytes())?.unwrap_or_default();
+        let rests_until = spec.and_then(|spec| rests_until(spec, &row, self.engine.now()));
         match self.engine.submit(Command::Heartbeat { source, lease }).await?.reply {
-            Reply::Deadline(deadline) => Ok((deadline, cancel)),
+            Reply::Deadline(deadline) => Ok(Kept { deadline, cancel: spec.is_none(), rests_until }),
             _ => Err(RemoteError::LeaseLost),
         }
     }
@@ -285,6 +194,9 @@ impl Remote {
     pub async fn complete(&self, task: TaskId, lease: LeaseToken, mut told: Told) -> Result<Answered, RemoteError> {
         let row = self.task(task)?;
         let (source, subject) = (row.scheduled.source.clone(), row.scheduled.subject.clone());
+        if told.observed_at.is_some_and(|at| began(&row, lease).is_some_and(|began| at.plus_ms(SKEW_MS) < began)) {
+            return Err(RemoteError::TooEarly);
+        }
         let asked = self.asked(&row)?;
         self.join_parts(&asked, &mut told).await?;
         let answer = match &told.facts {
@@ -369,6 +281,11 @@ impl Remote {
         let failed = FailAttempt { source, task, lease, outcome, cause, http_status, evidence, retry_after_ms };
         Ok(self.engine.submit(Command::Fail(failed)).await?)
     }
+}
+
+/// When the attempt under a lease began.
+fn began(row: &TaskRow, lease: LeaseToken) -> Option<Timestamp> {
+    row.attempts.iter().rev().find(|attempt| attempt.lease == lease).map(|attempt| attempt.started_at)
 }
 
 fn answer(outcome: Outcome, complete: bool, as_of: Option<String>, facts: Vec<ExtractedFact>) -> Answer {

@@ -120,11 +120,13 @@ async fn several_queues_are_one_source() {
 
     // Two tasks of each shard at once; a worker that asks for one gets one of any shard.
     let mut tasks = lease(&world, 1).await;
-    let mut answered = 0;
+    let (mut answered, mut moments) = (0, Vec::new());
     while answered < JOBS {
         for task in std::mem::take(&mut tasks) {
             answer(&world, &task, r#"{"items": [{"inn": "7707083893"}]}"#).await;
             answered += 1;
+            let cut: Vec<String> = world.engine.cut().iter().map(ToString::to_string).collect();
+            moments.push((cut.join(","), answered));
         }
         if answered < JOBS {
             tasks = lease(&world, JOBS).await;
@@ -143,6 +145,11 @@ async fn several_queues_are_one_source() {
     let history = read(&world, KEY_A, &format!("{subject}/history")).await;
     assert_eq!(history["items"].as_array().map(Vec::len), Some(1), "{history:#}");
     assert_eq!(history["items"][0]["intervals"].as_array().map(Vec::len), Some(JOBS));
+    // As of a moment it is there as often as it had been shown, whichever queue asked first.
+    for (moment, shown) in moments {
+        let then = read(&world, KEY_A, &format!("{subject}/history?as_of={moment}")).await;
+        assert_eq!(then["items"][0]["intervals"].as_array().map(Vec::len), Some(shown), "{moment}: {then:#}");
+    }
     let known = read(&world, KEY_A, &format!("{subject}/facts")).await;
     assert_eq!(known["items"].as_array().map(Vec::len), Some(1), "{known:#}");
     let fact = read(&world, KEY_A, &format!("/v1/facts/{}", text(&known["items"][0]["fact_id"]))).await;

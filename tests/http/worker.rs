@@ -209,3 +209,63 @@ async fn rubbish_of_workers_is_refused_with_its_place() {
     let user = world.send(world.request("POST", "/v1/worker/lease", KEY_A).json(&json!({}))).await;
     assert_eq!(user.problem(), (403, "role_missing".to_owned()));
 }
+
+#[tokio::test]
+async fn what_a_worker_may_not_say_is_refused() {
+    let world = World::new().await;
+    world.create("k", json!({})).await;
+    let task = lease(&world, "cadastre").await;
+    let about = format!("tasks/{}", text(&task["task_id"]));
+    let refused = async |path: &str, mut body: Json, at: &str| {
+        body["lease_token"] = task["lease_token"].clone();
+        let got = call(&world, &format!("{about}/{path}"), &body).await;
+        assert_eq!(
+            (got.problem(), &got.json()["errors"][0]["at"]),
+            ((422, "input_invalid".to_owned()), &json!(at)),
+            "{}",
+            got.text
+        );
+    };
+    for n in [0, 21] {
+        refused("permit", json!({"n": n}), "/n").await;
+    }
+    let granted = task["permits"][0].clone();
+    refused("permit", json!({"n": 1, "unused": [granted]}), "/n").await;
+    let years = json!({"not_before": granted["not_before"], "not_after": "2099-01-01T00:00:00Z"});
+    refused("permit", json!({"unused": [years]}), "/unused/0").await;
+    // What would pass for the server's own trouble: it opens no breaker and may be repeated a hundred times.
+    for cause in ["lease_expired: not so", "put_off", "evidence_store: full", "key_store: gone", "proxy_not_here: no"] {
+        refused("fail", json!({"outcome": "blocked", "cause": cause}), "/cause").await;
+    }
+    let page = keep(&world, &task, r#"{"items": []}"#).await;
+    let long_ago = json!({"evidence": [page], "observed_at": "2001-01-01T00:00:00Z"});
+    refused("complete", long_ago, "/observed_at").await;
+    // None of it was an end: the lease is held still.
+    let mut kept = json!({"lease_token": task["lease_token"]});
+    let still = call(&world, &format!("{about}/heartbeat"), &kept).await.json();
+    assert_eq!((&still["cancel"], &still["rests_until"]), (&json!(false), &Json::Null));
+    kept["evidence"] = json!([page]);
+    kept["observed_at"] = json!(mirano::explain::time::rfc3339(world.now()));
+    assert_eq!(call(&world, &format!("{about}/complete"), &kept).await.status, 200);
+}
+
+/// What the source says to one task the others of its workers are told with the next heartbeat.
+#[tokio::test]
+async fn a_heartbeat_says_that_the_source_is_left_alone() {
+    let world = World::new().await;
+    for flat in [1, 2] {
+        let body = json!({"address": format!("г Москва, ул Тверская, д 7{flat}"), "profile": "standard"});
+        let request = world.request("POST", "/v1/jobs", KEY_A).header("idempotency-key", format!("k{flat}"));
+        assert_eq!(world.send(request.json(&body)).await.status, 202);
+    }
+    let (one, other) = (lease(&world, "cadastre").await, lease(&world, "cadastre").await);
+    let path = format!("tasks/{}/fail", text(&one["task_id"]));
+    let failed = json!({"lease_token": one["lease_token"], "outcome": "blocked", "cause": "too_many_requests: 429",
+        "http_status": 429, "retry_after_s": 600});
+    assert_eq!(call(&world, &path, &failed).await.status, 200);
+    let path = format!("tasks/{}/heartbeat", text(&other["task_id"]));
+    let kept = call(&world, &path, &json!({"lease_token": other["lease_token"]})).await.json();
+    let until: chrono::DateTime<chrono::Utc> = text(&kept["rests_until"]).parse().expect("a time");
+    assert!(until.timestamp_millis() > world.now().plus_ms(500_000).0, "{kept}");
+    assert_eq!(kept["cancel"], false, "what it has received is of use");
+}

@@ -123,6 +123,10 @@ func work(t task, kind, items string) error {
 		if err := call(about+"/permit", map[string]any{"lease_token": t.Lease, "n": 1}, &more); err != nil {
 			return err
 		}
+		if len(more.Permits) == 0 {
+			time.Sleep(time.Second)
+			continue
+		}
 		permit = more.Permits[0]
 		time.Sleep(time.Until(permit.NotBefore))
 	}

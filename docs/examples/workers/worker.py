@@ -102,7 +102,8 @@ def work(task):
     observed_at = None
     while request:
         while not (permit and wait_for(permit)):
-            permit = call(f"{about}/permit", {**lease, "n": 1})["permits"][0]
+            granted = call(f"{about}/permit", {**lease, "n": 1})["permits"]
+            permit = granted[0] if granted else time.sleep(1)
         permit = None
         observed_at = observed_at or datetime.now(timezone.utc).isoformat()
         try:

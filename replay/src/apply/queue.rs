@@ -4,13 +4,22 @@
 //! the source's own time, which is the beginning of the task started last. So a flow that was idle has its turn next, however
 //! many tasks of others wait; among busy flows each gets a share in inverse proportion to its cost; and none starves.
 //!
+//! What is tried again takes its turns like what is new: the first start after its pause is over moves it to the tasks that may run.
+//! It is a flow of its own, beside the new tasks of its tenant and priority: it neither waits for all of them, nor goes before
+//! those of others.
+//!
 //! What a task costs, and what else counts, is [`WeightsRow`]: the policy says it, an event tells the partition.
 
-use super::{ApplyError, At};
-use crate::rows::{SourceRow, key};
+use super::{ApplyError, At, be_u64};
+use crate::rows::{SourceRow, TaskRow, TaskState, key};
 use crate::store::{ReadExt, Row, StoreError, Table, Write, WriteExt};
-use mirano_schemas::QueueWeighed;
+use mirano_schemas::{QueueWeighed, TaskId};
 use serde::{Deserialize, Serialize};
+
+/// What is added to a priority to name the flow of its tasks that are tried again.
+const AGAIN: u8 = 100;
+/// So many tasks whose pause is over are moved by one start.
+const MOVED_AT_ONCE: usize = 128;
 
 /// What decides the order of a partition's queues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +50,16 @@ impl WeightsRow {
 
     /// When a further task of this flow would begin.
     pub(super) fn turn(&self, source: &SourceRow, tenant: &str, priority: u8) -> u64 {
-        let flow = source.flows.get(tenant).and_then(|flows| flows.get(&priority));
+        self.turn_in(source, tenant, priority, priority)
+    }
+
+    /// When a further task that is tried again would begin.
+    pub fn turn_again(&self, source: &SourceRow, tenant: &str, priority: u8) -> u64 {
+        self.turn_in(source, tenant, priority, priority.saturating_add(AGAIN))
+    }
+
+    fn turn_in(&self, source: &SourceRow, tenant: &str, priority: u8, flow: u8) -> u64 {
+        let flow = source.flows.get(tenant).and_then(|flows| flows.get(&flow));
         let turn = flow.copied().unwrap_or_default().max(source.turn);
         match self.0.age {
             0 => turn,
@@ -51,9 +69,18 @@ impl WeightsRow {
 
     /// Takes a task in; its turn.
     pub(super) fn enter(&self, source: &mut SourceRow, tenant: &str, priority: u8) -> u64 {
-        let turn = self.turn(source, tenant, priority);
+        self.enter_in(source, tenant, priority, priority)
+    }
+
+    /// Takes a task in that is tried again; its turn.
+    pub fn enter_again(&self, source: &mut SourceRow, tenant: &str, priority: u8) -> u64 {
+        self.enter_in(source, tenant, priority, priority.saturating_add(AGAIN))
+    }
+
+    fn enter_in(&self, source: &mut SourceRow, tenant: &str, priority: u8, flow: u8) -> u64 {
+        let turn = self.turn_in(source, tenant, priority, flow);
         let next = turn.saturating_add(self.cost(priority));
-        source.flows.entry(tenant.to_owned()).or_default().insert(priority, next);
+        source.flows.entry(tenant.to_owned()).or_default().insert(flow, next);
         turn
     }
 
@@ -67,6 +94,38 @@ impl WeightsRow {
 /// Other weights hold from now on.
 pub(super) fn weighed(store: &mut impl Write, at: At, event: &QueueWeighed) -> Result<(), ApplyError> {
     Ok(store.put_row(&key::weights(at.position.partition), &WeightsRow(event.clone()))?)
+}
+
+/// Moves the tasks of a source whose pause is over to those that may run, as they became due.
+pub(super) fn fall_due(store: &mut impl Write, at: At, name: &str, source: &mut SourceRow) -> Result<(), ApplyError> {
+    if source.delayed == 0 {
+        return Ok(());
+    }
+    let (prefix, now) = (key::source_prefix(name), u64::try_from(at.recorded_at.0).unwrap_or(0));
+    let mut due = Vec::new();
+    store.scan(Table::Delayed, &prefix, &[], &mut |place, _| {
+        let is_due = place.get(prefix.len()..prefix.len() + 8).is_some_and(|time| be_u64(time) <= now);
+        if is_due {
+            due.push(place.to_vec());
+        }
+        is_due && due.len() < MOVED_AT_ONCE
+    })?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let weights = WeightsRow::of(store, at.position.partition)?;
+    for place in due {
+        let Some(task) = key::tail(&place).map(TaskId) else { continue };
+        let Some(mut row) = store.row_to_change::<TaskRow>(task.as_bytes())? else { continue };
+        store.delete(Table::Delayed, &place);
+        source.delayed = source.delayed.saturating_sub(1);
+        source.queued += 1;
+        row.turn = weights.enter_again(source, &row.scheduled.requester.tenant, row.priority);
+        row.state = TaskState::Queued;
+        store.put(Table::Ready, &key::ready(&row), Vec::new());
+        store.put_last(task.as_bytes(), row)?;
+    }
+    Ok(())
 }
 
 /// A task whose turn this was begins.
@@ -203,5 +262,31 @@ mod tests {
         assert_eq!(queue.weights.forward(&source, 1_040, 3), 1_000);
         assert_eq!(queue.weights.forward(&source, 900, 3), 900, "what is before the front stays there");
         assert_eq!(WeightsRow::default().forward(&source, 2_000, 3), 2_000, "today it does not count");
+    }
+
+    #[test]
+    fn what_is_tried_again_takes_turns_and_pays() {
+        let mut queue = Queue::default();
+        // A night over: thousands of one tenant are due at once, beside its backlog of new ones.
+        queue.enter("large", 3, 1_000);
+        for _ in 0..1_000 {
+            let turn = queue.weights.enter_again(&mut queue.source, "large", 3);
+            queue.waiting.insert((turn, 3, queue.entered, "large again"));
+            queue.entered += 1;
+        }
+        queue.enter("small", 3, 1);
+        let first: Vec<_> = (0..4).map(|_| queue.begin().0).collect();
+        assert!(first[..3].contains(&"small"), "one of each: {first:?}");
+        assert!(first.contains(&"large again") && first.contains(&"large"), "{first:?}");
+
+        // While people always wait, what nobody waits for has its second attempt in its turn.
+        let mut queue = Queue::default();
+        queue.enter("people", 3, 1_000);
+        let turn = queue.weights.enter_again(&mut queue.source, "watches", 5);
+        queue.begin();
+        assert!(turn <= queue.source.turn + 256, "{turn}");
+        let next = queue.weights.turn_again(&queue.source, "watches", 5);
+        assert_eq!(next, turn + 256, "and pays for it as for the first");
+        assert_eq!(queue.weights.turn(&queue.source, "watches", 5), queue.source.turn, "apart from what is new");
     }
 }

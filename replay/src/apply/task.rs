@@ -137,12 +137,17 @@ fn total(
 }
 
 pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Result<(), ApplyError> {
-    let mut row = task_row(store, at, "TaskStarted", event.task)?;
     let mut source = source_row(store, &event.source)?;
+    queue::fall_due(store, at, &event.source, &mut source)?;
+    let mut row = task_row(store, at, "TaskStarted", event.task)?;
     match row.state {
-        TaskState::Retrying { at } => {
-            store.delete(Table::Delayed, &key::delayed(&event.source, at, event.task));
+        // Behind more of them than one start moves.
+        TaskState::Retrying { at: due } => {
+            store.delete(Table::Delayed, &key::delayed(&event.source, due, event.task));
             source.delayed = source.delayed.saturating_sub(1);
+            let weights = WeightsRow::of(store, at.position.partition)?;
+            row.turn = weights.enter_again(&mut source, &row.scheduled.requester.tenant, row.priority);
+            queue::begin(&mut source, row.turn);
         }
         _ => {
             store.delete(Table::Ready, &key::ready(&row));

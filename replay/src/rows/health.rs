@@ -135,8 +135,11 @@ impl PaceRow {
 
 /// The code of an attempt that was put off: its source may not be asked on for long, by no fault of anybody's.
 pub const PUT_OFF: &str = "put_off";
+/// The code of an attempt whose node does not know the proxy that it was to go through. (Before it was `proxy_unknown`, and the
+/// source's failure.)
+pub const PROXY_NOT_HERE: &str = "proxy_not_here";
 /// The codes of what goes wrong on our side: what a cause begins with. It says nothing about the source.
-const OURS: [&str; 4] = ["lease_expired", "evidence_store", "key_store", PUT_OFF];
+const OURS: [&str; 5] = ["lease_expired", "evidence_store", "key_store", PROXY_NOT_HERE, PUT_OFF];
 
 /// Whether an attempt was lost on our side, and not by the source's doing.
 pub fn lost_on_our_side(cause: &str) -> bool {
@@ -157,6 +160,13 @@ mod tests {
         assert_eq!((row.run(), row.failed_of(100)), (64, (64, 64)));
         row.note(false);
         assert_eq!((row.run(), row.failed_of(64)), (0, (63, 64)));
+    }
+
+    #[test]
+    fn what_is_lost_on_our_side_is_told_by_its_code() {
+        assert!(lost_on_our_side("proxy_not_here: this node's proxies.toml has no ru/one"));
+        assert!(lost_on_our_side("lease_expired"));
+        assert!(!lost_on_our_side("proxy_unknown: an older version said so, and it counted as the source's"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A policy is adopted: in partition 0 first, then by the others in order.
 
-use super::{Policy, PolicyDocument, compiled, queue, shards};
+use super::{Policy, PolicyDocument, compiled, proxies, queue, shards};
 use crate::core::command::{AdoptPolicy, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use mirano_replay::apply::in_force;
@@ -39,6 +39,7 @@ pub fn adopt(decision: &mut Decision<'_>, command: &AdoptPolicy) -> Result<Reply
     let queue = document.queue.clone();
     let policy = Policy::compile(version, document, connectors.clone()).map_err(Rejection::PolicyInvalid)?;
     shards::unchanged(decision, &policy.document, before)?;
+    proxies::divisible(&policy.document, decision.ctx.partitions)?;
     decision.emit(PolicyAdopted {
         version,
         origin: command.origin,

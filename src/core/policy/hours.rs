@@ -24,6 +24,12 @@ impl DayHours {
         if from <= to { (from..to).contains(&minute) } else { minute >= from || minute < to }
     }
 
+    /// Whether some minute of the day is in neither.
+    pub fn leave_a_minute_with(self, other: Self) -> bool {
+        let minutes = (0..DAY_MINUTES).map(|minute| Timestamp(minute * MINUTE_MS));
+        minutes.into_iter().any(|at| !self.hold(at) && !other.hold(at))
+    }
+
     /// When they begin next.
     pub fn begin_after(self, at: Timestamp) -> Timestamp {
         next_minute(at, self.0.from)
@@ -118,5 +124,15 @@ mod tests {
         );
         assert_eq!(night.end_after(at(5, 59).plus_ms(59_999)), at(6, 0));
         assert_eq!(night.long_ms(), 8 * 3_600_000);
+    }
+
+    #[test]
+    fn two_of_them_may_cover_the_day() {
+        let hours = |text: &str| text.parse::<DayHours>().expect("hours");
+        let left = |one: &str, other: &str| hours(one).leave_a_minute_with(hours(other));
+        assert!(!left("00:00-12:00", "12:00-00:00"));
+        assert!(!left("22:00-13:00", "12:30-22:30"));
+        assert!(left("00:00-12:00", "12:01-00:00"), "a minute at noon");
+        assert!(left("22:00-06:00", "23:00-05:00"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::shards::part;
 use super::{DayHours, DurationMs, Policy, PolicyDocument, Rate};
+use crate::core::command::Rejection;
 use crate::core::partitioning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -116,6 +117,11 @@ impl TotalSpec {
 }
 
 impl ProxyPoolSpec {
+    /// Whether something holds requests through its proxies back: a rate, a quota, hours of quiet.
+    pub fn has_limits(&self) -> bool {
+        self.rate.is_some() || self.total.rate.is_some() || self.has_days()
+    }
+
     /// Whether its proxies have quotas or hours of quiet.
     pub fn has_days(&self) -> bool {
         self.daily.is_some() || self.quiet.is_some() || self.total.daily.is_some()
@@ -161,12 +167,36 @@ impl PolicyDocument {
         let Some(spec) = self.proxies.get(pool).filter(|spec| !spec.total.is_none()) else {
             return TotalSpec::default().part(0, 1);
         };
-        let sources = self.sources.values().filter(|source| source.limits.proxies.as_deref() == Some(pool));
-        let queues = sources.flat_map(|source| source.queues());
-        let homes: BTreeSet<u32> = queues.map(|queue| partitioning::of_source(&queue, partitions)).collect();
+        let homes = self.homes(pool, partitions);
         let index = homes.iter().take_while(|home| **home < partition).count();
         spec.total.part(u32::try_from(index).unwrap_or(0), u32::try_from(homes.len()).unwrap_or(1))
     }
+
+    /// The partitions that have a queue of a pool.
+    fn homes(&self, pool: &str, partitions: u32) -> BTreeSet<u32> {
+        let sources = self.sources.values().filter(|source| source.limits.proxies.as_deref() == Some(pool));
+        let queues = sources.flat_map(|source| source.queues());
+        queues.map(|queue| partitioning::of_source(&queue, partitions)).collect()
+    }
+}
+
+/// Refuses a pool whose total is less than one for each partition that has a part of it: the parts would be more than the whole.
+/// A `daily` goes round by days instead.
+pub(super) fn divisible(document: &PolicyDocument, partitions: u32) -> Result<(), Rejection> {
+    for (pool, spec) in &document.proxies {
+        let homes = u32::try_from(document.homes(pool, partitions).len()).unwrap_or(u32::MAX);
+        let TotalSpec { rate, burst, concurrency, .. } = spec.total;
+        let divided = [("rate", rate.map(|rate| rate.requests)), ("burst", burst), ("concurrency", concurrency)];
+        for (key, whole) in divided {
+            if let Some(whole) = whole.filter(|whole| *whole < homes) {
+                return Err(Rejection::PolicyInvalid(format!(
+                    "proxies.{pool}.total.{key}: is {whole}, and its sources stand in {homes} of the log's {partitions} partitions: each \
+                     needs 1 at least"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Policy {
@@ -184,6 +214,43 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_total_that_partitions_can_t_divide_is_refused() {
+        let source = |id: &str, shards: u32| {
+            serde_json::json!({
+                "id": id, "title": {"ru": "р", "en": "r"}, "level": "property", "ttl": "1d", "params": ["name"],
+                "limits": {"shards": shards, "rate": "90/s", "burst": 90, "concurrency": 90, "proxies": "ru"},
+                "request": {"url": "http://x/"}, "answer": {"format": "json"},
+            })
+        };
+        let refused = |total: serde_json::Value, partitions: u32| {
+            let pool = serde_json::json!({"proxies": ["a"], "total": total});
+            let document = serde_json::json!({"sources": {"wide": source("wide", 4)}, "profiles": {}, "risk": {}, "proxies": {"ru": pool}});
+            let document = serde_json::from_value(document).expect("a document");
+            divisible(&document, partitions).err().map(|why| why.to_string())
+        };
+        for total in [
+            serde_json::json!({"concurrency": 3}),
+            serde_json::json!({"rate": "3/m"}),
+            serde_json::json!({"rate": "60/m", "burst": 3}),
+        ] {
+            let why = refused(total.clone(), 4).expect("three can't be divided by four");
+            assert!(
+                why.contains("proxies.ru.total.") && why.contains("is 3,") && why.contains("4 partitions"),
+                "{why}"
+            );
+            assert_eq!(refused(total, 1), None, "one partition has all of it");
+        }
+        for total in [
+            serde_json::json!({"concurrency": 4}),
+            serde_json::json!({"rate": "60/m"}),
+            serde_json::json!({"daily": 3}),
+            serde_json::json!({}),
+        ] {
+            assert_eq!(refused(total.clone(), 4), None, "{total}");
+        }
+    }
 
     #[test]
     fn parts_make_the_whole_and_no_more() {

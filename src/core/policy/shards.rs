@@ -41,6 +41,11 @@ impl SourceSpec {
         spec.limits.rate = Rate { requests: spec.part(rate.requests), ..rate };
         (spec.limits.burst, spec.limits.concurrency) = (spec.part(burst), spec.part(concurrency));
         spec.limits.daily = daily.map(|daily| spec.part(daily));
+        if let (Some(whole), Some(daily)) = (self.limits.for_background(), spec.limits.daily) {
+            // Parts of the number, and not of each part: a tenth of three is none. The half is for what rounding may take.
+            let own = f64::from(spec.part(whole)) + 0.5;
+            spec.limits.background = (own / f64::from(daily.max(1))).min(1.0);
+        }
         spec
     }
 
@@ -171,6 +176,15 @@ mod tests {
         assert_eq!(sum(&specs, |spec| spec.limits.concurrency), (4, 1));
         assert_eq!(sum(&specs, |spec| spec.limits.daily.unwrap_or(0)), (1001, 250));
         assert_eq!(sum(&specs, |spec| spec.part(7)), (7, 1), "a limit of its proxies");
+        for (daily, background, shards) in
+            [(10, 0.3, 4), (1001, 0.5, 3), (16, 0.95, 16), (7, 0.1, 5), (100_000, 0.25, 16)]
+        {
+            let limits = json!({"shards": shards, "rate": "90/s", "burst": 16, "concurrency": 16, "daily": daily, "background": background});
+            let document = self::document(limits, json!([]), json!({"proxies": ["a"]}));
+            let whole = document.sources["registry"].limits.for_background();
+            let own = |spec: &SourceSpec| spec.limits.for_background().or(spec.limits.daily).unwrap_or(0);
+            assert_eq!(Some(sum(&divided(&document), own).0), whole, "{background} of {daily} in {shards}");
+        }
         assert!(specs.values().all(|spec| spec.limits.burst <= spec.limits.rate.requests));
         assert!(specs.values().all(|spec| spec.limits.rate.period == document.sources["registry"].limits.rate.period));
         assert!(document.sources["registry"].shard_problems(&document).is_empty());

@@ -153,6 +153,14 @@ impl<'a> Check<'a> {
                 document.proxies.keys().map(String::as_str),
             );
         }
+        let pool = limits.proxies.as_ref().and_then(|name| Some((name, self.document.proxies.get(name)?.quiet?)));
+        if let (Some(own), Some((name, through))) = (limits.quiet, pool)
+            && !own.leave_a_minute_with(through)
+        {
+            let detail =
+                format!("with those of its pool \"{name}\", {through}, no minute of the day is left to ask it in");
+            self.add(format!("{at}.limits.quiet"), detail);
+        }
         for (key, detail) in source.prefetch.iter().flat_map(|prefetch| prefetch.problems()) {
             self.add(format!("{at}.prefetch.{key}"), detail);
         }

@@ -18,6 +18,8 @@ use mirano_schemas::*;
 const LONGEST_COOL_DOWN: u64 = 8;
 /// Tasks of one queue that are looked at for those that waited too long.
 const GIVEN_UP_AT_ONCE: usize = 128;
+/// Places of a queue that are looked through for the tasks that came first.
+const LOOKED_THROUGH: usize = 4_096;
 
 /// What an attempt was made with, as long as its lease is there.
 pub(super) struct Attempt {
@@ -77,6 +79,15 @@ pub fn of_source(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> State {
 /// The state of the breaker of a proxy, named by pool and name.
 pub fn of_proxy(row: &SourceRow, proxy: &str, now: Timestamp) -> State {
     State::of(row.breakers.get(proxy), now)
+}
+
+/// Until when a source is left alone: it asked for that, or it does not answer.
+pub fn rests_until(spec: &SourceSpec, row: &SourceRow, now: Timestamp) -> Option<Timestamp> {
+    let open = match of_source(spec, row, now) {
+        State::Open(until) => Some(until),
+        State::HalfOpen | State::Closed => None,
+    };
+    row.rest_until.filter(|until| *until > now).max(open)
 }
 
 /// When a breaker opens, and for how long.
@@ -173,6 +184,20 @@ fn open(
     })
 }
 
+/// The tasks of a queue that have waited longest, of those that are not being tried again; and of those the ones that are due first.
+fn oldest(decision: &Decision<'_>, queue: &str) -> Result<Vec<TaskId>, DecideError> {
+    let prefix = key::source_prefix(queue);
+    // A place names the turn, the priority, and when the task came.
+    let came = |place: &Vec<u8>| place.get(prefix.len() + 9..prefix.len() + 17).map(mirano_replay::apply::be_u64);
+    let mut waiting = decision.rows.keys(Table::Ready, &prefix, &[], LOOKED_THROUGH)?;
+    if waiting.len() > GIVEN_UP_AT_ONCE {
+        waiting.sort_by_key(came);
+        waiting.truncate(GIVEN_UP_AT_ONCE);
+    }
+    waiting.extend(decision.rows.keys(Table::Delayed, &prefix, &[], GIVEN_UP_AT_ONCE)?);
+    Ok(waiting.iter().filter_map(|place| key::tail(place).map(TaskId)).collect())
+}
+
 /// Gives up the tasks that waited too long for a source that has not answered all the while, so that their checks end.
 /// Returns when to look again: none where the source answers.
 pub(super) fn give_up(decision: &mut Decision<'_>, spec: &SourceSpec) -> Result<Option<Timestamp>, DecideError> {
@@ -182,20 +207,21 @@ pub(super) fn give_up(decision: &mut Decision<'_>, spec: &SourceSpec) -> Result<
     if now.since_ms(open.since) < limit {
         return Ok(Some(open.since.plus_ms(limit)));
     }
-    let prefix = key::source_prefix(&spec.id);
-    let mut waiting = decision.rows.keys(Table::Ready, &prefix, &[], GIVEN_UP_AT_ONCE)?;
-    waiting.extend(decision.rows.keys(Table::Delayed, &prefix, &[], GIVEN_UP_AT_ONCE)?);
+    let waiting = oldest(decision, &spec.id)?;
     let (outcome, cause) = match &row.last_outcome {
         Some((outcome, _, cause)) if !outcome.is_answer() => (*outcome, cause.as_str()),
         _ => (Outcome::Unavailable, ""),
     };
     let (mut next, mut ended) = (None::<Timestamp>, 0);
-    for task in waiting.iter().filter_map(|place| key::tail(place).map(TaskId)) {
+    for task in waiting {
         let Some(row) = decision.task(task)? else { continue };
         let end = row.enqueued_at.max(open.since).plus_ms(limit);
         if end > now {
             next = Some(next.map_or(end, |next| next.min(end)));
             continue;
+        }
+        if ended == GIVEN_UP_AT_ONCE {
+            break;
         }
         ended += 1;
         decision.emit(TaskFailed {

@@ -25,6 +25,9 @@ const LEASE_EXPIRED: &str = "lease_expired";
 /// How many attempts at one task may be lost on our side; more where the source's file allows more attempts.
 pub const MOST_LOST: u32 = 100;
 
+/// Why a task ends whose source left the policy.
+pub(super) const REMOVED: &str = "source_removed: the source is not in the policy any more";
+
 /// How often a task is put off: one that needs more requests than a day allows would begin anew each day for ever.
 pub const MOST_PUT_OFF: u32 = 7;
 
@@ -98,7 +101,9 @@ pub(super) fn attempt_failed(
     let retry = spec(decision, &command.source).map(|spec| spec.retry.clone()).unwrap_or_default();
     let rest_until = command.retry_after_ms.map(|ms| now.plus_ms(ms));
     let (used, most) = used(task, &command.cause, &retry);
-    let retry_at = (command.outcome != Outcome::Refused && used < most).then(|| {
+    // Nobody would ever try it again.
+    let removed = is_removed(decision, &command.source);
+    let retry_at = (command.outcome != Outcome::Refused && used < most && !removed).then(|| {
         let wait = match command.outcome {
             Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, used, decision.ctx.entropy)),
             _ => backoff_ms(&retry, used, decision.ctx.entropy),
@@ -173,7 +178,15 @@ fn note(
     if let Some(until) = rest_until {
         shards::tell(decision, &command.source, Some(until), None)?;
     }
-    if retry_at.is_none() {
+    if retry_at.is_none() && is_removed(decision, &command.source) {
+        decision.emit(TaskFailed {
+            task: task.scheduled.task,
+            source: command.source.clone(),
+            query: task.scheduled.query,
+            outcome: Outcome::Refused,
+            cause: REMOVED.to_owned(),
+        })?;
+    } else if retry_at.is_none() {
         let times = if lost_on_our_side(&command.cause) { format!(", {used} times") } else { String::new() };
         decision.emit(TaskFailed {
             task: task.scheduled.task,
@@ -184,6 +197,11 @@ fn note(
         })?;
     }
     Ok(())
+}
+
+/// Whether the source left the policy while the task was under way.
+fn is_removed(decision: &Decision<'_>, source: &str) -> bool {
+    spec(decision, source).is_err() && !bugs::on(Bug::RemovedSourceWaits)
 }
 
 /// Exponential backoff with equal jitter: half of it is certain, half is drawn.

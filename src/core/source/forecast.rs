@@ -11,9 +11,10 @@ use super::{limits, pace};
 use crate::core::partitioning;
 use crate::core::policy::{LimitsSpec, Policy, SourceSpec};
 use mirano_replay::apply::be_u64;
+use mirano_replay::apply::queue::WeightsRow;
 use mirano_replay::rows::{DAY_MS, SourceRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
-use mirano_schemas::{Permit, Timestamp};
+use mirano_schemas::{Permit, TaskId, Timestamp};
 use pool::Pool;
 
 /// The queue is counted no further than this.
@@ -75,11 +76,12 @@ pub fn forecast(
                 let held = Forecast::by("rate", Some(until.since_ms(now))).because("daily_quota");
                 return Ok(Some(Forecast { ahead, ..held }));
             }
-            let pools = Pools { policy, partition: partitioning::of_source(source, partitions), partitions };
+            let partition = partitioning::of_source(source, partitions);
+            let pools = Pools { policy, partition, partitions };
             let about = About { pool: Pool::look(rows, pools, spec, &row, now)?, spec, row: &row, now };
             let first = about.turn(ahead);
-            // What is tried again meanwhile goes before.
-            let soon = first.eta_ms.map_or(Ok(0), |eta| due_within(rows, task, now.plus_ms(eta)))?;
+            // What is tried again meanwhile takes turns with it.
+            let soon = first.eta_ms.map_or(Ok(0), |eta| due_within(rows, &row, partition, task, now.plus_ms(eta)))?;
             let told = if soon == 0 { first } else { about.turn(ahead + soon) };
             Ok(Some(Forecast { ahead: ahead + soon, ..told }))
         }
@@ -112,14 +114,30 @@ fn ahead(rows: &(impl ReadExt + ?Sized), task: &TaskRow) -> Result<u64, StoreErr
     Ok(places.iter().take_while(|place| **place < own).count() as u64)
 }
 
-/// How many other tasks of the source are tried again until then.
-fn due_within(rows: &(impl ReadExt + ?Sized), task: &TaskRow, until: Timestamp) -> Result<u64, StoreError> {
+/// How many other tasks of the source are tried again until then and begin before this one: each as it would be queued now.
+fn due_within(
+    rows: &(impl ReadExt + ?Sized),
+    source: &SourceRow,
+    partition: u32,
+    task: &TaskRow,
+    until: Timestamp,
+) -> Result<u64, StoreError> {
+    if source.delayed == 0 || matches!(task.state, TaskState::Retrying { .. }) {
+        return Ok(0);
+    }
     let prefix = key::source_prefix(&task.scheduled.source);
-    let places = rows.keys(Table::Delayed, &prefix, &[], MOST_COUNTED)?;
-    let due = |place: &Vec<u8>| place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, be_u64);
     let until = u64::try_from(until.0).unwrap_or(0);
-    let others = |place: &&Vec<u8>| key::tail(place) != Some(task.scheduled.task.0);
-    Ok(places.iter().take_while(|place| due(place) <= until).filter(others).count() as u64)
+    let due = |place: &Vec<u8>| place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, be_u64) <= until;
+    let places = rows.keys(Table::Delayed, &prefix, &[], MOST_COUNTED)?;
+    let weights = WeightsRow::of(rows, partition)?;
+    let mut queue = SourceRow { turn: source.turn, flows: source.flows.clone(), ..SourceRow::default() };
+    let mut before = 0;
+    for other in places.iter().take_while(|place| due(place)).filter_map(|place| key::tail(place).map(TaskId)) {
+        let Some(other) = rows.shared::<TaskRow>(other.as_bytes())? else { continue };
+        let turn = weights.enter_again(&mut queue, &other.scheduled.requester.tenant, other.priority);
+        before += u64::from((turn, other.priority) <= (task.turn, task.priority));
+    }
+    Ok(before)
 }
 
 struct About<'a> {

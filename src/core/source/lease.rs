@@ -1,20 +1,27 @@
 //! Leasing: which task runs next, through which proxy, and when its first request may start.
 
 use super::breaker::{self, State};
+use super::fail::REMOVED;
 use super::proxies::{self, Choice, Limited};
 use super::{LEASE_GRACE_MS, limits, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{LeaseTasks, Leased, LeasedTask, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::{LimitsSpec, SourceSpec};
+use mirano_replay::apply::queue::WeightsRow;
 use mirano_replay::rows::{SourceRow, key};
 use mirano_replay::store::{Read, ReadExt, Table};
 use mirano_schemas::*;
 
 /// A permit further ahead than this is not reserved yet: the queue may look otherwise by then.
 const LEAD_MS: u64 = 500;
+/// Tasks whose pause is over that are looked at, before a start moves them to those that may run.
+const DUE_LOOKED_AT: usize = 16;
 /// Tasks that are looked through for one that people wait for.
 const LOOKED_THROUGH: usize = 4_096;
+/// How often a permit is looked for behind a day that is used up or hours that are quiet. Each look is at a later one of them, so
+/// these are days: whoever finds none then looks again then.
+const MOST_LOOKS: usize = 64;
 /// Tasks of a removed source that one commit ends.
 const REMOVED_AT_ONCE: usize = 128;
 
@@ -53,7 +60,7 @@ fn end_removed(decision: &mut Decision<'_>, source: &str) -> Result<Reply, Decid
             source: source.to_owned(),
             query: row.scheduled.query,
             outcome: Outcome::Refused,
-            cause: "source_removed: the source is not in the policy any more".to_owned(),
+            cause: REMOVED.to_owned(),
         })?;
     }
     let next_at = (queued.len() >= REMOVED_AT_ONCE).then(|| decision.ctx.now());
@@ -74,8 +81,9 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     let row = source_row(decision, &spec.id)?;
     let kept = limits::kept(&spec.limits, row.day, now);
     let least = kept.map_or(u8::MAX, |_| decision.ctx.policy.document.queue.interactive);
-    let Some(task) = candidate(decision, &spec.id, least)? else {
-        let retry = next_retry(decision, &spec.id)?.filter(|at| kept.is_none() || *at > now);
+    let Some(task) = candidate(decision, &row, &spec.id, least)? else {
+        // What is due and held back with the rest of the day hides none that becomes due and is not.
+        let retry = next_retry(decision, &spec.id, kept.map(|_| now))?;
         let kept = kept.filter(|_| row.queued + row.delayed > 0);
         return Ok(retry.into_iter().chain(kept).min().map_or(Next::Event, Next::At));
     };
@@ -100,7 +108,10 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
             Choice::Event => return Ok(Next::Event),
         },
     };
-    let grant = permit(decision, spec, proxy.as_deref(), &row)?.grant;
+    let grant = match permit(decision, spec, proxy.as_deref(), &row)? {
+        Permitted::Granted { grant, .. } => grant,
+        Permitted::NotBefore(at) => return Ok(Next::At(at)),
+    };
     if grant.permit.not_before.since_ms(now) > LEAD_MS {
         let at = grant.permit.not_before.0 - i64::try_from(LEAD_MS / 2).unwrap_or(0);
         return Ok(Next::At(Timestamp(at)));
@@ -108,52 +119,86 @@ fn next(decision: &Decision<'_>, spec: &SourceSpec) -> Result<Next, DecideError>
     Ok(Next::Task { task, grant, proxy })
 }
 
-/// The task whose turn it is, of this priority or a more urgent one; one that is tried again goes before it, unless it is less
-/// urgent.
-fn candidate(decision: &Decision<'_>, source: &str, least: u8) -> Result<Option<TaskId>, DecideError> {
+/// The task whose turn it is, of this priority or a more urgent one.
+///
+/// Those whose pause is over stand apart until the next start, whichever it is, moves them to the others; so a few of them are
+/// looked at, with the turn that each would have.
+fn candidate(decision: &Decision<'_>, row: &SourceRow, source: &str, least: u8) -> Result<Option<TaskId>, DecideError> {
     let prefix = key::source_prefix(source);
-    let now = decision.ctx.now();
-    let mut best: Option<(u8, bool, TaskId)> = None;
-    let looked_at = if least == u8::MAX { 16 } else { LOOKED_THROUGH };
-    for place in decision.rows.keys(Table::Delayed, &prefix, &[], looked_at)? {
-        let due = place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, mirano_replay::apply::be_u64);
-        if due > u64::try_from(now.0).unwrap_or(0) {
-            break;
-        }
-        if let Some(task) = key::tail(&place).map(TaskId)
-            && let Some(row) = decision.task(task)?
-            && row.priority <= least
-        {
-            best = best.into_iter().chain([(row.priority, false, task)]).min();
+    let now = u64::try_from(decision.ctx.now().0).unwrap_or(0);
+    let looked_at = if least == u8::MAX { DUE_LOOKED_AT } else { LOOKED_THROUGH };
+    let mut due = Vec::new();
+    if row.delayed > 0 {
+        decision.rows.scan(Table::Delayed, &prefix, &[], &mut |place, _| {
+            let time = place.get(prefix.len()..prefix.len() + 8).map_or(u64::MAX, mirano_replay::apply::be_u64);
+            due.extend(key::tail(place).map(TaskId).filter(|_| time <= now));
+            time <= now && due.len() < looked_at
+        })?;
+    }
+    let mut best: Option<(u64, u8, TaskId)> = None;
+    if !due.is_empty() {
+        let weights = WeightsRow::of(&decision.rows, decision.ctx.partition())?;
+        for task in due {
+            let Some(waits) = decision.task(task)?.filter(|waits| waits.priority <= least) else { continue };
+            let turn = weights.turn_again(row, &waits.scheduled.requester.tenant, waits.priority);
+            // Of a flow the one that was due first.
+            if best.is_none_or(|(sooner, priority, _)| (turn, waits.priority) < (sooner, priority)) {
+                best = Some((turn, waits.priority, task));
+            }
         }
     }
-    let mut first = None;
     let mut left = LOOKED_THROUGH;
     decision.rows.scan(Table::Ready, &prefix, &[], &mut |place, _| {
         left -= 1;
-        if let (Some(priority), Some(task)) = (place.get(prefix.len() + 8), key::tail(place).map(TaskId)) {
-            first = Some((*priority, true, task)).filter(|_| *priority <= least);
+        let turn = place.get(prefix.len()..prefix.len() + 8).map(mirano_replay::apply::be_u64);
+        let found = match (turn, place.get(prefix.len() + 8), key::tail(place).map(TaskId)) {
+            (Some(turn), Some(priority), Some(task)) if *priority <= least => Some((turn, *priority, task)),
+            _ => None,
+        };
+        if let Some(found) = found
+            && best.is_none_or(|best| (found.0, found.1) < (best.0, best.1))
+        {
+            best = Some(found);
         }
-        first.is_none() && left > 0
+        found.is_none() && left > 0
     })?;
-    best = best.into_iter().chain(first).min();
     Ok(best.map(|(_, _, task)| task))
 }
 
-/// When the next task that waits for its retry becomes due.
-fn next_retry(decision: &Decision<'_>, source: &str) -> Result<Option<Timestamp>, DecideError> {
+/// When the next task that waits for its retry becomes due, of those that do after some moment.
+fn next_retry(
+    decision: &Decision<'_>,
+    source: &str,
+    after: Option<Timestamp>,
+) -> Result<Option<Timestamp>, DecideError> {
     let prefix = key::source_prefix(source);
-    let keys = decision.rows.keys(Table::Delayed, &prefix, &[], 1)?;
+    let from = after.map_or(Vec::new(), |after| key::delayed(source, after.plus_ms(1), TaskId([0; 16])));
+    let keys = decision.rows.keys(Table::Delayed, &prefix, &from, 1)?;
     let due =
         keys.first().and_then(|place| place.get(prefix.len()..prefix.len() + 8)).map(mirano_replay::apply::be_u64);
     Ok(due.map(|due| Timestamp(i64::try_from(due).unwrap_or(i64::MAX))))
 }
 
-/// A permit that may be granted.
-pub(super) struct Permitted {
-    pub grant: Grant,
-    /// Not the rate makes it wait: the day's quota is used up, hours are quiet, or the source wants to be left alone.
-    pub held_back: bool,
+/// What the limits say of the next request.
+pub(super) enum Permitted {
+    /// A permit that may be granted.
+    Granted {
+        grant: Grant,
+        /// Not the rate makes it wait: the day's quota is used up, hours are quiet, or the source wants to be left alone.
+        held_back: bool,
+    },
+    /// None before then, as far as was looked: days away.
+    NotBefore(Timestamp),
+}
+
+impl Permitted {
+    /// From when a request may start.
+    pub fn begins(&self) -> Timestamp {
+        match self {
+            Self::Granted { grant, .. } => grant.permit.not_before,
+            Self::NotBefore(at) => *at,
+        }
+    }
 }
 
 /// The next permit under all limits: the source's rate, with a proxy the proxy's, the day's quota, hours of quiet.
@@ -174,7 +219,7 @@ pub(super) fn permit(
     };
     let mut held_back = now > decision.ctx.now();
     let mut from = pace::not_before(row, spec.rate, decision.ctx.now()).max(now);
-    loop {
+    for _ in 0..MOST_LOOKS {
         let mut grant = by_rates(spec, &through, row, from);
         // What was given back was charged to its day before, but perhaps to that of another proxy.
         let again = grant.charges.first().is_some_and(|charge| charge.reused);
@@ -184,10 +229,11 @@ pub(super) fn permit(
             Err(later) => (from, held_back) = (later, true),
             Ok(charges) => {
                 grant.charges.extend(charges.into_iter().flatten());
-                return Ok(Permitted { grant, held_back });
+                return Ok(Permitted::Granted { grant, held_back });
             }
         }
     }
+    Ok(Permitted::NotBefore(from))
 }
 
 fn by_rates(spec: &LimitsSpec, through: &[Limited], row: &SourceRow, now: Timestamp) -> Grant {

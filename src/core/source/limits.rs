@@ -44,17 +44,28 @@ pub(super) fn interval_ms(rate: Rate) -> u64 {
     rate.period.0.div_ceil(u64::from(rate.requests.max(1)))
 }
 
-/// The next permit under one limit, and what it costs.
+/// The longest window of a permit, in milliseconds: the half of what the schedule pays for that is the worker's.
+pub fn window_ms(rate: Rate, burst: u32) -> u64 {
+    jitter_ms(rate, burst) / 2
+}
+
+/// Whether a permit that was given back may be granted again for a request from `from` on. It comes as a worker said it: never
+/// is its window longer than the schedule pays for. One that has begun is left, since `from` may be the end of a rest.
+fn good(permit: &Permit, from: Timestamp, window: u64) -> bool {
+    let long = permit.not_before.0.checked_add(signed(window));
+    permit.not_before >= from
+        && permit.not_after > permit.not_before
+        && long.is_some_and(|end| permit.not_after.0 <= end)
+}
+
+/// The next permit under one limit, and what it costs. It begins at `now` or later.
 pub fn next(key: &str, rate: Rate, burst: u32, row: Option<&RateRow>, now: Timestamp) -> (Permit, Charge) {
     let jitter = jitter_ms(rate, burst);
     let keep = rate.requests.min(MOST_REMEMBERED);
-    let window = jitter / 2;
+    let window = window_ms(rate, burst);
     let permit = |at: i64| Permit { not_before: Timestamp(at), not_after: Timestamp(at).plus_ms(window) };
-    if let Some(returned) = row.and_then(|row| row.returned.iter().find(|permit| permit.not_after > now)) {
-        let again = Permit { not_before: returned.not_before.max(now), ..*returned };
-        if again.not_before < again.not_after {
-            return (*returned, Charge { key: key.to_owned(), tat: 0, keep, reused: true });
-        }
+    if let Some(returned) = row.and_then(|row| row.returned.iter().find(|permit| good(permit, now, window))) {
+        return (*returned, Charge { key: key.to_owned(), tat: 0, keep, reused: true });
     }
     let tolerance = tolerance_ms(rate, burst).saturating_sub(jitter);
     let interval = signed(interval_ms(rate) + stretch_ms(rate, burst));

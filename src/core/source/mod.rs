@@ -15,11 +15,12 @@ mod shards;
 mod suspicion;
 mod want;
 
+pub use breaker::rests_until;
 pub use complete::complete;
 pub use dead::{drop_dead, revive, revived};
 pub use fail::{MOST_LOST, MOST_PUT_OFF, expire, fail};
 pub use lease::lease;
-pub use permit::{grant, heartbeat, return_permits};
+pub use permit::{MOST_PERMITS, grant, heartbeat, return_permits};
 pub use shards::{obey, told_to};
 pub use want::want;
 

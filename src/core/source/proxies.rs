@@ -23,7 +23,8 @@ pub(super) enum Choice {
     Event,
 }
 
-/// The proxy that is used least and rests not; else when one may be used again.
+/// Of the proxies that rest not the one whose limits let a request through first, then the one that is used least; else when one may
+/// be used again.
 pub(super) fn choose(
     decision: &Decision<'_>,
     source: &SourceSpec,
@@ -33,7 +34,8 @@ pub(super) fn choose(
     let Some(spec) = decision.ctx.policy.document.proxies.get(pool) else { return Ok(Choice::Event) };
     let (now, pools) = (decision.ctx.now(), Pools::of(decision));
     let all = pools.total_of(pool);
-    let (mut wait, mut best) = (None::<Timestamp>, None);
+    let mut wait = None::<Timestamp>;
+    let mut best: Option<(Timestamp, u32, Option<Timestamp>, String)> = None;
     for name in &spec.proxies {
         let full = format!("{pool}/{name}");
         let health = row.proxies.get(&full).cloned().unwrap_or_default();
@@ -49,19 +51,21 @@ pub(super) fn choose(
         if busy.transpose()?.unwrap_or(false) {
             continue;
         }
-        if spec.has_days()
-            && let Some(until) = held_back(&pools.limits(&decision.rows, source, &full, row)?, now)
-        {
+        let limits = match spec.has_limits() {
+            true => pools.limits(&decision.rows, source, &full, row)?,
+            false => Vec::new(),
+        };
+        if let Some(until) = held_back(&limits, now) {
             wait = Some(wait.map_or(until, |other: Timestamp| other.min(until)));
             continue;
         }
         if most.is_none_or(|most| health.in_use < most) {
-            let rank = (health.in_use, health.last_used, full);
-            best = Some(best.map_or(rank.clone(), |other: (u32, Option<Timestamp>, String)| other.min(rank)));
+            let from = limits.iter().filter_map(|limit| limit.next(now)).map(|(permit, _)| permit.not_before).max();
+            best = best.into_iter().chain([(from.unwrap_or(now), health.in_use, health.last_used, full)]).min();
         }
     }
     Ok(match (best, wait) {
-        (Some((_, _, name)), _) => Choice::Proxy(name),
+        (Some((.., name)), _) => Choice::Proxy(name),
         (None, Some(until)) => Choice::At(until),
         (None, None) => Choice::Event,
     })
@@ -112,6 +116,11 @@ impl Limited {
         let daily = self.daily.as_ref().and_then(|daily| daily.on(day));
         let charge = limits::of_day(daily, self.quiet, self.counted, permit)?;
         Ok(charge.map(|charge| Charge { key: self.key(DAY_OF), ..charge }))
+    }
+
+    /// The longest window of its permits, in milliseconds; none: it has no rate.
+    pub fn window_ms(&self) -> Option<u64> {
+        self.rate.map(|(rate, burst)| limits::window_ms(rate, burst))
     }
 
     /// Between two requests; 0: no rate.

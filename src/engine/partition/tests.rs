@@ -6,6 +6,7 @@ mod forecasts;
 mod held;
 mod named;
 mod nests;
+mod permits;
 mod pools;
 mod queue;
 mod reuse;
@@ -513,6 +514,25 @@ fn the_queue_of_a_removed_source_ends() {
     }
     let source: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
     assert_eq!((source.queued, source.delayed), (0, 0));
+}
+
+/// Its attempt was under way when the source left: nobody would ever try it again.
+#[test]
+fn an_attempt_at_a_removed_source_that_fails_is_the_last() {
+    let mut world = World::new();
+    let job = world.create(1);
+    let task = world.lease("cadastre").expect("queued");
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("json");
+    policy["sources"].as_object_mut().expect("sources").remove("cadastre");
+    policy["profiles"] = serde_json::json!({});
+    let adopt = AdoptPolicy { document: policy.to_string(), origin: PolicyOrigin::Api, expected: Some(0) };
+    world.run(Command::AdoptPolicy(adopt)).expect("adopted");
+    assert_eq!(world.fail(&task), Ok(Reply::Noted(None)));
+    let row = world.job(job);
+    assert!(row.is_final, "its job is told");
+    assert!(row.needs[0].last_failure.as_ref().is_some_and(|failure| failure.cause.starts_with("source_removed")));
+    let source: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
+    assert_eq!((source.queued, source.delayed, source.leases.len()), (0, 0, 0));
 }
 
 #[test]

@@ -93,10 +93,10 @@ pub struct PermitView {
 pub struct PermitBody {
     /// As the lease gave it.
     pub lease_token: String,
-    /// For so many HTTP requests, 1 to 20.
-    #[serde(default = "one_more")]
-    pub n: u32,
-    /// Permits that will not be used, to be given back instead.
+    /// For so many HTTP requests, 1 to 20; left out: for one. Not with `unused`.
+    #[serde(default)]
+    pub n: Option<u32>,
+    /// Permits that will not be used, to be given back instead, as they were granted.
     #[serde(default)]
     pub unused: Option<Vec<PermitView>>,
 }
@@ -104,7 +104,7 @@ pub struct PermitBody {
 /// Further permits.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Granted {
-    /// How many.
+    /// How many; 0 also while the lease has one that begins in the far future.
     pub granted: u32,
     /// When the first of them begins; null when none was granted.
     pub not_before: Option<String>,
@@ -129,6 +129,8 @@ pub struct Kept {
     pub deadline: String,
     /// There is no use in going on.
     pub cancel: bool,
+    /// The source is left alone until then: no request starts before, whatever permits there are. Null: it may be asked.
+    pub rests_until: Option<String>,
 }
 
 /// Kept evidence.
@@ -173,7 +175,7 @@ pub struct CompleteBody {
     /// The source's own date, `YYYY-MM-DD`.
     #[serde(default)]
     pub as_of: Option<String>,
-    /// When the source was asked.
+    /// When the source was asked; not before the task was leased.
     #[serde(default)]
     pub observed_at: Option<String>,
     /// The raw answers, in order; at least one.
@@ -273,10 +275,6 @@ pub struct FailBody {
 }
 
 fn one() -> usize {
-    1
-}
-
-fn one_more() -> u32 {
     1
 }
 

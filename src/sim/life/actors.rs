@@ -151,8 +151,10 @@ impl Life {
         let Some(work) = self.works.get_mut(&id) else { return };
         match answer {
             Ok(Reply::Permits { permits, .. }) => {
+                // None: it has one that is far ahead of the engine's clock, if not of its own.
+                let ms = if permits.is_empty() { 1_000 } else { 0 };
                 work.permits.extend(permits);
-                self.after(0, Happens::Work(id));
+                self.after(ms, Happens::Work(id));
             }
             // A large answer goes in parts, each the same command again.
             Ok(Reply::More) => {
@@ -161,7 +163,9 @@ impl Life {
             _ => {
                 self.works.remove(&id);
                 if self.one_in(self.weather.workers_twice) {
-                    let ms = self.rng.range(1, 60_000);
+                    // A permit is of the next few seconds: said twice later, it would be over either way.
+                    let most = if matches!(command, Command::ReturnPermits { .. }) { 3_000 } else { 60_000 };
+                    let ms = self.rng.range(1, most);
                     self.call(command, Caller::Nobody, ms);
                 }
             }

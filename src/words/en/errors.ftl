@@ -116,6 +116,7 @@ refused-source_of_job = "{ $given }" is neither a source nor a need of this job
 refused-max_age = `max_age` of "{ $source }": { $why }
 refused-duration = not a duration like "90s", "15m", "36h" or "14d": "{ $given }"
 refused-duration_fix = Write a duration like `90s`, `15m`, `36h` or `14d`.
+refused-not_granted = is no permit as it was granted
 refused-every = is shorter than a minute
 refused-every_fix = Write a duration like `12h` or `1d`; a minute at least.
 refused-hours = not hours like "22:00-06:00": "{ $given }"

@@ -116,6 +116,7 @@ refused-source_of_job = «{ $given }» — не источник и не пот�
 refused-max_age = `max_age` источника «{ $source }»: { $why }
 refused-duration = не длительность вида "90s", "15m", "36h" или "14d": «{ $given }»
 refused-duration_fix = Пишите длительность как `90s`, `15m`, `36h` или `14d`.
+refused-not_granted = не разрешение в том виде, в каком его выдали
 refused-every = меньше минуты
 refused-every_fix = Пишите длительность как `12h` или `1d`, не меньше минуты.
 refused-hours = не часы вида "22:00-06:00": «{ $given }»

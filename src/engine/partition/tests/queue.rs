@@ -32,11 +32,7 @@ fn ask(world: &mut World, n: u8, tenant: &str, house: u8, priority: u8) -> JobId
 
 /// The houses in the order in which they are asked about.
 fn order(world: &mut World) -> Vec<u8> {
-    let house = |task: LeasedTask| {
-        let Sealable::Plain(params) = task.params else { panic!("no person") };
-        params["address"].rsplit(' ').next().expect("a number").parse().expect("a number")
-    };
-    std::iter::from_fn(|| world.lease("cadastre")).map(house).collect()
+    std::iter::from_fn(|| world.lease("cadastre")).map(|task| house(&task)).collect()
 }
 
 fn weighed(world: &World) -> Vec<QueueWeighed> {
@@ -116,6 +112,133 @@ fn watches_and_what_is_asked_ahead_have_their_priorities() {
     }
 }
 
+/// A watch whose hours have passed while nobody was there to ring it.
+#[test]
+fn a_watch_that_missed_its_hours_waits_for_the_next() {
+    let hour = 3_600_000;
+    let mut world = World::with_policy(&policy(&json!({})));
+    let midnight = Timestamp((world.now.0 / 86_400_000 + 1) * 86_400_000);
+    let job = ask(&mut world, 1, "t", 1, 3);
+    let task = world.lease("cadastre").expect("asked");
+    world.answer(&task, Vec::new()).expect("answers");
+    let hours = Some(Hours { from: 120, to: 240 });
+    let (watch, reason) = (WatchId([1; 16]), WatchReason::Key);
+    let set = SetWatch { watch, job, tenant: "t".to_owned(), every_ms: hour, hours, reason };
+    world.run(Command::SetWatch(set)).expect("set");
+    let rung = |world: &mut World, at: Timestamp| {
+        let before = world.bodies.len();
+        world.now = at;
+        world.run(Command::RingWatches).expect("rings");
+        let events: Vec<Event> = world.bodies[before..].iter().flat_map(|body| body.events.clone()).collect();
+        let next = events.iter().find_map(|event| match event {
+            Event::WatchRang(event) => Some(event.next_at),
+            _ => None,
+        });
+        (next.expect("it was due"), events.iter().any(|event| matches!(event, Event::TaskWanted(_))))
+    };
+    let (next, asked) = rung(&mut world, midnight.plus_ms(10 * hour));
+    assert!(!asked, "ten o'clock is none of its hours");
+    assert!((midnight.plus_ms(26 * hour)..midnight.plus_ms(28 * hour)).contains(&next), "{next:?}");
+    let (_, asked) = rung(&mut world, next);
+    assert!(asked, "in its hours it rings");
+}
+
+/// The house that a lease is about.
+fn house(task: &LeasedTask) -> u8 {
+    let Sealable::Plain(params) = &task.params else { panic!("no person") };
+    params["address"].rsplit(' ').next().expect("a number").parse().expect("a number")
+}
+
+/// Leases and answers until a house is asked about; how many others were before it.
+fn others_before(world: &mut World, wanted: u8) -> usize {
+    let mut before = 0;
+    loop {
+        let task = world.lease("cadastre").expect("it waits as well");
+        let found = house(&task);
+        world.answer(&task, Vec::new()).expect("answers");
+        if found == wanted {
+            return before;
+        }
+        before += 1;
+    }
+}
+
+/// Asks about houses, fails each once, and waits until all may be tried again.
+fn failed_once(world: &mut World, tenant: &str, houses: std::ops::Range<u8>, priority: u8) {
+    for n in houses.clone() {
+        ask(world, n, tenant, n, priority);
+    }
+    let tasks: Vec<LeasedTask> = houses.map(|_| world.lease("cadastre").expect("queued")).collect();
+    tasks.iter().for_each(|task| drop(world.fail(task).expect("noted")));
+    world.now = world.now.plus_ms(10_000);
+}
+
+fn of_retries() -> World {
+    let mut policy: Json = serde_json::from_str(&policy(&json!({}))).expect("JSON");
+    policy["sources"]["cadastre"]["limits"]["breaker"] = json!({"failures": 0});
+    World::with_policy(&policy.to_string())
+}
+
+#[test]
+fn what_failed_once_is_tried_again_however_many_people_wait() {
+    let mut world = of_retries();
+    failed_once(&mut world, "watches", 1..2, 5);
+    for n in 10..60 {
+        ask(&mut world, n, "people", n, 3);
+    }
+    assert!(others_before(&mut world, 1) <= 18, "a sixteenth part is its");
+}
+
+#[test]
+fn what_nobody_waits_for_hides_no_retry_that_people_wait_for() {
+    let mut world = of_retries();
+    failed_once(&mut world, "watches", 1..41, 5);
+    failed_once(&mut world, "people", 50..51, 3);
+    for n in 60..200 {
+        ask(&mut world, n, "others", n, 3);
+    }
+    let before = others_before(&mut world, 50);
+    assert!(before <= 4, "{before} of forty retries by watches, and of others, came first");
+}
+
+#[test]
+fn retries_of_one_tenant_delay_no_other() {
+    let mut world = of_retries();
+    failed_once(&mut world, "large", 1..101, 3);
+    ask(&mut world, 200, "small", 200, 3);
+    ask(&mut world, 201, "small", 201, 3);
+    let (first, second) = (others_before(&mut world, 200), others_before(&mut world, 201));
+    assert!(first <= 2 && second <= 2, "{first}, {second} of a hundred that are due came first");
+    // And they cost their tenant as much: it is even with one that has as many new ones.
+    for n in 210..240 {
+        ask(&mut world, n, "even", n, 3);
+    }
+    let mut of_large = 0;
+    for _ in 0..40 {
+        let task = world.lease("cadastre").expect("queued");
+        of_large += usize::from(house(&task) < 101);
+        world.answer(&task, Vec::new()).expect("answers");
+    }
+    assert!((18..=22).contains(&of_large), "{of_large} of forty");
+    let row: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
+    assert_eq!(row.delayed, 0, "what is due stands among the others");
+}
+
+/// More are due than one start moves: none is lost, and each is tried again once.
+#[test]
+fn hundreds_that_are_due_at_once_are_all_tried_again() {
+    let mut world = of_retries();
+    failed_once(&mut world, "a", 1..151, 3);
+    let mut tasks: Vec<LeasedTask> = std::iter::from_fn(|| world.lease("cadastre")).collect();
+    assert_eq!(tasks.len(), 150);
+    tasks.sort_by_key(|task| task.task);
+    tasks.dedup_by_key(|task| task.task);
+    assert_eq!(tasks.len(), 150, "each once");
+    assert!(tasks.iter().all(|task| task.attempt == 2));
+    let row: SourceRow = world.store.row(b"cadastre").expect("readable").expect("there");
+    assert_eq!((row.queued, row.delayed, row.leases.len()), (0, 0, 150));
+}
+
 #[test]
 fn partitions_are_told_once_and_tasks_in_the_queue_keep_their_turns() {
     let mut world = World::with_policy(&policy(&json!({})));
@@ -135,6 +258,33 @@ fn partitions_are_told_once_and_tasks_in_the_queue_keep_their_turns() {
     adopt(&mut world, &json!({}));
     assert_eq!(weighed(&world).len(), 2, "and what held before is said again");
     assert_eq!(order(&mut world), [1, 2]);
+}
+
+/// What nobody waits for is due, and held back with the rest of the day.
+#[test]
+fn a_retry_that_is_held_back_hides_none_that_people_wait_for() {
+    let mut policy: Json = serde_json::from_str(&policy(&json!({}))).expect("JSON");
+    policy["sources"]["cadastre"]["limits"]["daily"] = json!(10);
+    policy["sources"]["cadastre"]["limits"]["background"] = json!(0.1);
+    let mut world = World::with_policy(&policy.to_string());
+    let lease = |world: &mut World| {
+        let tokens = vec![LeaseToken([7; 16])];
+        let lease = LeaseTasks { source: "cadastre".to_owned(), worker: "w".to_owned(), tokens };
+        let Ok(Reply::Leased(leased)) = world.run(Command::Lease(lease)) else { panic!("no lease") };
+        (leased.tasks.len(), leased.next_at)
+    };
+    ask(&mut world, 1, "watches", 1, 5);
+    let watch = world.lease("cadastre").expect("one of the day is for it");
+    ask(&mut world, 2, "people", 2, 3);
+    let person = world.lease("cadastre").expect("a person waits");
+    let Ok(Reply::Noted(Some(held_back))) = world.fail(&watch) else { panic!("tried again") };
+    world.now = world.now.plus_ms(500);
+    let Ok(Reply::Noted(Some(due))) = world.fail(&person) else { panic!("tried again") };
+    world.now = held_back.plus_ms(1);
+    assert!(world.now < due);
+    assert_eq!(lease(&mut world), (0, Some(due)));
+    world.now = due;
+    assert_eq!(lease(&mut world).0, 1, "and had");
 }
 
 #[test]

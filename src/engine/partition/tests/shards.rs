@@ -158,7 +158,8 @@ fn a_fact_that_two_shards_show_is_one_fact() {
         }
     }
     let intervals = whole(&world).expect("there").intervals;
-    assert_eq!(intervals.iter().map(|interval| interval.to.is_some()).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(intervals.iter().map(|interval| interval.to.is_some()).collect::<Vec<_>>(), [false, false, true]);
+    assert!(intervals.is_sorted_by_key(|interval| interval.from.observed_at), "as the source was asked: {intervals:?}");
 }
 
 #[test]
