@@ -137,6 +137,7 @@ refused-input_cadastral = is no cadastral number like 77:01:0001001:1024
 refused-address_empty = the address is empty
 refused-address_nowhere = not an address: it names no place, street or house
 refused-address_too_long = not an address: longer than 600 characters
+refused-inputs_none_fix = Leave it out: this profile takes no inputs.
 refused-recheck_nothing = `sources` names nothing
 refused-recheck_nothing_at = is empty
 refused-recheck_nothing_fix = Name sources or need ids, or leave `sources` out to ask all.

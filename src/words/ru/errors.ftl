@@ -137,6 +137,7 @@ refused-input_cadastral = не кадастровый номер вида 77:01:
 refused-address_empty = адрес пуст
 refused-address_nowhere = не адрес: не названы ни населённый пункт, ни улица, ни дом
 refused-address_too_long = не адрес: длиннее 600 знаков
+refused-inputs_none_fix = Уберите его: в этом профиле нет полей для заполнения.
 refused-recheck_nothing = в `sources` ничего не названо
 refused-recheck_nothing_at = пусто
 refused-recheck_nothing_fix = Назовите источники или потребности, или уберите `sources`, чтобы спросить всех.
