@@ -73,6 +73,7 @@ no_such-delivery = there is no such delivery
 no_such-delivery_that_could_be_sent_again = there is no such delivery that could be sent again
 no_such-notification = there is no such notification
 no_such-dead_letter = there is no such dead letter
+no_such-named = { $such }: "{ $given }"
 no_such-task = there is no such task
 
 ## refused
@@ -99,6 +100,13 @@ refused-moment_no_commit = there is no commit at { $position } yet
 refused-before_job = there was no such job yet: it was asked for at { $at }
 refused-before_job_at = lies before the job
 refused-before_job_fix = Ask for a moment after that.
+refused-side_at = "{ $given }" can't be opened
+refused-side_fix = A side is the id of a snapshot, `job:<id of a check>@now`, `<subject>@<time>` or `world@<cut>`. What belongs to another tenant's key is not found.
+refused-side_check_fix = That is the id of a check, and not of a snapshot. Write `job:{ $id }@now`, or a time in place of `now`.
+refused-side_about = { $side } is about { $subject }
+refused-side_whole = { $side } is the whole base
+refused-moment_to_come_fix = Take a moment that has passed; to see what is known now, name none.
+refused-moment_no_commit_fix = Take a position that the log has; `GET /v1/log/heads` shows where it ends.
 refused-not_comparable_fix = Compare two snapshots or moments of checks of one address, two moments of one subject, or two cuts of the whole base.
 refused-auditors_only = the whole base is shown to auditors only
 refused-auditors_only_fix = Use a key with the role `auditor`.

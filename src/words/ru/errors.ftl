@@ -73,6 +73,7 @@ no_such-delivery = такой отправки нет
 no_such-delivery_that_could_be_sent_again = нет такой отправки, которую можно повторить
 no_such-notification = такого уведомления нет
 no_such-dead_letter = такого невыполненного задания нет
+no_such-named = { $such }: «{ $given }»
 no_such-task = такого задания нет
 
 ## refused
@@ -99,6 +100,13 @@ refused-moment_no_commit = записи журнала { $position } ещё не
 refused-before_job = такой проверки тогда ещё не было: она создана { $at }
 refused-before_job_at = раньше, чем создана проверка
 refused-before_job_fix = Укажите более поздний момент.
+refused-side_at = «{ $given }» не открывается
+refused-side_fix = Сторона — это номер снимка, `job:<номер проверки>@now`, `<объект>@<время>` или `world@<срез>`. Чужое не находится.
+refused-side_check_fix = Это номер проверки, а не снимка. Напишите `job:{ $id }@now` или время вместо `now`.
+refused-side_about = { $side } — это { $subject }
+refused-side_whole = { $side } — это вся база
+refused-moment_to_come_fix = Возьмите момент, который уже прошёл; чтобы увидеть известное сейчас, не указывайте никакого.
+refused-moment_no_commit_fix = Возьмите позицию, которая есть в журнале; где он кончается, показывает `GET /v1/log/heads`.
 refused-not_comparable_fix = Сравнивайте два снимка или момента проверок одного адреса, два момента одного объекта или два среза всей базы.
 refused-auditors_only = вся база показывается только аудиторам
 refused-auditors_only_fix = Нужен ключ с ролью `auditor`.
