@@ -312,6 +312,9 @@ impl From<Rejection> for Problem {
             Rejection::IdempotencyMismatch => Self::said(Code::IdempotencyMismatch, "other_request", &[]),
             Rejection::NoDeadLetter => Self::not_found("dead letter"),
             Rejection::ChannelUnknown(_) => Self::not_found("channel"),
+            Rejection::ChannelStopped => {
+                Self::said(Code::NotFound, "channel_stopped", &[]).fix(refused("channel_stopped_fix", &[]))
+            }
             Rejection::NoDelivery => Self::not_found("delivery that could be sent again"),
             Rejection::LeaseLost => Self::said(Code::LeaseLost, "lease_lost", &[]),
             Rejection::VersionChanged(version) => {

@@ -113,6 +113,7 @@ channel-events = of: { $events }
 channel-by_check = only what a check names it for
 channel-digest = collected over { $digest }
 channel-muted = told nothing until { $until }
+channel-stopped = stopped: the receiver answered 410 on { $at }
 delivery-none = Nothing was sent.
 delivery-none_dead = All was delivered, or is still being tried.
 delivery-again = { $id }: sent again

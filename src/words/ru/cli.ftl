@@ -115,6 +115,7 @@ channel-events = о чём: { $events }
 channel-by_check = только о проверках, где он назван
 channel-digest = сводкой за { $digest }
 channel-muted = без уведомлений до { $until }
+channel-stopped = остановлен: получатель ответил 410, { $at }
 delivery-none = Ничего не отправляли.
 delivery-none_dead = Всё доставлено, или ещё будут попытки.
 delivery-again = { $id }: отправляем снова
