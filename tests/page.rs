@@ -11,6 +11,7 @@ mod page {
     pub mod browser;
     pub mod explained;
     pub mod fixtures;
+    mod interface;
     mod journey;
     pub mod server;
 }
@@ -72,6 +73,7 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/notifications",
             "/channels/webhooks/w1",
             "/log",
+            "/docs",
         ] {
             let join = if path.contains('?') { '&' } else { '?' };
             let (response, html) = get(&fixtures, &format!("{path}{join}lang={lang}")).await;
@@ -604,14 +606,15 @@ const VIEWS: [(&str, &str); 14] = [
     ("sign-in", "/sign-in"),
 ];
 
-/// The same views as they are at other times; no pictures are taken of them.
-const AT_OTHER_TIMES: [(&str, &str); 6] = [
+/// The same views as they are at other times, and what is read by programmers; no pictures are taken of them.
+const AT_OTHER_TIMES: [(&str, &str); 7] = [
     ("a check that failed", "/jobs/job-failed"),
     ("a check of what nobody knows", "/jobs/job-unknown"),
     ("a moment", "/jobs/job-partial?as_of=0%3A9"),
     ("a report in the making", "/jobs/job-partial/report"),
     ("nothing to compare yet", "/compare"),
     ("sides that there are not", "/compare?from=nonsense&to=s2"),
+    ("the reference of the interface", "/docs"),
 ];
 
 /// The address of a view in a language.

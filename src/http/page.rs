@@ -12,6 +12,10 @@ use axum::http::Method;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The same for the whole life of the process.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| json!(super::openapi()));
 
 /// The page's way to the interface, in this process.
 pub struct Pages {
@@ -289,6 +293,10 @@ impl PageData for Pages {
         let property = |item: &&Value| item.get("level").and_then(Value::as_str) == Some("property");
         let items = found.get("items").and_then(Value::as_array).into_iter().flatten();
         Ok(items.filter(property).filter_map(|item| Some(item.get("label")?.as_str()?.to_owned())).collect())
+    }
+
+    fn interface(&self) -> &Value {
+        &DESCRIPTION
     }
 
     fn demo(&self) -> Option<Vec<Showcase>> {

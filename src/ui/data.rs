@@ -190,6 +190,9 @@ pub trait PageData: Send + Sync + 'static {
     /// Addresses that the visitor asked about, as suggestions: those in which every word of `text` begins a word.
     async fn known(&self, visitor: &Visitor, text: &str) -> Result<Vec<String>, Problem>;
 
+    /// The description of the interface (OpenAPI), as of `GET /openapi.json`.
+    fn interface(&self) -> &Value;
+
     /// With demo sources: addresses worth a look; the page then says that everything is invented. None without a demo.
     fn demo(&self) -> Option<Vec<Showcase>> {
         None

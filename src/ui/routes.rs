@@ -1,6 +1,7 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
 mod history;
+mod interface;
 mod log;
 mod notifications;
 mod operate;
@@ -27,7 +28,7 @@ const MOMENTS: usize = 20;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/fragment`, `/known`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/fragment`, `/known`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/docs`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start::start))
@@ -55,6 +56,7 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/channels/{kind}/{id}/deliveries/{delivery}/retry", post(notifications::send_again))
         .route("/log", get(log::log))
         .route("/log/verify", post(log::verify))
+        .route("/docs", get(interface::docs))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))
         .route("/assets/{file}", get(assets::serve))

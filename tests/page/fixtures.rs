@@ -1,6 +1,7 @@
 //! Jobs in the shapes of the interface, one for each thing that the page must say rightly. All names are invented.
 
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// The words of people for sources and rules, as the policy gives them.
 pub fn titles() -> Value {
@@ -23,6 +24,13 @@ pub fn titles() -> Value {
         },
         "levels": {"high": {"ru": "высокий", "en": "high"}}
     })
+}
+
+/// The description of the interface, as programs get it.
+pub fn interface() -> &'static Value {
+    static API: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../golden/openapi.json")).expect("a description"));
+    &API
 }
 
 /// Two profiles, one with inputs.

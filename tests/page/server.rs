@@ -248,6 +248,10 @@ impl PageData for Fixtures {
         Ok(())
     }
 
+    fn interface(&self) -> &Value {
+        fixtures::interface()
+    }
+
     fn demo(&self) -> Option<Vec<Showcase>> {
         let case =
             |address: &str, ru: &str, en: &str| Showcase { address: address.into(), ru: ru.into(), en: en.into() };

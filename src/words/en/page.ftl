@@ -648,3 +648,25 @@ receipt_reason-stale = an earlier answer was stale, but may still be shown
 receipt_reason-task = the source answered this check's request
 receipt_reason-joined = the source answered a request that was already under way
 receipt_reason-answered_in_between = an answer to this question came before the source was asked
+
+## interface
+
+interface-title = The interface
+interface-lead = Every call of Mirano's interface for programs, with what it takes and what it answers. The same for programs:
+interface-contents = Contents
+interface-parameters = Parameters
+interface-body = Takes
+interface-answers = Answers
+interface-shapes = Shapes
+interface-shapes_hint = What calls take and answer. A field that is not marked as required may be left out.
+interface_group-jobs = Checks
+interface_group-snapshots = Snapshots and comparisons
+interface_group-facts = Objects and facts
+interface_group-watches = Watches
+interface_group-notifications = Notifications
+interface_group-events = Live events
+interface_group-sources = Sources
+interface_group-policy = Policy
+interface_group-log = Log and audit
+interface_group-workers = Workers
+interface_group-health = State of the server

@@ -668,3 +668,25 @@ receipt_reason-stale = прежний ответ устарел, но показ
 receipt_reason-task = источник ответил на запрос этой проверки
 receipt_reason-joined = источник ответил на запрос, который уже шёл
 receipt_reason-answered_in_between = ответ на этот вопрос пришёл раньше, чем спросили источник
+
+## interface
+
+interface-title = Описание API
+interface-lead = Все вызовы интерфейса Mirano для программ: что каждый принимает и что отвечает. Пояснения к вызовам и полям — на английском. То же для программ:
+interface-contents = Содержание
+interface-parameters = Параметры
+interface-body = Принимает
+interface-answers = Отвечает
+interface-shapes = Структуры данных
+interface-shapes_hint = Что вызовы принимают и отвечают. Поля без пометки «обязательно» может не быть.
+interface_group-jobs = Проверки
+interface_group-snapshots = Снимки и сравнения
+interface_group-facts = Объекты и факты
+interface_group-watches = Наблюдения
+interface_group-notifications = Уведомления
+interface_group-events = События вживую
+interface_group-sources = Источники
+interface_group-policy = Политика
+interface_group-log = Журнал и аудит
+interface_group-workers = Исполнители
+interface_group-health = Состояние сервера
