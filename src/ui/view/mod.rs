@@ -21,7 +21,7 @@ pub(super) use explanation::explanation;
 pub(super) use interface::interface;
 pub(super) use log::{commits, verified};
 pub(super) use moments::moments;
-pub(super) use notifications::{channels, deliveries, notifications};
+pub(super) use notifications::{channel, channels, deliveries, notifications};
 pub(super) use operate::{dead_letters, sources, watches};
 pub(super) use start::{job_line, profiles, updating};
 pub(super) use timeline::timeline;
