@@ -658,7 +658,7 @@ receipt_reason-answered_in_between = an answer to this question came before the 
 
 ## interface
 
-interface-title = The interface
+interface-title = API reference
 interface-lead = Every call of Mirano's interface for programs, with what it takes and what it answers. The same for programs:
 interface-contents = Contents
 interface-parameters = Parameters
