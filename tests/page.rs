@@ -321,7 +321,7 @@ async fn a_comparison_shows_changes_first_and_says_what_it_left_out() {
     let (_, last) = get(&fixtures, "/compare?from=s1&to=s2&cursor=abc&lang=ru").await;
     assert!(!last.contains("cursor=") || !last.contains(">Дальше<"), "{last}");
     let (response, wrong) = get(&fixtures, "/compare?from=nonsense&to=s2&lang=en").await;
-    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert!(wrong.contains("there is no such snapshot") && wrong.contains("value=\"nonsense\""), "{wrong}");
 }
 
