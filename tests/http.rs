@@ -24,6 +24,8 @@ mod live;
 mod mcp;
 #[path = "http/notify.rs"]
 mod notify;
+#[path = "http/page.rs"]
+mod page;
 #[path = "http/rest.rs"]
 mod rest;
 #[path = "http/sharded.rs"]

@@ -11,6 +11,7 @@ mod page {
     pub mod browser;
     pub mod explained;
     pub mod fixtures;
+    mod interface;
     mod journey;
     pub mod server;
 }
@@ -72,6 +73,7 @@ async fn every_page_renders_in_both_languages_with_its_headers() {
             "/notifications",
             "/channels/webhooks/w1",
             "/log",
+            "/docs",
         ] {
             let join = if path.contains('?') { '&' } else { '?' };
             let (response, html) = get(&fixtures, &format!("{path}{join}lang={lang}")).await;
@@ -91,7 +93,11 @@ async fn any_moment_can_be_opened_and_is_marked_as_past() {
     let fixtures = Fixtures::new(None);
     let (_, now) = get(&fixtures, "/jobs/job-done?lang=en").await;
     assert!(now.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && now.contains("Moments of this check"), "{now}");
-    assert!(now.contains("<option value=\"s2\" ") && now.contains("data-said=\"0 of 7 answered\" selected"), "{now}");
+    assert!(
+        now.contains("<option value=\"s2\" ")
+            && now.contains("data-said=\"0 of 7 answered · incomplete or stale\" selected"),
+        "{now}"
+    );
     assert!(now.contains("id=\"live\"") && !now.contains("As it was known"));
     let (_, was) = get(&fixtures, "/jobs/job-done?as_of=2026-11-24T10%3A11%3A00Z&lang=en").await;
     assert!(was.contains("As it was known on") && was.contains("10:11:00\u{a0}UTC</time></b>"), "{was}");
@@ -167,6 +173,47 @@ async fn a_check_is_watched_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_check_says_on_top_what_it_does_not_cover_and_that_nobody_is_told() {
+    let fixtures = Fixtures::new(None);
+    let mut job = fixtures::completed(1);
+    job["job_id"] = "job-muted".into();
+    job["not_checked"] = serde_json::json!([{"source": "enforcement_persons", "reason": "input_missing",
+        "text": {"ru": "не спрошен: не указана дата рождения; срок вышел 7 декабря 2026, 18:10 UTC", "en": "not asked: no date of birth"}}]);
+    fixtures.put(job);
+    let (_, html) = get(&fixtures, "/jobs/job-muted?lang=ru").await;
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+    assert!(place("id=\"status\"") < place("Что не проверено") && place("Что не проверено") < place("id=\"sources\""));
+    assert!(html.contains("Исполнительные производства: лица: не спрошен"), "{html}");
+    assert!(
+        html.contains("срок вышел <time datetime=\"2026-12-07T18:10:00Z\" data-at>"),
+        "in the reader's zone: {html}"
+    );
+    assert!(html.contains("Об этой проверке никому не сообщается до <time"), "{html}");
+    let (_, other) = get(&fixtures, "/jobs/job-done?lang=ru").await;
+    assert!(!other.contains("никому не сообщается") && other.contains("aria-labelledby=\"not-checked-title\""));
+}
+
+#[tokio::test]
+async fn a_page_of_a_problem_keeps_its_frame_and_names_what_is_missing() {
+    let fixtures = Fixtures::new(None);
+    for (path, status, said) in [
+        ("/jobs/nothing", 404, "There is no such check"),
+        ("/snapshots/nothing", 404, "There is no such snapshot"),
+        ("/channels/pigeons/p1", 404, "There is no such page"),
+        ("/compare?from=nonsense&to=s2", 404, "there is no such snapshot"),
+    ] {
+        let (response, html) =
+            get(&fixtures, &format!("{path}{}lang=en", if path.contains('?') { '&' } else { '?' })).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert!(html.contains(said), "{path}: {said} in {html}");
+        assert!(
+            html.contains("href=\"/log\"") && html.contains("class=\"demo\""),
+            "{path}: the frame is that of all pages"
+        );
+    }
+}
+
+#[tokio::test]
 async fn notifications_are_listed_with_who_is_told() {
     let fixtures = Fixtures::new(None);
     let (_, html) = get(&fixtures, "/notifications?lang=en").await;
@@ -174,13 +221,19 @@ async fn notifications_are_listed_with_who_is_told() {
     assert!(html.contains("the &lt;b&gt;first&lt;&#x2f;b&gt; answer") && html.contains("Source is back"), "{html}");
     assert!(html.contains("action=\"/notifications/read\"") && html.contains("collected over"), "{html}");
     assert!(html.contains("only what a check names it for") && html.contains("Check ended, Facts changed"), "{html}");
+    let stopped = html.split("id=\"channel-w3\"").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
+    assert!(
+        stopped.contains("Stopped: the receiver answered 410") && stopped.contains("24\u{a0}November"),
+        "{stopped}"
+    );
     post(&fixtures, "/notifications/read", "").await;
     let (response, html) = post(&fixtures, "/channels/webhooks?lang=en", "target=https%3A%2F%2Fa.example%2F").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(html.contains("whsec_c2VjcmV0") && html.contains("it is not shown again"), "{html}");
     let (response, html) = post(&fixtures, "/channels/webhooks?lang=en", "target=nonsense").await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(html.contains("is no URL") && html.contains("value=\"nonsense\""), "{html}");
+    assert!(html.contains("That did not work: is no URL</b>"), "no pointer into JSON is shown to people: {html}");
+    assert!(html.contains("value=\"nonsense\""), "{html}");
     let (response, _) = post(&fixtures, "/channels/emails", "target=a%40example.org&digest=1d").await;
     assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/notifications"));
     assert!(html.contains("name=\"for\" value=\"8h\"") && html.contains("value=\"0s\">Tell again"), "{html}");
@@ -189,7 +242,17 @@ async fn notifications_are_listed_with_who_is_told() {
     assert_eq!(post(&fixtures, "/channels/pigeons", "target=x").await.0.status(), StatusCode::NOT_FOUND);
     let (_, html) = get(&fixtures, "/channels/webhooks/w1?lang=en").await;
     assert!(html.contains("not delivered") && html.contains("status 500") && html.contains("10 attempts"), "{html}");
-    assert!(html.contains("action=\"/channels/webhooks/w1/deliveries/d2/retry\"") && html.contains("2 notifications"));
+    assert!(html.contains("action=\"/channels/webhooks/w1/deliveries/d2/retry\""));
+    // Who was told, of what: deliveries are told apart.
+    assert!(html.contains("<p class=\"address\">receiver.example&#x2f;hook</p>"), "{html}");
+    let told =
+        |id: &str| html.split(&format!("id=\"delivery-{id}\"")).nth(1).and_then(|rest| rest.split("</tr>").next());
+    let (first, second) = (told("d2").expect("a row"), told("d1").expect("a row"));
+    assert!(first.contains("<a href=\"/jobs/job-done\">Tverskaya 7: the &lt;b&gt;first") && !first.contains("more"));
+    assert!(second.contains("Courts<small>Source is back</small>") && second.contains("and 5 more"), "{second}");
+    let (_, stopped) = get(&fixtures, "/channels/webhooks/w3?lang=en").await;
+    assert!(stopped.contains("the receiver answered 410") && !stopped.contains("/retry\""), "{stopped}");
+    assert_eq!(get(&fixtures, "/channels/webhooks/w9").await.0.status(), StatusCode::NOT_FOUND);
     assert!(!html.contains("deliveries/d1/retry"), "what is being collected is not sent by hand");
     post(&fixtures, "/channels/webhooks/w1/deliveries/d2/retry", "").await;
     let done = fixtures.rechecked.lock().expect("no panic").clone();
@@ -249,16 +312,16 @@ async fn a_comparison_shows_changes_first_and_says_what_it_left_out() {
     assert!(html.contains("Студия &lt;b&gt;24") && !html.contains("<b>24"), "what a source says is never HTML");
     assert!(html.contains("href=\"/compare?from=s1&amp;to=s2&amp;cursor=abc\""), "{html}");
     // Another two moments of the same check are chosen by their times, with those that are compared chosen.
-    let chosen = "<option value=\"s2\" data-at=\"2026-11-24T10:11:40Z\" data-precision=\"second\" data-said=\"4 of 7 answered · snapshot\" selected>";
+    let chosen = "<option value=\"s2\" data-at=\"2026-11-24T10:11:40Z\" data-precision=\"second\" data-said=\"4 of 7 answered · incomplete or stale · snapshot\" selected>";
     assert!(html.contains(chosen), "{html}");
     assert!(
-        html.contains("data-said=\"0 of 7 answered\" selected>"),
+        html.contains("data-said=\"0 of 7 answered · incomplete or stale\" selected>"),
         "s1 is none of these moments: the first is chosen: {html}"
     );
     let (_, last) = get(&fixtures, "/compare?from=s1&to=s2&cursor=abc&lang=ru").await;
     assert!(!last.contains("cursor=") || !last.contains(">Дальше<"), "{last}");
     let (response, wrong) = get(&fixtures, "/compare?from=nonsense&to=s2&lang=en").await;
-    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert!(wrong.contains("there is no such snapshot") && wrong.contains("value=\"nonsense\""), "{wrong}");
 }
 
@@ -556,7 +619,10 @@ async fn a_check_updates_itself_in_a_browser() {
     assert_eq!(browser.evaluate("document.activeElement.id").await, "recheck", "the focus stays");
     let times = "[...document.querySelectorAll('time[data-at]')].map((time) => time.textContent).join(' | ')";
     let times = browser.evaluate(times).await.as_str().expect("text").to_owned();
-    assert!(times.contains("1:09") && !times.contains("UTC"), "times are in the reader's zone and form: {times}");
+    assert!(
+        times.contains("13:09") && times.contains("24 Nov 2026") && !times.contains("UTC"),
+        "times are in the reader's zone and form: {times}"
+    );
 
     // Moments to choose from are in the reader's zone, and no two read alike.
     let labels = "[...document.querySelectorAll('#compare-from option')].map((option) => option.textContent)";
@@ -564,7 +630,7 @@ async fn a_check_updates_itself_in_a_browser() {
     let labels: Vec<&str> = labels.as_array().expect("a list").iter().filter_map(|label| label.as_str()).collect();
     assert_eq!(labels.len(), 3);
     let said = |label: &str, clock: &str| label.contains(clock) && !label.contains("UTC");
-    assert!(said(labels[0], "1:11:40") && said(labels[1], "1:11:00") && said(labels[2], "1:09:40"), "{labels:?}");
+    assert!(said(labels[0], "13:11:40") && said(labels[1], "13:11:00") && said(labels[2], "13:09:40"), "{labels:?}");
 
     // A second change leaves what did not change alone, and closes nothing that the reader opened.
     browser
@@ -581,6 +647,32 @@ async fn a_check_updates_itself_in_a_browser() {
     assert_eq!(browser.evaluate("document.getElementById('compare-from').selectedIndex").await, 1);
     assert_eq!(browser.evaluate("document.getElementById('more-n2').open").await, true);
     assert_eq!(browser.evaluate("window.kept === document.getElementById('need-n4')").await, true);
+}
+
+/// The picture of a risk is whole in every width: the line is under each point, no point vanishes, and it says when.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_of_the_timeline_is_whole_on_a_phone() {
+    let Some(mut browser) = Browser::start().await else { return };
+    let fixtures = Fixtures::new(None);
+    let at = page::server::serve(&fixtures).await;
+    for look in [DESKTOP, PHONE] {
+        browser.open(&in_lang(at, "/jobs/job-done/timeline", "en"), look).await;
+        // What is drawn is as thick as it is told to be, whatever the picture was scaled to; and nothing covers the line.
+        let drawn = "[...document.querySelectorAll('.line .moved-line, .line .point')].map((one) => { const style = getComputedStyle(one); \
+             return [style.vectorEffect, style.stroke !== getComputedStyle(document.querySelector('.line')).backgroundColor, parseFloat(style.strokeWidth)] })";
+        let drawn = browser.evaluate(drawn).await;
+        let drawn = drawn.as_array().expect("a list").clone();
+        assert_eq!(drawn.len(), 3, "a line, and a point for each moment with a risk: {drawn:?}");
+        for (index, part) in drawn.iter().enumerate() {
+            assert_eq!((&part[0], &part[1]), (&"non-scaling-stroke".into(), &true.into()), "{look:?}: {drawn:?}");
+            let least = if index == 0 { 2.0 } else { 5.0 };
+            assert!(part[2].as_f64().is_some_and(|wide| wide >= least), "{look:?}: {drawn:?}");
+        }
+        let ticks = "[...document.querySelectorAll('.line .ticks time')].map((one) => one.textContent)";
+        let ticks = browser.evaluate(ticks).await;
+        let ticks: Vec<&str> = ticks.as_array().expect("a list").iter().filter_map(|tick| tick.as_str()).collect();
+        assert_eq!(ticks, ["24 Nov 2026, 13:09", "24 Nov 2026, 13:10", "24 Nov 2026, 13:11"], "{look:?}");
+    }
 }
 
 /// Every view, by the name that its pictures have.
@@ -601,14 +693,15 @@ const VIEWS: [(&str, &str); 14] = [
     ("sign-in", "/sign-in"),
 ];
 
-/// The same views as they are at other times; no pictures are taken of them.
-const AT_OTHER_TIMES: [(&str, &str); 6] = [
+/// The same views as they are at other times, and what is read by programmers; no pictures are taken of them.
+const AT_OTHER_TIMES: [(&str, &str); 7] = [
     ("a check that failed", "/jobs/job-failed"),
     ("a check of what nobody knows", "/jobs/job-unknown"),
     ("a moment", "/jobs/job-partial?as_of=0%3A9"),
     ("a report in the making", "/jobs/job-partial/report"),
     ("nothing to compare yet", "/compare"),
     ("sides that there are not", "/compare?from=nonsense&to=s2"),
+    ("the reference of the interface", "/docs"),
 ];
 
 /// The address of a view in a language.

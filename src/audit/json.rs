@@ -43,6 +43,7 @@ pub fn stream(event: &Event) -> String {
         Event::WatchEnded(event) => job(&event.job),
         Event::ChannelSet(event) => format!("channel/{}", event.channel),
         Event::ChannelEnded(event) => format!("channel/{}", event.channel),
+        Event::ChannelStopped(event) => format!("channel/{}", event.channel),
         Event::NotifySet(event) => job(&event.job),
         Event::NotificationRaised(event) => match (&event.job, &event.detail) {
             (Some(id), _) => job(id),

@@ -224,6 +224,8 @@ fn listed(kind: &Kind, page: &Value, lang: Lang) -> String {
         also.extend((!digest.is_empty()).then(|| one(lang, "channel-digest", &[("digest", digest.into())])));
         let until = text(item, "muted_until");
         also.extend((!until.is_empty()).then(|| one(lang, "channel-muted", &[("until", moment(until).into())])));
+        let stopped = text(item, "stopped_at");
+        also.extend((!stopped.is_empty()).then(|| one(lang, "channel-stopped", &[("at", moment(stopped).into())])));
         let target = text(item, kind.target).to_owned();
         table.row([dim.apply_to(text(item, kind.id)).to_string(), target, also.join("; ")]);
     }
@@ -245,13 +247,14 @@ fn sent(page: &Value, lang: Lang, dead: bool) -> String {
             "dead" => Style::new().red(),
             _ => Style::new().yellow(),
         };
-        let tells = one(lang, "notifications-tells", &[("n", list(item, "notifications").count().into())]);
+        let tells = tells(item, lang);
         let last = list(item, "attempts").last();
         let n = last.and_then(|last| last.get("n")).and_then(Value::as_u64);
         let attempts = n.map(|n| one(lang, "date-attempts", &[("n", n.into())])).unwrap_or_default();
         let cause = last.map(|last| text(last, "cause")).unwrap_or_default();
         table.row([
             dim.apply_to(text(item, "delivery_id")).to_string(),
+            moment(text(item, "created_at")).get(lang).to_owned(),
             style.apply_to(word).to_string(),
             tells,
             attempts,
@@ -262,6 +265,15 @@ fn sent(page: &Value, lang: Lang, dead: bool) -> String {
         return one(lang, if dead { "delivery-none_dead" } else { "delivery-none" }, &[]);
     }
     table.lines("").join("\n")
+}
+
+/// What a delivery tells: the first of it in words, and how many more there are.
+fn tells(item: &Value, lang: Lang) -> String {
+    let left_out = item.get("left_out").and_then(Value::as_u64).unwrap_or(0);
+    let more = (list(item, "notifications").count() as u64 + left_out).saturating_sub(1);
+    let first = list(item, "tells").next().map(|told| text(told, "text").to_owned());
+    let more = (more > 0).then(|| one(lang, "notifications-more", &[("n", more.into())]));
+    first.into_iter().chain(more).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -275,17 +287,21 @@ mod tests {
         let kind = Kind { plural: "webhooks", id: "webhook_id", target: "url" };
         let page = json!({"items": [
             {"webhook_id": "w1", "url": "https://a.example/hook", "events": ["job.final", "facts.changed"], "digest": "1d"},
-            {"webhook_id": "w22", "url": "https://b.example/", "events": [], "muted_until": "2027-01-15T08:00:00.000Z"}]});
+            {"webhook_id": "w22", "url": "https://b.example/", "events": [], "muted_until": "2027-01-15T08:00:00.000Z"},
+            {"webhook_id": "w3", "url": "https://c.example/", "events": ["job.final"], "stopped_at": "2027-01-15T08:00:00.000Z"}]});
         expect![[r#"
             w1   https://a.example/hook  of: job.final, facts.changed; collected over 1d
-            w22  https://b.example/      only what a check names it for; told nothing until 15 January 2027, 08:00 UTC"#]]
+            w22  https://b.example/      only what a check names it for; told nothing until 15 January 2027, 08:00 UTC
+            w3   https://c.example/      of: job.final; stopped: the receiver answered 410 on 15 January 2027, 08:00 UTC"#]]
         .assert_eq(&listed(&kind, &page, Lang::En));
         let page = json!({"items": [
-            {"delivery_id": "d2", "state": "dead", "notifications": ["a", "b"], "attempts": [{"n": 10, "cause": "status 500"}]},
-            {"delivery_id": "d1", "state": "collecting", "notifications": ["a"], "attempts": []}]});
+            {"delivery_id": "d2", "state": "dead", "notifications": ["a", "b"], "tells": [{"text": "A street: it ended"}],
+             "created_at": "2027-01-15T08:00:00.000Z", "attempts": [{"n": 10, "cause": "status 500"}]},
+            {"delivery_id": "d1", "state": "collecting", "notifications": ["a"], "tells": [{"text": "Courts answer again"}],
+             "created_at": "2027-01-14T08:00:00.000Z", "attempts": []}]});
         expect![[r#"
-            d2  not delivered    2 notifications  10 attempts  status 500
-            d1  being collected  1 notification"#]]
+            d2  15 January 2027, 08:00 UTC  not delivered    A street: it ended; and 1 more  10 attempts  status 500
+            d1  14 January 2027, 08:00 UTC  being collected  Courts answer again"#]]
         .assert_eq(&sent(&page, Lang::En, false));
         assert_eq!(sent(&json!({"items": []}), Lang::Ru, true), "Всё доставлено, или ещё будут попытки.");
     }

@@ -9,7 +9,7 @@ use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render,
 use crate::node::{KEYS, VIEWS};
 use crate::sequencer::embedded::EmbeddedLog;
 use crate::views::Views;
-use crate::words::{self, Lang, code, moment, one};
+use crate::words::{self, Lang, attribute, code, moment, one};
 use anyhow::{Context, Result};
 use console::Style;
 use futures::StreamExt;
@@ -176,20 +176,17 @@ fn in_folder<T>(folder: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T,
     })
 }
 
-/// A value in one word; nothing is `—`.
-fn plain(lang: Lang, value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "—".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Bool(yes)) => one(lang, if *yes { "fact-yes" } else { "fact-no" }, &[]),
-        Some(other) => other.to_string(),
-    }
+/// A value of an attribute as people write it; nothing is `—`.
+fn plain(lang: Lang, name: &str, value: Option<&Value>) -> String {
+    let value = value.filter(|value| !value.is_null());
+    let said = value.map(|value| attribute(lang, name, value).unwrap_or_else(|_| value.to_string()));
+    said.unwrap_or_else(|| "—".to_owned())
 }
 
 /// Attributes by the names that people call them.
 fn pairs(lang: Lang, value: Option<&Value>) -> String {
     let pairs = value.and_then(Value::as_object).into_iter().flatten();
-    let told = pairs.map(|(name, value)| format!("{}: {}", code(lang, "attr", name), plain(lang, Some(value))));
+    let told = pairs.map(|(name, value)| format!("{}: {}", code(lang, "attr", name), plain(lang, name, Some(value))));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -235,7 +232,7 @@ fn table(diff: &Value, lang: Lang) -> String {
             .into_iter()
             .flatten()
             .map(|(name, moved)| {
-                let [from, to] = ["from", "to"].map(|side| plain(lang, moved.get(side)));
+                let [from, to] = ["from", "to"].map(|side| plain(lang, name, moved.get(side)));
                 format!("{}: {from} → {to}", code(lang, "attr", name))
             })
             .collect();
@@ -256,7 +253,7 @@ fn table(diff: &Value, lang: Lang) -> String {
     if !risk.is_null() {
         let score = |side: &str| {
             let said = words::score_of(risk, side).map(|said| said.get(lang).to_owned());
-            said.unwrap_or_else(|| plain(lang, risk.get(side)))
+            said.unwrap_or_else(|| plain(lang, "score", risk.get(side)))
         };
         line(format!("{} {} → {}", bold.apply_to(say("diff-risk")), score("from"), score("to")));
         for because in list(risk, "because") {
@@ -284,7 +281,7 @@ mod tests {
             "counts": {"added": 1, "gone": 1, "changed": 1, "unchanged": 43},
             "items": [
                 {"op": "changed", "kind": "listing.offer", "identity": {"id": "o1"}, "cause": "connector",
-                 "attrs": {"price": {"from": "10", "to": "9"}, "rooms": {"from": null, "to": 2}}},
+                 "attrs": {"price": {"from": "11238000", "to": "9"}, "right_since": {"from": "2022-04-26", "to": "2026-04-26"}, "rooms": {"from": null, "to": 2}}},
                 {"op": "added", "kind": "listing.offer", "identity": {"id": "o22"}, "cause": "world", "attrs": {},
                  "to": {"attrs": {"price": "7"}}},
                 {"op": "gone", "kind": null, "identity": {}, "cause": "world", "attrs": {}, "from": null, "erased": true}],
@@ -296,8 +293,8 @@ mod tests {
             from  a  1 January 2026, 00:00 UTC
             to    b  1 February 2026, 00:00 UTC
             1 changed, 1 added, 1 gone, 43 unchanged
-            ~ Offer              id: o1   price: 10 → 9, rooms: — → 2  (the way of reading changed)
-            + Offer              id: o22  price: 7
+            ~ Offer              id: o1   price: ₽11,238,000 → ₽9, title since: 26 April 2022 → 26 April 2026, rooms: — → 2  (the way of reading changed)
+            + Offer              id: o22  price: ₽7
             - (erased)
             not compared: courts company:1: the source gave no answer (after)
             risk 20 → 30
@@ -305,6 +302,6 @@ mod tests {
         "#]]
         .assert_eq(&table(&diff, Lang::En));
         let russian = table(&diff, Lang::Ru);
-        assert!(russian.contains("цена: 7") && !russian.contains("price:"), "{russian}");
+        assert!(russian.contains("цена: 7\u{a0}₽") && !russian.contains("price:"), "{russian}");
     }
 }

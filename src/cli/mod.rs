@@ -43,6 +43,7 @@ mod rebuild;
 mod replay;
 mod seal;
 mod serve;
+mod server;
 mod sources;
 mod stop;
 mod table;
@@ -53,6 +54,7 @@ mod verify_proof;
 use crate::sequencer::kafka::OpenError;
 use crate::words::{Arg, Lang, one};
 use clap::{CommandFactory, Parser, Subcommand};
+use server::Server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,20 +161,6 @@ struct DataFolder {
     data: PathBuf,
 }
 
-/// A running server.
-#[derive(clap::Args, Clone)]
-struct Server {
-    /// Where the server is
-    #[arg(long, default_value = "http://127.0.0.1:8700", env = "MIRANO_SERVER")]
-    server: String,
-    /// The key to use, where the server asks for one
-    #[arg(long, env = "MIRANO_KEY", hide_env_values = true)]
-    key: Option<String>,
-    /// Words in `ru` or `en`
-    #[arg(long, default_value_t = language(), value_parser = ["ru", "en"])]
-    lang: String,
-}
-
 /// The language of the environment.
 fn language() -> String {
     let set =
@@ -183,64 +171,6 @@ fn language() -> String {
 /// Words of the catalogues in the language of the environment, for commands that ask no server.
 fn say(id: &str, args: &[(&str, Arg)]) -> String {
     one(Lang::from_tag(&language()).unwrap_or(Lang::En), id, args)
-}
-
-impl Server {
-    fn lang(&self) -> Lang {
-        Lang::from_tag(&self.lang).unwrap_or(Lang::En)
-    }
-
-    /// Words of the catalogues in the language asked for.
-    fn say(&self, id: &str, args: &[(&str, Arg)]) -> String {
-        one(self.lang(), id, args)
-    }
-
-    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        crate::work::tls::install();
-        let url = format!("{}{path}", self.server.trim_end_matches('/'));
-        // A server on this machine is never behind a proxy.
-        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
-        // Problems are told in the reader's language.
-        let request = client.request(method, url).header("accept-language", &self.lang);
-        match &self.key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        }
-    }
-
-    /// Sends a request and reads the JSON; a problem becomes its words.
-    async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
-        let answer = self.answer(request).await?;
-        Ok(answer.json().await.map_err(|error| self.not_json(&error))?)
-    }
-
-    fn not_json(&self, error: &reqwest::Error) -> Wrong {
-        Wrong(self.say("cli-not_json", &[("why", error.to_string().into())]))
-    }
-
-    /// Sends a request; a problem becomes its words.
-    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
-        let answer = request.send().await.map_err(|error| {
-            let args = [("server", self.server.as_str().into()), ("why", error.to_string().into())];
-            Wrong(self.say("cli-no_answer", &args))
-        })?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status().as_u16();
-        let body: serde_json::Value = answer.json().await.map_err(|error| self.not_json(&error))?;
-        // What was asked for can't be read, or means nothing: the caller's to mend.
-        Err(if matches!(status, 400 | 422) {
-            Misused(problem(&body, self.lang())).into()
-        } else {
-            Wrong(problem(&body, self.lang())).into()
-        })
-    }
-
-    /// Sends a request whose answer has no body.
-    async fn done(&self, request: reqwest::RequestBuilder) -> anyhow::Result<()> {
-        self.answer(request).await.map(|_| ())
-    }
 }
 
 /// A member as text; nothing is empty.
@@ -256,21 +186,6 @@ fn list<'a>(value: &'a serde_json::Value, name: &str) -> impl Iterator<Item = &'
 /// An id as a part of a path.
 fn part(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// A problem (RFC 9457) in words.
-fn problem(body: &serde_json::Value, lang: Lang) -> String {
-    let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-    let said = text("detail").or(text("title")).map(str::to_owned);
-    let mut words = said.unwrap_or_else(|| one(lang, "cli-refused", &[]));
-    for error in body.get("errors").and_then(serde_json::Value::as_array).into_iter().flatten() {
-        let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
-        words.push_str(&format!("\n  {}: {}", part("at"), part("detail")));
-    }
-    if let Some(fix) = text("fix") {
-        words.push_str(&format!("\n{fix}"));
-    }
-    words
 }
 
 /// Runs the command line of this process.

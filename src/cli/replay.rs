@@ -173,3 +173,24 @@ pub(super) async fn prove(args: &ProveArgs) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Until;
+
+    /// What readers copy from the documents has to be taken.
+    #[test]
+    fn every_moment_that_the_documents_name_is_one() {
+        let documents = [include_str!("../../docs/tutorial.md"), include_str!("../../docs/cookbook.md")];
+        let mut found = 0;
+        for line in documents.iter().flat_map(|text| text.lines()) {
+            for rest in line.split("--until ").skip(1) {
+                let moment = rest.split(['`', '…']).next().unwrap_or_default();
+                let moment = moment.split(" --").next().unwrap_or_default().trim();
+                assert!(moment.parse::<Until>().is_ok(), "--until {moment} in: {line}");
+                found += 1;
+            }
+        }
+        assert!(found > 0, "nothing was looked at");
+    }
+}

@@ -383,6 +383,9 @@ pub enum Rejection {
     /// No such channel, or another tenant's.
     #[error("no such channel")]
     ChannelUnknown(ChannelId),
+    /// The receiver behind a channel wants nothing more.
+    #[error("the receiver wants nothing more")]
+    ChannelStopped,
     /// No such delivery, or it is under way.
     #[error("no delivery that could be sent again")]
     NoDelivery,

@@ -7,7 +7,9 @@
 use super::pairs::{Pair, Skipped, pair};
 use super::side::Side;
 use super::things::{Form, Group, HELD, Same, Sink};
-use super::{Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, things, world};
+use super::{
+    About, Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, things, world,
+};
 use mirano_replay::history::Moment;
 use mirano_schemas::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -257,11 +259,8 @@ fn fits(from: &Side, to: &Side) -> Result<(), HistoryError> {
     if fits {
         return Ok(());
     }
-    let told = |side: &super::model::SideView| match &side.subject {
-        Some(subject) => format!("{} is about {subject}", side.r#ref),
-        None => format!("{} is the whole base", side.r#ref),
-    };
-    Err(HistoryError::NotComparable(format!("{}, {}", told(a), told(b))))
+    let told = |side: &super::model::SideView| About { side: side.r#ref.clone(), subject: side.subject.clone() };
+    Err(HistoryError::NotComparable([told(a), told(b)]))
 }
 
 /// Which pairs are compared together. A fact belongs to one source, so that the answers of a source are all that may show

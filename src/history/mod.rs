@@ -55,12 +55,23 @@ pub enum HistoryError {
     /// There is nothing under this name, or not for this caller.
     #[error("there is no such {0}")]
     NotFound(String),
+    /// A text that is to name something names nothing.
+    #[error("there is no such {what}: {given:?}")]
+    Unnamed {
+        /// `job` or `snapshot`.
+        what: &'static str,
+        /// The text.
+        given: String,
+    },
+    /// The check was not there yet: it was asked for then.
+    #[error("there was no such job yet: it was asked for at {}", crate::explain::time::rfc3339(*.0))]
+    NotYet(Timestamp),
     /// It names no moment.
     #[error(transparent)]
     BadMoment(#[from] NoMoment),
     /// The two sides are not of one kind and about one thing.
-    #[error("{0}")]
-    NotComparable(String),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    NotComparable([About; 2]),
     /// The person's key was destroyed.
     #[error("the person's key was destroyed")]
     Erased,
@@ -70,6 +81,24 @@ pub enum HistoryError {
     /// Whoever read the answer went away.
     #[error("nobody reads the answer any more")]
     NobodyReads,
+}
+
+/// What a side is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The side, as it was named.
+    pub side: String,
+    /// Its subject; none: the whole base.
+    pub subject: Option<String>,
+}
+
+impl std::fmt::Display for About {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.subject {
+            Some(subject) => write!(to, "{} is about {subject}", self.side),
+            None => write!(to, "{} is the whole base", self.side),
+        }
+    }
 }
 
 /// Who asks.

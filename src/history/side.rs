@@ -26,7 +26,7 @@ pub enum Reference {
 impl Reference {
     /// Reads a reference. Without `@` it is now.
     pub fn parse(text: &str) -> Result<Self, HistoryError> {
-        let none = |what: &str| HistoryError::NotFound(format!("{what}: {text:?}"));
+        let none = |what: &'static str| HistoryError::Unnamed { what, given: text.to_owned() };
         let (what, at) = text.rsplit_once('@').unwrap_or((text, "now"));
         if what == "world" {
             return Ok(Self::World(at.to_owned()));
@@ -130,6 +130,14 @@ fn own_job(book: &Book<'_>, id: JobId) -> Result<Option<JobRow>, HistoryError> {
     }))
 }
 
+/// Whether a text is the id of a check that the asker may see: somebody who names it so means a moment of it.
+pub fn is_check(book: &Book<'_>, text: &str) -> Result<bool, HistoryError> {
+    match text.parse() {
+        Ok(id) => Ok(own_job(book, id)?.is_some()),
+        Err(_) => Ok(false),
+    }
+}
+
 fn snapshot(book: &Book<'_>, id: SnapshotId) -> Result<Side, HistoryError> {
     let none = || HistoryError::NotFound("snapshot".to_owned());
     if let Some(sealed) = book.rows.row::<WorldRow>(id.as_bytes())? {
@@ -164,8 +172,7 @@ fn snapshot(book: &Book<'_>, id: SnapshotId) -> Result<Side, HistoryError> {
 
 fn job(book: &Book<'_>, id: JobId, moment: &Moment) -> Result<Side, HistoryError> {
     let row = own_job(book, id)?.ok_or_else(|| HistoryError::NotFound("job".to_owned()))?;
-    let then = history::job_at(book.rows, &row, moment)?
-        .ok_or_else(|| HistoryError::NotFound(format!("job yet: it was asked for at {}", rfc3339(row.created_at))))?;
+    let then = history::job_at(book.rows, &row, moment)?.ok_or(HistoryError::NotYet(row.created_at))?;
     let at = moment.at;
     let shown = |need: &NeedRow| Freshness::of_receipt(need.receipt.as_ref(), at).shown();
     Ok(of_job(&then, moment, shown))

@@ -70,8 +70,12 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let at = pointer(error.path());
+        let mut at = pointer(error.path());
         let detail = error.into_inner().to_string();
+        // What is missing has no place in what was sent; it is named where it should stand.
+        if let Some(name) = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            at = format!("{at}/{name}");
+        }
         Problem::new(Code::BadJson, detail.clone()).at(at, detail)
     })?;
     json.end().map_err(|error| Problem::new(Code::BadJson, error.to_string()).at("", error.to_string()))?;

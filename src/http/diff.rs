@@ -7,8 +7,8 @@ use super::state::{AppState, log_access};
 use super::{answer, lines};
 use crate::history::compare::Ids;
 use crate::history::model::{DiffView, SideKind};
-use crate::history::side::Side;
-use crate::history::{Book, Comparison, HELD, part, render, survey};
+use crate::history::side::{Side, is_check};
+use crate::history::{Book, Comparison, HELD, HistoryError, part, render, survey};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -88,7 +88,18 @@ fn sides(book: &Book<'_>, caller: &Caller, from: &str, to: &str) -> Result<(Side
 }
 
 fn open(book: &Book<'_>, name: &str, text: &str) -> Result<Side> {
-    Side::open(book, text).map_err(|error| Problem::from(error).at(name, "is no such side"))
+    let error = match Side::open(book, text) {
+        Ok(side) => return Ok(side),
+        Err(error) => error,
+    };
+    // Of a bare id it is not known what it was meant to be; a side that says so is right but for its id.
+    let bare = !text.contains(':') && matches!(error, HistoryError::NotFound(_) | HistoryError::Unnamed { .. });
+    let problem = Problem::from(error).at(name, refused("side_at", &[("given", text.into())]));
+    Err(match bare {
+        true if is_check(book, text)? => problem.fix(refused("side_check_fix", &[("id", text.into())])),
+        true => problem.fix(refused("side_fix", &[])),
+        false => problem,
+    })
 }
 
 fn list(from: &Side, to: &Side) -> String {

@@ -1,10 +1,8 @@
-//! The interface, described by itself: `/openapi.json`, and a page over it that loads nothing from elsewhere.
+//! The interface, described by itself: `/openapi.json`. The page over it, `/docs`, is the web page's.
 
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use utoipa::OpenApi;
-
-const PAGE: &str = include_str!("docs.html");
 
 /// What is said of the interface as a whole; handlers and schemas are added by the router.
 #[derive(OpenApi)]
@@ -38,7 +36,7 @@ pub fn openapi(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// `GET /docs`
-pub async fn page() -> Html<&'static str> {
-    Html(PAGE)
+/// `GET /v1/docs`: there is one page.
+pub async fn page() -> Redirect {
+    Redirect::permanent("/docs")
 }

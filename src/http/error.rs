@@ -4,10 +4,11 @@
 //! An error goes out as a problem document (RFC 9457). What belongs to the inside (`private`) is logged under the
 //! request's id and never sent. Each code has a page `docs/errors/<code>.md`.
 
+mod history;
+
 use crate::core::command::{InputFault, Rejection};
 use crate::core::policy::duration::ParseDurationError;
 use crate::engine::EngineError;
-use crate::history::{HistoryError, NoMoment};
 use crate::words::{Arg, Both, Lang, both, has, one};
 use crate::work::evidence::EvidenceError;
 use axum::Json;
@@ -311,6 +312,9 @@ impl From<Rejection> for Problem {
             Rejection::IdempotencyMismatch => Self::said(Code::IdempotencyMismatch, "other_request", &[]),
             Rejection::NoDeadLetter => Self::not_found("dead letter"),
             Rejection::ChannelUnknown(_) => Self::not_found("channel"),
+            Rejection::ChannelStopped => {
+                Self::said(Code::NotFound, "channel_stopped", &[]).fix(refused("channel_stopped_fix", &[]))
+            }
             Rejection::NoDelivery => Self::not_found("delivery that could be sent again"),
             Rejection::LeaseLost => Self::said(Code::LeaseLost, "lease_lost", &[]),
             Rejection::VersionChanged(version) => {
@@ -340,17 +344,6 @@ fn fault_of(fault: InputFault) -> Both {
     }
 }
 
-impl From<NoMoment> for Problem {
-    fn from(error: NoMoment) -> Self {
-        let (word, args) = match error {
-            NoMoment::Unread(given) => ("moment", [("given", given.into())]),
-            NoMoment::ToCome(given) => ("moment_to_come", [("given", given.into())]),
-            NoMoment::NoCommit(position) => ("moment_no_commit", [("position", position.to_string().into())]),
-        };
-        Self::said(Code::BadTime, word, &args)
-    }
-}
-
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
@@ -366,25 +359,6 @@ impl From<EngineError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::internal(error)
-    }
-}
-
-impl From<HistoryError> for Problem {
-    fn from(error: HistoryError) -> Self {
-        let said = error.to_string();
-        match error {
-            HistoryError::Store(error) => error.into(),
-            HistoryError::Log(_) | HistoryError::NobodyReads => Self::internal(said),
-            HistoryError::NotFound(what) => Self::not_found(&what),
-            HistoryError::BadMoment(error) => error.into(),
-            HistoryError::NotComparable(_) => {
-                Self::new(Code::NotComparable, said).fix(refused("not_comparable_fix", &[]))
-            }
-            HistoryError::Erased => Self::said(Code::Erased, "erased_person", &[]),
-            HistoryError::AuditorsOnly => {
-                Self::said(Code::RoleMissing, "auditors_only", &[]).fix(refused("auditors_only_fix", &[]))
-            }
-        }
     }
 }
 

@@ -64,10 +64,11 @@ pub fn router(state: AppState) -> Router {
         let text = text.clone();
         async move { docs::openapi(text) }
     };
-    let told = Router::new().route("/openapi.json", get(openapi)).route("/docs", get(docs::page));
+    let told = Router::new().route("/openapi.json", get(openapi));
     // What stands at the root as everywhere is found beside the calls as well.
     let beside = told
         .clone()
+        .route("/docs", get(docs::page))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));

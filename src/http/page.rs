@@ -5,13 +5,17 @@ use super::in_process::{Ask, InProcess};
 use super::state::AppState;
 use crate::core::policy::PolicyDocument;
 use crate::explain::words::Both;
-use crate::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
+use crate::ui::{Access, ChannelAt, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::Method;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The same for the whole life of the process.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| json!(super::openapi()));
 
 /// The page's way to the interface, in this process.
 pub struct Pages {
@@ -26,21 +30,20 @@ impl Pages {
         Self { state, api: InProcess::new(api), demo }
     }
 
-    async fn call(
-        &self,
-        visitor: &Visitor,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-        key: Option<String>,
-    ) -> Result<Value, Problem> {
-        self.api.call(caller(visitor), Ask { method, path, body, key }).await.map_err(Problem)
+    /// Whatever is refused is refused in the words of the reader.
+    async fn call(&self, visitor: &Visitor, ask: Ask<'_>, lang: Lang) -> Result<Value, Problem> {
+        let (join, lang) = (if ask.path.contains('?') { '&' } else { '?' }, lang.code());
+        let path = format!("{}{join}lang={lang}", ask.path);
+        self.api.call(caller(visitor), Ask { path: &path, ..ask }).await.map_err(Problem)
     }
 
     async fn read(&self, visitor: &Visitor, path: &str, lang: Lang) -> Result<Value, Problem> {
-        let lang = lang.code();
-        let join = if path.contains('?') { '&' } else { '?' };
-        self.call(visitor, Method::GET, &format!("{path}{join}lang={lang}"), None, None).await
+        self.call(visitor, Ask { path, ..Ask::default() }, lang).await
+    }
+
+    /// What makes or changes something.
+    async fn change(&self, visitor: &Visitor, ask: Ask<'_>, lang: Lang) -> Result<(), Problem> {
+        self.call(visitor, ask, lang).await.map(|_| ())
     }
 }
 
@@ -74,6 +77,14 @@ fn names_a_place(problem: &Problem) -> bool {
 
 fn path(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+fn about(channel: ChannelAt<'_>) -> String {
+    format!("/v1/{}/{}", path(channel.kind), path(channel.id))
+}
+
+fn post(path: &str) -> Ask<'_> {
+    Ask { method: Method::POST, path, ..Ask::default() }
 }
 
 /// Names for people: of sources, rules and levels.
@@ -156,7 +167,7 @@ impl PageData for Pages {
 
     async fn profiles(&self) -> Result<Value, Problem> {
         let nobody = Visitor { tenant: String::new(), key_id: None, auditor: false, operator: false };
-        self.call(&nobody, Method::GET, "/v1/profiles", None, None).await
+        self.read(&nobody, "/v1/profiles", Lang::default()).await
     }
 
     async fn titles(&self) -> Result<Value, Problem> {
@@ -171,41 +182,42 @@ impl PageData for Pages {
         {
             body.insert("max_age".to_owned(), json!({"*": "0s"}));
         }
-        let path = format!("/v1/jobs?lang={}", lang.code());
-        let job = self.call(visitor, Method::POST, &path, Some(body), check.idempotency_key).await?;
+        let ask = Ask { body: Some(body), key: check.idempotency_key, ..post("/v1/jobs") };
+        let job = self.call(visitor, ask, lang).await?;
         let id = job.get("job_id").and_then(Value::as_str);
         id.map(str::to_owned).ok_or_else(|| broken("the new job has no id"))
     }
 
-    async fn recheck(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+    async fn recheck(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem> {
         let path = format!("/v1/jobs/{}/recheck", path(id));
-        self.call(visitor, Method::POST, &path, Some(json!({"reason": "asked on the page"})), None).await.map(|_| ())
+        let body = Some(json!({"reason": "asked on the page"}));
+        self.change(visitor, Ask { body, ..post(&path) }, lang).await
     }
 
-    async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem> {
-        self.call(visitor, Method::GET, "/v1/sources", None, None).await
+    async fn sources(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/sources", lang).await
     }
 
-    async fn outcomes(&self, visitor: &Visitor) -> Result<Value, Problem> {
-        self.call(visitor, Method::GET, "/v1/sources/outcomes", None, None).await
+    async fn outcomes(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/sources/outcomes", lang).await
     }
 
-    async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem> {
-        self.call(visitor, Method::GET, "/v1/dead-letters?limit=100", None, None).await
+    async fn dead_letters(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, "/v1/dead-letters?limit=100", lang).await
     }
 
-    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool) -> Result<(), Problem> {
+    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool, lang: Lang) -> Result<(), Problem> {
         let about = format!("/v1/dead-letters/{}", path(id));
         let (method, about) = if retry { (Method::POST, format!("{about}/retry")) } else { (Method::DELETE, about) };
-        self.call(visitor, method, &about, None, None).await.map(|_| ())
+        self.change(visitor, Ask { method, path: &about, ..Ask::default() }, lang).await
     }
 
     async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
         self.read(visitor, "/v1/watches?limit=100", lang).await
     }
 
-    async fn watch(&self, visitor: &Visitor, id: &str, every: &str, _: Lang) -> Result<(), Problem> {
-        let told = self.call(visitor, Method::GET, &format!("/v1/jobs/{}/notify", path(id)), None, None).await?;
+    async fn watch(&self, visitor: &Visitor, id: &str, every: &str, lang: Lang) -> Result<(), Problem> {
+        let told = self.told_of(visitor, id, lang).await?;
         let mut body = json!({"job_id": id, "every": every, "reason": "key"});
         // Whoever watches wants to be told. What was chosen before, of what and by which channels, stays as it was chosen.
         let chosen = told.get("events").and_then(Value::as_array).is_some_and(|events| !events.is_empty());
@@ -214,21 +226,25 @@ impl PageData for Pages {
         }
         // A second click sets no second watch.
         let key = format!("page-watch-{id}");
-        self.call(visitor, Method::POST, "/v1/watches", Some(body), Some(key)).await.map(|_| ())
+        self.change(visitor, Ask { body: Some(body), key: Some(key), ..post("/v1/watches") }, lang).await
     }
 
-    async fn end_watch(&self, visitor: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
+    async fn told_of(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem> {
+        self.read(visitor, &format!("/v1/jobs/{}/notify", path(id)), lang).await
+    }
+
+    async fn end_watch(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem> {
         let path = format!("/v1/watches/{}", path(id));
-        self.call(visitor, Method::DELETE, &path, None, None).await.map(|_| ())
+        self.change(visitor, Ask { method: Method::DELETE, path: &path, ..Ask::default() }, lang).await
     }
 
     async fn notifications(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
         self.read(visitor, "/v1/notifications?limit=50", lang).await
     }
 
-    async fn mark_read(&self, visitor: &Visitor) -> Result<(), Problem> {
-        let body = json!({"all": true});
-        self.call(visitor, Method::POST, "/v1/notifications/read", Some(body), None).await.map(|_| ())
+    async fn mark_read(&self, visitor: &Visitor, lang: Lang) -> Result<(), Problem> {
+        let body = Some(json!({"all": true}));
+        self.change(visitor, Ask { body, ..post("/v1/notifications/read") }, lang).await
     }
 
     async fn channels(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem> {
@@ -238,35 +254,52 @@ impl PageData for Pages {
     }
 
     async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem> {
-        let lang = lang.code();
         let mut body = match new.kind.as_str() {
-            "emails" => json!({"address": new.target, "lang": lang}),
+            "emails" => json!({"address": new.target, "lang": lang.code()}),
             _ => json!({"url": new.target}),
         };
         if let (Some(digest), Some(body)) = (new.digest, body.as_object_mut()) {
             body.insert("digest".to_owned(), json!(digest));
         }
-        self.call(visitor, Method::POST, &format!("/v1/{}", path(&new.kind)), Some(body), new.idempotency_key).await
+        let path = format!("/v1/{}", path(&new.kind));
+        self.call(visitor, Ask { body: Some(body), key: new.idempotency_key, ..post(&path) }, lang).await
     }
 
-    async fn mute_channel(&self, visitor: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem> {
-        let about = format!("/v1/{}/{}", path(kind), path(id));
-        self.call(visitor, Method::PATCH, &about, Some(json!({"mute": time})), None).await.map(|_| ())
+    async fn mute_channel(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        time: &str,
+        lang: Lang,
+    ) -> Result<(), Problem> {
+        let body = Some(json!({"mute": time}));
+        let ask = Ask { method: Method::PATCH, path: &about(channel), body, ..Ask::default() };
+        self.change(visitor, ask, lang).await
     }
 
-    async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {
-        let about = format!("/v1/{}/{}", path(kind), path(id));
-        self.call(visitor, Method::DELETE, &about, None, None).await.map(|_| ())
+    async fn end_channel(&self, visitor: &Visitor, channel: ChannelAt<'_>, lang: Lang) -> Result<(), Problem> {
+        self.change(visitor, Ask { method: Method::DELETE, path: &about(channel), ..Ask::default() }, lang).await
     }
 
-    async fn deliveries(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<Value, Problem> {
-        let about = format!("/v1/{}/{}/deliveries", path(kind), path(id));
-        self.call(visitor, Method::GET, &about, None, None).await
+    async fn deliveries(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        lang: Lang,
+    ) -> Result<(Value, Value), Problem> {
+        let about = about(channel);
+        Ok((self.read(visitor, &about, lang).await?, self.read(visitor, &format!("{about}/deliveries"), lang).await?))
     }
 
-    async fn send_again(&self, visitor: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem> {
-        let about = format!("/v1/{}/{}/deliveries/{}/retry", path(kind), path(id), path(delivery));
-        self.call(visitor, Method::POST, &about, None, None).await.map(|_| ())
+    async fn send_again(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        delivery: &str,
+        lang: Lang,
+    ) -> Result<(), Problem> {
+        let about = format!("{}/deliveries/{}/retry", about(channel), path(delivery));
+        self.change(visitor, post(&about), lang).await
     }
 
     async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem> {
@@ -283,12 +316,16 @@ impl PageData for Pages {
         self.api.stream(caller(visitor), ask).await.map_err(Problem)
     }
 
-    async fn known(&self, visitor: &Visitor, text: &str) -> Result<Vec<String>, Problem> {
+    async fn known(&self, visitor: &Visitor, text: &str, lang: Lang) -> Result<Vec<String>, Problem> {
         let path = format!("/v1/subjects?limit=20&q={}", path(text));
-        let found = self.call(visitor, Method::GET, &path, None, None).await?;
+        let found = self.read(visitor, &path, lang).await?;
         let property = |item: &&Value| item.get("level").and_then(Value::as_str) == Some("property");
         let items = found.get("items").and_then(Value::as_array).into_iter().flatten();
         Ok(items.filter(property).filter_map(|item| Some(item.get("label")?.as_str()?.to_owned())).collect())
+    }
+
+    fn interface(&self) -> &Value {
+        &DESCRIPTION
     }
 
     fn demo(&self) -> Option<Vec<Showcase>> {

@@ -213,12 +213,7 @@ impl AppState {
     /// The job as it was known at a moment; before it was asked for there is none.
     pub fn job_at(&self, job: &JobRow, moment: &Moment) -> Result<JobRow> {
         let then = history::job_at(&**self.engine().views(), job, moment)?;
-        then.ok_or_else(|| {
-            let asked = crate::words::moment(&crate::explain::time::rfc3339(job.created_at));
-            Problem::said(Code::NotFound, "before_job", &[("at", asked.into())])
-                .at("as_of", refused("before_job_at", &[]))
-                .fix(refused("before_job_fix", &[]))
-        })
+        then.ok_or_else(|| Problem::before_job(job.created_at).at("as_of", refused("before_job_at", &[])))
     }
 
     /// What a view is computed from, at `now`.

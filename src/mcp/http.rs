@@ -92,6 +92,10 @@ async fn as_json_rpc(request: Request, next: Next) -> Response {
             return json_rpc_error(StatusCode::BAD_REQUEST, &Value::Null, PARSE_ERROR, &why);
         }
     };
+    if !message.is_object() {
+        let why = "a message is an object: several in one array are not taken";
+        return json_rpc_error(StatusCode::BAD_REQUEST, &Value::Null, INVALID_REQUEST, why);
+    }
     let id = message.get("id").filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or_default();
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -30,6 +30,15 @@ impl ServerHandler for Assistant {
         info
     }
 
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let why = format!("there is no method {:?}", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, why, None))
+    }
+
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,

@@ -162,6 +162,7 @@ fn first_due(courier: &Courier, partition: u32, busy: &[ChannelId]) -> Result<Op
 
 async fn deliver(courier: &Courier, partition: u32, claimed: Claimed) {
     let (delivery, n, channel, kind) = (claimed.delivery, claimed.n, claimed.channel.channel, claimed.channel.kind);
+    let set = claimed.channel.clone();
     let outcome = match parcel(courier, claimed) {
         Ok(Some(parcel)) => send(courier, &parcel).await,
         Ok(None) => {
@@ -177,10 +178,20 @@ async fn deliver(courier: &Courier, partition: u32, claimed: Claimed) {
     let (word, status) = match &outcome {
         Sent::Taken { status } => ("taken", *status),
         Sent::Refused { status, .. } => ("refused", *status),
+        Sent::Gone { status } => ("gone", Some(*status)),
     };
     let way = if kind == ChannelKind::Webhook { "webhook" } else { "email" };
     metrics::counter!("mirano_deliveries_total", "way" => way, "outcome" => word).increment(1);
     tracing::info!(%delivery, %channel, n, outcome = word, status, "delivery attempted");
+    // Before the delivery ends: whatever breaks off in between, the receiver says it once more, and is heard then.
+    if let Sent::Gone { status } = outcome {
+        let stop = NotifyCommand::StopChannel { channel: set, by: status };
+        if let Err(error) = courier.engine.submit(Command::Notify(stop)).await {
+            tracing::warn!(%error, %channel, "that a receiver wants nothing more can't be noted; it will say so again");
+            return;
+        }
+        tracing::info!(%channel, status, "the receiver wants nothing more: the channel is told nothing");
+    }
     let note = Command::Notify(NotifyCommand::Note { partition, delivery, n, outcome });
     if let Err(error) = courier.engine.submit(note).await {
         tracing::warn!(%error, %delivery, "how a delivery went can't be noted; it will be sent again");

@@ -76,12 +76,15 @@ fn judge(answer: &Fetched) -> Sent {
     if (200..300).contains(&answer.status) {
         return Sent::Taken { status };
     }
+    // Gone: the receiver wants no more of it, and of nothing else either.
+    if answer.status == 410 {
+        return Sent::Gone { status: answer.status };
+    }
     let rest = answer.header("retry-after").and_then(|text| text.trim().parse::<u64>().ok());
     Sent::Refused {
         status,
         cause: format!("status {}", answer.status),
-        // Gone: the receiver wants no more of it.
-        for_good: answer.status == 410,
+        for_good: false,
         retry_after_ms: rest.map(|seconds| seconds.saturating_mul(1_000).min(LONGEST_REST_MS)),
     }
 }
@@ -112,14 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn only_2xx_is_taken_and_only_gone_is_for_good() {
-        for (status, taken, gone) in
-            [(200, true, false), (204, true, false), (301, false, false), (410, false, true), (500, false, false)]
-        {
-            match answered(status, &[]) {
-                Sent::Taken { .. } => assert!(taken, "{status}"),
-                Sent::Refused { for_good, .. } => assert!(!taken && for_good == gone, "{status}"),
-            }
+    fn only_2xx_is_taken_and_only_410_is_gone() {
+        for (status, wanted) in [(200, "taken"), (204, "taken"), (301, "again"), (410, "gone"), (500, "again")] {
+            let is = match answered(status, &[]) {
+                Sent::Taken { .. } => "taken",
+                Sent::Gone { status: 410 } => "gone",
+                Sent::Refused { for_good: false, .. } => "again",
+                other => panic!("{status}: {other:?}"),
+            };
+            assert_eq!(is, wanted, "{status}");
         }
     }
 
@@ -127,7 +131,7 @@ mod tests {
     fn a_receiver_may_ask_for_a_rest_of_a_day_at_most() {
         let rest = |text| match answered(429, &[("retry-after", text)]) {
             Sent::Refused { retry_after_ms, .. } => retry_after_ms,
-            Sent::Taken { .. } => panic!("429 is no success"),
+            other => panic!("{other:?}"),
         };
         assert_eq!(rest("7"), Some(7_000));
         assert_eq!(rest("999999999"), Some(LONGEST_REST_MS));

@@ -16,16 +16,13 @@ pub fn line(row: &NotificationRow, address: Option<&str>, policy: &PolicyDocumen
             let [from, to] = [from, to].map(|id| level(policy, id));
             one(lang, "told-level", &[("from", from.into()), ("to", to.into()), ("score", (*score).into())])
         }
-        (_, NotificationDetail::Facts { source, added, gone, changed, .. }) => one(
-            lang,
-            "told-facts",
-            &[
-                ("source", title(policy, source).into()),
-                ("added", (*added).into()),
-                ("gone", (*gone).into()),
-                ("changed", (*changed).into()),
-            ],
-        ),
+        (_, NotificationDetail::Facts { source, added, gone, changed, .. }) => {
+            let counts = [("told-added", *added), ("told-gone", *gone), ("told-changed", *changed)];
+            // What did not happen needs no word.
+            let moved = counts.iter().filter(|(_, n)| *n > 0).map(|(id, n)| one(lang, id, &[("n", (*n).into())]));
+            let moved = moved.collect::<Vec<_>>().join(", ");
+            one(lang, "told-facts", &[("source", title(policy, source).into()), ("moved", moved.into())])
+        }
         (_, NotificationDetail::Source { source, failures }) => {
             let source = title(policy, source);
             one(lang, "told-recovered", &[("source", source.into()), ("failures", (*failures).into())])
@@ -123,6 +120,6 @@ mod tests {
             changed: 1,
         };
         let told = row(NotificationType::FactsChanged, JobStatus::Completed, detail);
-        assert_eq!(line(&told, None, &PolicyDocument::default(), Lang::En), "Courts: 2 new, 0 gone, 1 changed");
+        assert_eq!(line(&told, None, &PolicyDocument::default(), Lang::En), "Courts: 2 new, 1 changed");
     }
 }

@@ -56,6 +56,15 @@ pub struct NewChannel {
     pub idempotency_key: Option<String>,
 }
 
+/// Which channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelAt<'a> {
+    /// `webhooks` or `emails`.
+    pub kind: &'a str,
+    /// Its id.
+    pub id: &'a str,
+}
+
 /// A problem as `/v1` gives it (RFC 9457): `status`, `code`, `title`, `detail`, `fix`, `errors: [{at, detail}]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub Value);
@@ -134,22 +143,25 @@ pub trait PageData: Send + Sync + 'static {
     async fn recheck(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
 
     /// Sources and their health, in the shape of `GET /v1/sources`.
-    async fn sources(&self, visitor: &Visitor) -> Result<Value, Problem>;
+    async fn sources(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// What came of the latest attempts of each source, in the shape of `GET /v1/sources/outcomes`; for operators.
-    async fn outcomes(&self, visitor: &Visitor) -> Result<Value, Problem>;
+    async fn outcomes(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// Tasks that were given up, in the shape of `GET /v1/dead-letters`; for operators.
-    async fn dead_letters(&self, visitor: &Visitor) -> Result<Value, Problem>;
+    async fn dead_letters(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// Tries such a task again, or drops it. Durable on return.
-    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool) -> Result<(), Problem>;
+    async fn see_to(&self, visitor: &Visitor, id: &str, retry: bool, lang: Lang) -> Result<(), Problem>;
 
     /// The visitor's watches, in the shape of `GET /v1/watches`.
     async fn watches(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// Has a job checked again by itself, so often, and what comes of it told to the visitor. Durable on return.
     async fn watch(&self, visitor: &Visitor, id: &str, every: &str, lang: Lang) -> Result<(), Problem>;
+
+    /// Who is told of a job, in the shape of `GET /v1/jobs/{id}/notify`.
+    async fn told_of(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<Value, Problem>;
 
     /// Ends a watch. Durable on return.
     async fn end_watch(&self, visitor: &Visitor, id: &str, lang: Lang) -> Result<(), Problem>;
@@ -158,7 +170,7 @@ pub trait PageData: Send + Sync + 'static {
     async fn notifications(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
 
     /// Marks all of it as read. Durable on return.
-    async fn mark_read(&self, visitor: &Visitor) -> Result<(), Problem>;
+    async fn mark_read(&self, visitor: &Visitor, lang: Lang) -> Result<(), Problem>;
 
     /// `{"webhooks": …, "emails": …}`, each in the shape of its list.
     async fn channels(&self, visitor: &Visitor, lang: Lang) -> Result<Value, Problem>;
@@ -167,16 +179,33 @@ pub trait PageData: Send + Sync + 'static {
     async fn add_channel(&self, visitor: &Visitor, new: NewChannel, lang: Lang) -> Result<Value, Problem>;
 
     /// Sends a channel nothing new for so long; `0s` ends that. Durable on return.
-    async fn mute_channel(&self, visitor: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem>;
+    async fn mute_channel(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        time: &str,
+        lang: Lang,
+    ) -> Result<(), Problem>;
 
-    /// Removes a channel: `webhooks` or `emails`, and its id. Durable on return.
-    async fn end_channel(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<(), Problem>;
+    /// Removes a channel. Durable on return.
+    async fn end_channel(&self, visitor: &Visitor, channel: ChannelAt<'_>, lang: Lang) -> Result<(), Problem>;
 
-    /// What a channel was sent, in the shape of `GET /v1/webhooks/{id}/deliveries`.
-    async fn deliveries(&self, visitor: &Visitor, kind: &str, id: &str) -> Result<Value, Problem>;
+    /// A channel in the shape of `GET /v1/webhooks/{id}`, and what it was sent in that of `GET /v1/webhooks/{id}/deliveries`.
+    async fn deliveries(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        lang: Lang,
+    ) -> Result<(Value, Value), Problem>;
 
     /// Sends one of these again. Durable on return.
-    async fn send_again(&self, visitor: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem>;
+    async fn send_again(
+        &self,
+        visitor: &Visitor,
+        channel: ChannelAt<'_>,
+        delivery: &str,
+        lang: Lang,
+    ) -> Result<(), Problem>;
 
     /// Commits from a position on, in the shape of `GET /v1/log`.
     async fn log(&self, visitor: &Visitor, from: &str, limit: usize, lang: Lang) -> Result<Value, Problem>;
@@ -188,7 +217,10 @@ pub trait PageData: Send + Sync + 'static {
     async fn verify(&self, visitor: &Visitor, lang: Lang) -> Result<BoxStream<'static, Vec<u8>>, Problem>;
 
     /// Addresses that the visitor asked about, as suggestions: those in which every word of `text` begins a word.
-    async fn known(&self, visitor: &Visitor, text: &str) -> Result<Vec<String>, Problem>;
+    async fn known(&self, visitor: &Visitor, text: &str, lang: Lang) -> Result<Vec<String>, Problem>;
+
+    /// The description of the interface (OpenAPI), as of `GET /openapi.json`.
+    fn interface(&self) -> &Value;
 
     /// With demo sources: addresses worth a look; the page then says that everything is invented. None without a demo.
     fn demo(&self) -> Option<Vec<Showcase>> {

@@ -3,17 +3,12 @@
 use super::Lang;
 use super::words::{self, WordError};
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use regex::Regex;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-pub(super) use crate::words::{decimal, integer};
-
-/// A sum of roubles.
-pub(super) fn money(lang: Lang, text: &str) -> String {
-    match lang {
-        Lang::Ru => format!("{}\u{a0}₽", decimal(lang, text)),
-        Lang::En => format!("₽{}", decimal(lang, text)),
-    }
-}
+pub(super) use crate::words::integer;
 
 /// The largest whole unit of a length of time, rounded down: an age is never shown younger than a unit allows.
 fn unit(seconds: i64) -> (&'static str, i64) {
@@ -90,6 +85,24 @@ pub(super) fn moment(lang: Lang, text: &str, precision: &str) -> Result<String, 
     Ok(format!("{}, {clock}\u{a0}UTC", written(lang, time.date_naive())?))
 }
 
+/// A text cut at the moments and days in it, so that the page can show them in the reader's time zone: pieces `{text}` or `{at}`.
+pub(super) fn pieces(lang: Lang, words: &str) -> Vec<Value> {
+    static TIME: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)?\b").ok());
+    let coded = TIME.as_ref().into_iter().flat_map(|time| time.find_iter(words));
+    let mut found: Vec<_> = coded.map(|found| (found.range(), found.as_str().to_owned())).collect();
+    found.extend(crate::words::moments(lang, words));
+    found.sort_by_key(|(place, _)| place.start);
+    let (mut pieces, mut end) = (Vec::new(), 0);
+    for (place, at) in found {
+        pieces.extend(words.get(end..place.start).filter(|text| !text.is_empty()).map(|text| json!({"text": text})));
+        pieces.push(json!({"at": at}));
+        end = place.end;
+    }
+    pieces.extend(words.get(end..).filter(|rest| !rest.is_empty()).map(|text| json!({"text": text})));
+    pieces
+}
+
 /// How exactly each of these times (RFC 3339) is written so that no two read alike: all with seconds where two lie in one minute, and
 /// with thousandths those that share a second.
 pub(super) fn precision(times: &[&str]) -> Vec<&'static str> {
@@ -108,14 +121,8 @@ pub(super) fn precision(times: &[&str]) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, moment, money, precision, span};
+    use super::{ago, duration, json, moment, pieces, precision, span};
     use crate::ui::Lang::{En, Ru};
-
-    #[test]
-    fn sums_have_their_sign() {
-        assert_eq!(money(Ru, "12000000"), "12\u{202f}000\u{202f}000\u{a0}₽");
-        assert_eq!(money(En, "-1.5"), "₽\u{2212}1.5");
-    }
 
     #[test]
     fn ages_round_down() {
@@ -147,5 +154,20 @@ mod tests {
         let three = ["2026-11-24T09:05:59.1Z", "2026-11-24T09:05:01Z", "2026-11-24T09:05:59.25Z"];
         assert_eq!(precision(&three), ["milli", "second", "milli"]);
         assert_eq!(precision(&["", "нет", ""]), ["milli", "milli", "milli"], "what is no time is no panic");
+    }
+
+    #[test]
+    fn times_in_a_sentence_become_times_of_the_page() {
+        let cut = pieces(En, "asked, by 2026-03-01; until 2026-12-07T11:03:15.630Z.");
+        let want = json!([{"text": "asked, by "}, {"at": "2026-03-01"}, {"text": "; until "}, {"at": "2026-12-07T11:03:15.630Z"}, {"text": "."}]);
+        assert_eq!(json!(cut), want);
+        // As the interface writes them for people as well; a day alone has no zone.
+        let cut = pieces(Ru, "на 15 июня 2026; до 7 декабря 2026, 18:10 UTC.");
+        assert_eq!(
+            json!(cut),
+            json!([{"text": "на 15 июня 2026; до "}, {"at": "2026-12-07T18:10:00Z"}, {"text": "."}])
+        );
+        assert_eq!(json!(pieces(En, "7707083893 and 12026-03-011")), json!([{"text": "7707083893 and 12026-03-011"}]));
+        assert!(pieces(En, "").is_empty());
     }
 }

@@ -25,7 +25,7 @@ mod session;
 mod view;
 mod words;
 
-pub use data::{Access, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
+pub use data::{Access, ChannelAt, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use lang::Lang;
 pub use report::report_page;

@@ -31,6 +31,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("notifications.html", include_str!("templates/notifications.html")),
     ("deliveries.html", include_str!("templates/deliveries.html")),
     ("timeline.html", include_str!("templates/timeline.html")),
+    ("interface.html", include_str!("templates/interface.html")),
     ("log.html", include_str!("templates/log.html")),
     ("problem.html", include_str!("templates/problem.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
@@ -69,6 +70,7 @@ fn environment(lang: Lang) -> Environment<'static> {
             .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
     });
     environment.add_filter("day", move |text: &str| format::day(lang, text).map_err(word_error));
+    environment.add_filter("pieces", move |text: &str| Value::from_serialize(format::pieces(lang, text)));
     environment.add_filter("urlquery", |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     });

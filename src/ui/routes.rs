@@ -1,6 +1,7 @@
 //! Addresses of the page: what is asked of the server, which template shows it, where a form leads.
 
 mod history;
+mod interface;
 mod log;
 mod notifications;
 mod operate;
@@ -18,7 +19,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tower_http::compression::CompressionLayer;
 
 /// A check's latest moments that its page offers.
@@ -27,7 +28,7 @@ const MOMENTS: usize = 20;
 /// What the page's handlers share.
 type Data = Arc<dyn PageData>;
 
-/// The page: `/`, `/fragment`, `/known`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
+/// The page: `/`, `/fragment`, `/known`, `/jobs/…`, `/snapshots/…`, `/compare`, `/sources`, `/watches`, `/notifications`, `/channels/…`, `/log`, `/docs`, `/sign-in`, `/assets/…`. It takes no other path, so it can be merged beside `/v1`.
 pub fn router(data: Arc<dyn PageData>) -> Router {
     Router::new()
         .route("/", get(start::start))
@@ -55,6 +56,7 @@ pub fn router(data: Arc<dyn PageData>) -> Router {
         .route("/channels/{kind}/{id}/deliveries/{delivery}/retry", post(notifications::send_again))
         .route("/log", get(log::log))
         .route("/log/verify", post(log::verify))
+        .route("/docs", get(interface::docs))
         .route("/sign-in", get(sign_in).post(take_key))
         .route("/sign-out", post(sign_out))
         .route("/assets/{file}", get(assets::serve))
@@ -86,6 +88,33 @@ struct Reader {
     /// The moment that is looked at.
     as_of: Option<String>,
     headers: HeaderMap,
+    /// Known once it is known who looks.
+    frame: OnceLock<Frame>,
+}
+
+/// What stands around every page, whatever it shows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Frame {
+    demo: bool,
+    auditor: bool,
+    signed_in: bool,
+}
+
+impl Frame {
+    fn of(data: &Data, visitor: Option<&Visitor>) -> Self {
+        Self {
+            demo: data.demo().is_some(),
+            auditor: visitor.is_some_and(|visitor| visitor.auditor),
+            signed_in: visitor.is_some_and(|visitor| visitor.key_id.is_some()),
+        }
+    }
+
+    fn put_around(self, context: &mut Value) {
+        if let Some(context) = context.as_object_mut() {
+            let parts = [("demo", self.demo), ("auditor", self.auditor), ("signed_in", self.signed_in)];
+            context.extend(parts.map(|(name, is)| (name.to_owned(), json!(is))));
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Reader {
@@ -107,6 +136,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Reader {
             query: if kept.is_empty() { kept } else { format!("{kept}&") },
             as_of: query.get("as_of").filter(|text| !text.is_empty()).cloned(),
             headers: parts.headers.clone(),
+            frame: OnceLock::new(),
         })
     }
 }
@@ -116,7 +146,7 @@ enum Stop {
     /// The page needs a key.
     SignIn { next: String },
     /// The server behind the page refused.
-    Problem { lang: Lang, problem: Problem },
+    Problem { lang: Lang, problem: Problem, frame: Frame },
     /// The page itself is broken.
     Broken(String),
 }
@@ -140,9 +170,10 @@ impl IntoResponse for Stop {
                 let next = percent_encoding::utf8_percent_encode(&next, percent_encoding::NON_ALPHANUMERIC);
                 Redirect::to(&format!("/sign-in?next={next}")).into_response()
             }
-            Self::Problem { lang, problem } => {
+            Self::Problem { lang, problem, frame } => {
                 let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let context = json!({"problem": problem.0, "path": "/", "demo": false, "signed_in": false});
+                let mut context = json!({"problem": problem.0, "path": "/"});
+                frame.put_around(&mut context);
                 match render(lang, "problem.html", &context) {
                     Ok(html) => (status, Html(html)).into_response(),
                     Err(error) => Self::from(error).into_response(),
@@ -159,17 +190,25 @@ impl IntoResponse for Stop {
 
 impl Reader {
     fn problem(&self) -> impl Fn(Problem) -> Stop + use<> {
-        let lang = self.lang;
-        move |problem| Stop::Problem { lang, problem }
+        let (lang, frame) = (self.lang, self.frame.get().copied().unwrap_or_default());
+        move |problem| Stop::Problem { lang, problem, frame }
     }
 
     fn not_found(&self) -> Stop {
-        self.problem()(Problem(json!({"status": 404, "code": "not_found"})))
+        self.nothing("not_found")
+    }
+
+    /// There is nothing; `code` says of what: `not_found` (a check), `snapshot_not_found`, `page_not_found`.
+    fn nothing(&self, code: &str) -> Stop {
+        self.problem()(Problem(json!({"status": 404, "code": code})))
     }
 
     async fn visitor(&self, data: &Data) -> Result<Visitor, Stop> {
         match data.access(session::cookie(&self.headers, session::KEY)).await {
-            Access::Granted(visitor) => Ok(visitor),
+            Access::Granted(visitor) => {
+                self.frame.get_or_init(|| Frame::of(data, Some(&visitor)));
+                Ok(visitor)
+            }
             Access::KeyNeeded => Err(Stop::SignIn { next: self.path.clone() }),
         }
     }
@@ -185,10 +224,8 @@ impl Reader {
         if let Some(context) = context.as_object_mut() {
             context.insert("path".into(), json!(self.path));
             context.insert("query".into(), json!(self.query));
-            context.insert("demo".into(), json!(data.demo().is_some()));
-            context.insert("auditor".into(), json!(visitor.is_some_and(|visitor| visitor.auditor)));
-            context.insert("signed_in".into(), json!(visitor.is_some_and(|visitor| visitor.key_id.is_some())));
         }
+        Frame::of(data, visitor).put_around(&mut context);
         let mut response = Html(render(self.lang, template, &context)?).into_response();
         if let Some(cookie) = self.chosen.then(|| session::keep_lang(self.lang)).flatten() {
             response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -243,8 +280,10 @@ async fn explained(data: &Data, reader: &Reader, id: &str) -> Result<(Visitor, V
     let watches = data.watches(&visitor, reader.lang).await.map_err(&refused)?;
     let watched = watches.get("items").and_then(Value::as_array).into_iter().flatten();
     let watched = watched.filter_map(|watch| watch.get("job_id")?.as_str()).any(|job| job == id);
+    let told = data.told_of(&visitor, id, reader.lang).await.map_err(&refused)?;
     if let Some(check) = check.as_object_mut() {
         check.insert("watched".to_owned(), json!(watched));
+        check.insert("muted_until".to_owned(), told.get("muted_until").cloned().unwrap_or_default());
         check.insert("explained".to_owned(), shown);
     }
     Ok((visitor, check))

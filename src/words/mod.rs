@@ -10,12 +10,14 @@ mod number;
 mod risk;
 mod status;
 mod time;
+mod value;
 
 pub use catalogue::{Arg, WordError, has, say};
 pub use number::{decimal, integer};
 pub use risk::{nobody_knows, nothing_known, risk, score, score_of};
 pub use status::status;
-pub use time::{ago, day, duration, moment, within};
+pub use time::{ago, day, duration, moment, moments, within};
+pub use value::attribute;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

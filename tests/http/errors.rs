@@ -33,7 +33,8 @@ async fn bad_jobs_are_refused_with_their_place() {
             "input_invalid",
             "/inputs/seller_inn",
         ),
-        (json!({"profile": "standard"}), 400, "bad_json", ""),
+        (json!({"profile": "standard"}), 400, "bad_json", "/address"),
+        (json!({}), 400, "bad_json", "/address"),
         (with("colour", json!("red")), 400, "bad_json", "/colour"),
         (json!([1, 2]), 400, "bad_json", ""),
     ] {
@@ -44,6 +45,64 @@ async fn bad_jobs_are_refused_with_their_place() {
         assert!(places.iter().any(|place| place == at), "{body}: {places:?}, not {at:?}");
     }
     assert_eq!(world.read("/v1/jobs").await["items"], json!([]), "none of them made a job");
+}
+
+/// What can't be opened is told in the language asked for, with the way to what was meant.
+#[tokio::test]
+async fn sides_and_moments_that_there_are_not_are_told_with_what_to_do() {
+    let world = World::new().await;
+    let id = world.create("k1", json!({})).await["job_id"].as_str().expect("an id").to_owned();
+    world.complete(&id).await;
+    let other = world.create("k2", json!({"address": "г Москва, ул Тверская, д 99"})).await["job_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let said = async |path: String, lang: &str| {
+        let join = if path.contains('?') { '&' } else { '?' };
+        let got = world.get(&format!("{path}{join}lang={lang}")).await;
+        let (status, code) = got.problem();
+        let text = |name: &str| got.json()[name].as_str().expect("words").to_owned();
+        let at = got.json()["errors"][0].clone();
+        (status, code, text("detail"), text("fix"), at)
+    };
+    let now = format!("job:{id}@now");
+    let early = "2001-01-01";
+    for (path, status, detail, fix, at) in [
+        (format!("/v1/diff?from=a&to={now}"), 404, "такого снимка нет: «a»", "job:<номер проверки>@now", "from"),
+        (format!("/v1/diff?from={id}&to={now}"), 404, "такого снимка нет", "`job:{id}@now`", "from"),
+        (format!("/v1/diff?from={now}&to=job:x@now"), 404, "такой проверки нет: «job:x@now»", "Проверьте номер", "to"),
+        (format!("/v1/diff?from=job:{id}@{early}&to={now}"), 404, "тогда ещё не было", "более поздний", "from"),
+        (format!("/v1/diff?from={now}&to=job:{other}@now"), 422, " — это property:", "", ""),
+        (format!("/v1/jobs/{id}?as_of={early}"), 404, "тогда ещё не было", "более поздний", "as_of"),
+        (format!("/v1/jobs/{id}?as_of=2099-01-01"), 400, "ещё не наступило", "уже прошёл", "as_of"),
+        (format!("/v1/jobs/{id}?as_of=0:999999"), 400, "0:999999", "GET /v1/log/heads", "as_of"),
+    ] {
+        let got = said(path.clone(), "ru").await;
+        assert_eq!(got.0, status, "{path}: {got:?}");
+        assert!(got.2.contains(detail), "{path}: {got:?}");
+        assert!(got.3.contains(&fix.replace("{id}", &id)), "{path}: {got:?}");
+        assert!(at.is_empty() || got.4["at"] == at, "{path}: {got:?}");
+        for foreign in ["there is", "is no such", "snapshot", "is about"] {
+            let place = got.4["detail"].as_str().unwrap_or_default();
+            assert!(
+                ![&got.2, &got.3].iter().any(|text| text.contains(foreign)) && !place.contains(foreign),
+                "{path}: {got:?}"
+            );
+        }
+        let english = said(path.clone(), "en").await;
+        assert!(english.2 != got.2 && !english.3.contains("номер"), "{path}: {english:?}");
+    }
+}
+
+/// A name that a profile does not have is told with those that it has.
+#[tokio::test]
+async fn an_input_that_is_not_there_is_told_with_those_that_are() {
+    let world = World::new().await;
+    let body = json!({"address": crate::world::ADDRESS, "profile": "seller",
+        "inputs": {"seller_inn": "7707083893", "nosuch": "1"}});
+    let got = world.post("/v1/jobs?lang=en", &body).await;
+    assert_eq!(got.problem(), (422, "input_invalid".to_owned()));
+    assert_eq!(got.json()["fix"], "Use one of: seller_inn.", "{}", got.text);
 }
 
 #[tokio::test]

@@ -74,6 +74,9 @@ async fn a_subject_tells_of_answers_about_it_and_sources_of_how_they_are() {
     let mut company = Stream::at(&world, "/v1/subjects/company%3A7707083893/events", KEY_A, None).await;
     let mut sources = Stream::at(&world, "/v1/sources/events", KEY_A, None).await;
     let opened = company.next().await;
+    let begun = sources.next().await;
+    assert_eq!((begun.name.as_str(), begun.id.as_str()), ("open", ""), "every stream begins so: {begun:?}");
+    assert!(begun.data["position"].is_string(), "{begun:?}");
     let mut first = Vec::new();
     while first.len() < 3 {
         let message = sources.next().await;

@@ -95,7 +95,12 @@ async fn rubbish_is_answered_as_json_rpc() {
         assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &id), "{body}: {answer}");
         assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
         assert!(answer["error"]["message"].as_str().is_some_and(|said| !said.is_empty()), "{answer}");
+        assert!(body != "[]" || got.status == 400, "an array is no wrong kind of file: {}", got.text);
     }
+    // A method that there is not is told in words.
+    let unknown = json!({"jsonrpc": "2.0", "id": 8, "method": "zz"});
+    let got = world.send(post(&world, KEY_A).json(&unknown)).await;
+    assert!(got.text.contains("-32601") && got.text.contains("there is no method"), "{}", got.text);
 }
 
 /// What is wrong is told in the language of the call.

@@ -160,7 +160,7 @@ async fn each_cause_is_listed_once_in_words_and_can_be_read() {
     let changed = &one("facts.changed")["data"];
     let counts = ["added", "gone", "changed"].map(|name| changed[name].as_u64().expect("a count"));
     assert_eq!(counts, [1, 0, 1]);
-    assert!(text(&one("facts.changed")["text"]).ends_with("появилось 1, исчезло 0, изменилось 1"), "{list:#}");
+    assert!(text(&one("facts.changed")["text"]).ends_with("появилось 1, изменилось 1"), "{list:#}");
     assert_eq!(one("risk.level_changed")["data"]["level"], json!({"from": "high", "to": "low", "score": 0}));
     // Where the difference can be read: it is there.
     let diff = world.read(text(&changed["diff_url"])).await;
@@ -272,17 +272,81 @@ async fn webhooks_are_signed_tried_again_given_up_and_sent_by_hand() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_says_gone_is_not_tried_again() {
+async fn a_receiver_that_says_gone_is_told_nothing_more_until_its_url_is_given_anew() {
     let world = delivering().await;
     let receiver = Receiver::start().await;
     receiver.answer(410);
-    let hook = webhook(&world, &receiver, json!({"events": ["job.first_result"]})).await;
-    world.create("k", json!({})).await;
+    let hook = webhook(&world, &receiver, json!({"events": ["job.first_result", "job.final"]})).await;
+    let id = text(&hook["webhook_id"]);
+    let about = format!("/v1/webhooks/{id}");
+    assert_eq!(world.read(&about).await["stopped_at"], Json::Null);
+    let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
     let task = world.lease("cadastre").await;
     world.answer(&task, vec![developer()]).await;
-    let dead =
-        deliveries(&world, text(&hook["webhook_id"]), |items| items.iter().any(|one| one["state"] == "dead")).await;
+    let dead = deliveries(&world, id, |items| items.iter().any(|one| one["state"] == "dead")).await;
     assert_eq!(dead[0]["attempts"].as_array().map(Vec::len), Some(1), "{dead:#?}");
+    assert_eq!(dead[0]["attempts"][0]["status"], 410, "{dead:#?}");
+    let tells = &dead[0]["tells"][0];
+    assert_eq!((&tells["type"], &tells["job_id"]), (&json!("job.first_result"), &json!(job)), "{dead:#?}");
+    assert!(text(&tells["text"]).contains("Тверская"), "whom it was about: {dead:#?}");
+    // It is stopped, and says so in its list.
+    let listed = world.read("/v1/webhooks").await;
+    assert!(listed["items"][0]["stopped_at"].is_string(), "{listed:#}");
+    // The end of the check is not sent there, nor what is asked for by hand, nor anything after a mute was ended.
+    world.answer_in_order(&job, "courts", Vec::new()).await;
+    world.answer_in_order(&job, "bankrupts", Vec::new()).await;
+    world.until(&job, |view| view["final"] == true).await;
+    let patch = |body: Json| world.send(world.request("PATCH", &about, super::world::KEY_A).json(&body));
+    let muted = patch(json!({"mute": "0s"})).await.json();
+    assert!(muted["stopped_at"].is_string(), "{muted}");
+    let retry = format!("{about}/deliveries/{}/retry", text(&dead[0]["delivery_id"]));
+    let refused = world.post(&format!("{retry}?lang=en"), &json!({})).await;
+    assert_eq!(refused.problem(), (404, "not_found".to_owned()));
+    assert!(text(&refused.json()["detail"]).contains("410"), "{}", refused.text);
+    assert_eq!(deliveries(&world, id, |_| true).await.len(), 1, "nothing more was raised for it");
+    assert_eq!(receiver.got.lock().expect("no panic").len(), 1, "it was asked once");
+    let listed = world.read("/v1/notifications").await;
+    assert_eq!(types(&listed), ["job.first_result", "job.final"], "what happened is listed all the same");
+    // Its URL once more, and it is told again.
+    receiver.answer(204);
+    let again = patch(json!({"url": receiver.url})).await.json();
+    assert_eq!(again["stopped_at"], Json::Null, "{again}");
+    assert_eq!(world.post(&retry, &json!({})).await.status, 202);
+    receiver.until(2).await;
+    deliveries(&world, id, |items| items[0]["state"] == "delivered").await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_receiver_that_is_gone_is_given_up() {
+    let world = delivering().await;
+    let receiver = Receiver::start().await;
+    receiver.answer(410);
+    let hook = webhook(&world, &receiver, json!({"digest": "1h", "events": ["job.final"]})).await;
+    let other = webhook(&world, &receiver, json!({"events": ["job.first_result"]})).await;
+    let id = text(&hook["webhook_id"]);
+    let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
+    world.complete(&job).await;
+    deliveries(&world, text(&other["webhook_id"]), |items| items.iter().any(|one| one["state"] == "dead")).await;
+    // A channel of the same receiver is another channel: it is asked for itself.
+    assert_eq!(world.read(&format!("/v1/webhooks/{id}")).await["stopped_at"], Json::Null);
+    let collecting = deliveries(&world, id, |items| items.len() == 1).await;
+    assert_eq!(collecting[0]["state"], "collecting");
+    let set = mirano::core::notify::NotifyCommand::StopChannel { channel: channel_set(&world, id), by: 410 };
+    world.engine.submit(Command::Notify(set)).await.expect("decided");
+    // Its time comes, and it is not sent.
+    world.pass(3_600_000);
+    world.create("k2", json!({})).await;
+    let dead = deliveries(&world, id, |items| items[0]["state"] == "dead").await;
+    assert_eq!(dead[0]["attempts"], json!([]), "{dead:#?}");
+    assert_eq!(receiver.got.lock().expect("no panic").len(), 1);
+}
+
+/// A channel as it stands in the log's views.
+fn channel_set(world: &World, id: &str) -> mirano_schemas::ChannelSet {
+    use mirano_replay::store::ReadExt;
+    let id: mirano_schemas::ChannelId = id.parse().expect("an id");
+    let row: Option<mirano_replay::rows::ChannelRow> = world.engine.views().row(id.as_bytes()).expect("readable");
+    row.expect("the channel").set
 }
 
 #[tokio::test]

@@ -268,8 +268,6 @@ async fn the_interface_describes_itself() {
     let served = world.get("/openapi.json").await.json();
     let text = format!("{served:#}\n");
     expect_test::expect_file![format!("{}/tests/golden/openapi.json", env!("CARGO_MANIFEST_DIR"))].assert_eq(&text);
-    let page = world.get("/docs").await;
-    assert!(page.text.contains("openapi.json") && !page.text.contains("https://"), "it loads nothing from elsewhere");
     assert_eq!(world.get("/v1/openapi.json").await.status, 200);
     let known = world.send(world.request("GET", "/healthz", KEY_A).header("x-request-id", "mine-1")).await;
     assert_eq!(known.header("x-request-id"), "mine-1");

@@ -30,8 +30,8 @@ pub fn explanation(id: &str, lang: &str, as_of: Option<&str>) -> Value {
             "s2",
             "reused",
             say(
-                "Кадастр: источник ответил: 2 записи; срок годности 14 дней, до 2026-12-07T08:15:00Z <b>.",
-                "Cadastre: the source answered: 2 records; good for 14 days, until 2026-12-07T08:15:00Z <b>.",
+                "Кадастр: источник ответил: 2 записи; срок годности 14 дней, до 7 декабря 2026, 08:15 UTC <b>.",
+                "Cadastre: the source answered: 2 records; good for 14 days, until 7 December 2026, 08:15 UTC <b>.",
             ),
             &["r1"],
         ),

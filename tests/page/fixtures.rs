@@ -1,6 +1,7 @@
 //! Jobs in the shapes of the interface, one for each thing that the page must say rightly. All names are invented.
 
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// The words of people for sources and rules, as the policy gives them.
 pub fn titles() -> Value {
@@ -23,6 +24,13 @@ pub fn titles() -> Value {
         },
         "levels": {"high": {"ru": "высокий", "en": "high"}}
     })
+}
+
+/// The description of the interface, as programs get it.
+pub fn interface() -> &'static Value {
+    static API: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../golden/openapi.json")).expect("a description"));
+    &API
 }
 
 /// Two profiles, one with inputs.
@@ -351,19 +359,24 @@ pub fn channels() -> Value {
     let events = ["job.final", "facts.changed"];
     json!({
         "webhooks": {"items": [{"webhook_id": "w1", "url": "receiver.example/hook", "events": events, "digest": null,
-            "muted_until": null, "created_at": "2026-11-24T10:00:00Z"}], "next_cursor": null},
+            "muted_until": null, "stopped_at": null, "created_at": "2026-11-24T10:00:00Z"},
+            {"webhook_id": "w3", "url": "gone.example/hook", "events": ["job.final"], "digest": null, "muted_until": null,
+            "stopped_at": "2026-11-24T10:20:00Z", "created_at": "2026-11-24T10:00:00Z"}], "next_cursor": null},
         "emails": {"items": [{"email_id": "e1", "address": "ivanov@example.org", "events": [], "digest": "1d", "lang": "ru",
             "muted_until": "2026-11-25T10:00:00Z", "created_at": "2026-11-24T10:00:00Z"}], "next_cursor": null},
     })
 }
 
 /// Deliveries, as `GET /v1/webhooks/{id}/deliveries` lists them.
-pub fn deliveries() -> Value {
+pub fn deliveries(lang: &str) -> Value {
+    let told = notifications(lang)["items"].as_array().expect("a list").clone();
+    let tells = |one: &Value| json!({"type": one["type"], "job_id": one["data"].get("job_id"), "text": one["text"]});
+    let (first, second) = (tells(&told[0]), tells(&told[1]));
     json!({"items": [
-        {"delivery_id": "d2", "state": "dead", "notifications": ["n2"], "left_out": 0, "created_at": "2026-11-24T10:30:00Z",
+        {"delivery_id": "d2", "state": "dead", "notifications": ["n2"], "tells": [first], "left_out": 0, "created_at": "2026-11-24T10:30:00Z",
          "next_at": null, "ended_at": "2026-11-24T10:31:00Z", "attempts": [{"n": 10, "status": 500, "cause": "status 500",
          "started_at": "2026-11-24T10:30:00Z", "ended_at": "2026-11-24T10:31:00Z"}]},
-        {"delivery_id": "d1", "state": "collecting", "notifications": ["n1", "n2"], "left_out": 0,
+        {"delivery_id": "d1", "state": "collecting", "notifications": ["n1", "n2", "n0"], "tells": [second, first], "left_out": 4,
          "created_at": "2026-11-24T10:00:00Z", "next_at": "2026-11-25T00:00:00Z", "ended_at": null, "attempts": []},
     ], "next_cursor": null})
 }

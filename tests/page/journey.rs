@@ -219,6 +219,7 @@ async fn a_person_checks_watches_compares_and_verifies() {
         ("/watches", "/watches"),
         ("/notifications", "/notifications"),
         ("/sign-in", "/sign-in"),
+        ("/docs", "/docs"),
         ("a check that is not there", "/jobs/nothing"),
         ("a page that is not there", "/nothing"),
     ] {

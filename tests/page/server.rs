@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use mirano::ui::{Access, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
+use mirano::ui::{Access, ChannelAt, Lang, NewChannel, NewCheck, PageData, Problem, Showcase, Visitor};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -57,11 +57,11 @@ impl PageData for Fixtures {
         }
     }
 
-    async fn sources(&self, _: &Visitor) -> Result<Value, Problem> {
+    async fn sources(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
         Ok(fixtures::sources())
     }
 
-    async fn outcomes(&self, _: &Visitor) -> Result<Value, Problem> {
+    async fn outcomes(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
         Ok(fixtures::outcomes())
     }
 
@@ -77,12 +77,12 @@ impl PageData for Fixtures {
         Ok(futures::stream::iter(told).boxed())
     }
 
-    async fn known(&self, _: &Visitor, text: &str) -> Result<Vec<String>, Problem> {
+    async fn known(&self, _: &Visitor, text: &str, _: Lang) -> Result<Vec<String>, Problem> {
         let all = ["г Москва, ул Тверская, д 7, кв 12", "г Небывалинск, ул Вымышленная, д 7"];
         Ok(all.into_iter().filter(|one| one.to_lowercase().contains(&text.to_lowercase())).map(str::to_owned).collect())
     }
 
-    async fn dead_letters(&self, _: &Visitor) -> Result<Value, Problem> {
+    async fn dead_letters(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
         Ok(
             json!({"items": [{"task_id": "t1", "source": "courts", "subject": "company:7707083893", "outcome": "unavailable",
             "cause": "timeout: no answer within 20s", "attempts": 5, "failed_at": "2026-11-24T10:30:00Z", "evidence": [], "requesters": 3}],
@@ -90,7 +90,7 @@ impl PageData for Fixtures {
         )
     }
 
-    async fn see_to(&self, _: &Visitor, id: &str, retry: bool) -> Result<(), Problem> {
+    async fn see_to(&self, _: &Visitor, id: &str, retry: bool, _: Lang) -> Result<(), Problem> {
         self.rechecked.lock().expect("no panic").push(format!("see to {id} {retry}"));
         Ok(())
     }
@@ -112,11 +112,16 @@ impl PageData for Fixtures {
         Ok(())
     }
 
+    async fn told_of(&self, _: &Visitor, id: &str, _: Lang) -> Result<Value, Problem> {
+        let muted = (id == "job-muted").then_some("2026-11-25T10:00:00Z");
+        Ok(json!({"job_id": id, "events": ["job.final"], "channels": [], "muted_until": muted, "stale_at": null}))
+    }
+
     async fn notifications(&self, _: &Visitor, lang: Lang) -> Result<Value, Problem> {
         Ok(fixtures::notifications(lang.code()))
     }
 
-    async fn mark_read(&self, _: &Visitor) -> Result<(), Problem> {
+    async fn mark_read(&self, _: &Visitor, _: Lang) -> Result<(), Problem> {
         self.rechecked.lock().expect("no panic").push("read all".to_owned());
         Ok(())
     }
@@ -129,28 +134,33 @@ impl PageData for Fixtures {
         self.rechecked.lock().expect("no panic").push(format!("add {} {}", new.kind, new.target));
         match new.target.as_str() {
             "nonsense" => Err(Problem(json!({"status": 422, "code": "input_invalid", "title": "An input is wrong",
-                "detail": "/url: is no URL", "fix": "Send `https://…`.", "errors": []}))),
+                "detail": "/url: is no URL", "fix": "Send `https://…`.", "errors": [{"at": "/url", "detail": "is no URL"}]}))),
             _ if new.kind == "webhooks" => Ok(json!({"webhook_id": "w2", "secret": "whsec_c2VjcmV0"})),
             _ => Ok(json!({"email_id": "e2"})),
         }
     }
 
-    async fn mute_channel(&self, _: &Visitor, kind: &str, id: &str, time: &str) -> Result<(), Problem> {
-        self.rechecked.lock().expect("no panic").push(format!("mute {kind} {id} {time}"));
+    async fn mute_channel(&self, _: &Visitor, channel: ChannelAt<'_>, time: &str, _: Lang) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("mute {} {} {time}", channel.kind, channel.id));
         Ok(())
     }
 
-    async fn end_channel(&self, _: &Visitor, kind: &str, id: &str) -> Result<(), Problem> {
-        self.rechecked.lock().expect("no panic").push(format!("end {kind} {id}"));
+    async fn end_channel(&self, _: &Visitor, channel: ChannelAt<'_>, _: Lang) -> Result<(), Problem> {
+        self.rechecked.lock().expect("no panic").push(format!("end {} {}", channel.kind, channel.id));
         Ok(())
     }
 
-    async fn deliveries(&self, _: &Visitor, _: &str, _: &str) -> Result<Value, Problem> {
-        Ok(fixtures::deliveries())
+    async fn deliveries(&self, _: &Visitor, channel: ChannelAt<'_>, lang: Lang) -> Result<(Value, Value), Problem> {
+        let channels = fixtures::channels();
+        let known = channels[channel.kind]["items"].as_array().into_iter().flatten();
+        let is = |one: &&Value| ["webhook_id", "email_id"].iter().any(|name| one[*name] == channel.id);
+        let found = known.filter(is).next().ok_or_else(|| Problem(json!({"status": 404, "code": "not_found"})))?;
+        Ok((found.clone(), fixtures::deliveries(lang.code())))
     }
 
-    async fn send_again(&self, _: &Visitor, kind: &str, id: &str, delivery: &str) -> Result<(), Problem> {
-        self.rechecked.lock().expect("no panic").push(format!("again {kind} {id} {delivery}"));
+    async fn send_again(&self, _: &Visitor, channel: ChannelAt<'_>, delivery: &str, _: Lang) -> Result<(), Problem> {
+        let done = format!("again {} {} {delivery}", channel.kind, channel.id);
+        self.rechecked.lock().expect("no panic").push(done);
         Ok(())
     }
 
@@ -246,6 +256,10 @@ impl PageData for Fixtures {
     async fn recheck(&self, _: &Visitor, id: &str, _: Lang) -> Result<(), Problem> {
         self.rechecked.lock().expect("no test panics with it").push(id.to_owned());
         Ok(())
+    }
+
+    fn interface(&self) -> &Value {
+        fixtures::interface()
     }
 
     fn demo(&self) -> Option<Vec<Showcase>> {

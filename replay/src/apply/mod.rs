@@ -120,6 +120,7 @@ impl Fold {
             Event::QueueWeighed(event) => queue::weighed(store, at, event),
             Event::ChannelSet(event) => notify::channel_set(store, at, event),
             Event::ChannelEnded(event) => notify::channel_ended(store, event),
+            Event::ChannelStopped(event) => notify::channel_stopped(store, at, event),
             Event::NotifySet(event) => notify::set(store, at, event),
             Event::NotificationRaised(event) => notify::raised(store, at, event),
             Event::NotificationRead(event) => notify::read(store, at, event),

@@ -12,10 +12,11 @@ const MOST_ATTEMPTS: usize = 50;
 
 pub(super) fn channel_set(store: &mut impl Write, at: At, event: &ChannelSet) -> Result<(), ApplyError> {
     let known: Option<ChannelRow> = store.row(event.channel.as_bytes())?;
-    let made_at = known.map_or(at.recorded_at, |known| known.made_at);
+    let made_at = known.as_ref().map_or(at.recorded_at, |known| known.made_at);
+    let stopped_at = known.and_then(|known| known.stopped_at);
     let place = key::channel_by_tenant(&event.tenant, Some(event.channel));
     store.put(Table::ChannelByTenant, &place, Vec::new());
-    let row = ChannelRow { set: event.clone(), made_at, position: at.position };
+    let row = ChannelRow { set: event.clone(), made_at, position: at.position, stopped_at };
     Ok(store.put_row(event.channel.as_bytes(), &row)?)
 }
 
@@ -23,6 +24,13 @@ pub(super) fn channel_ended(store: &mut impl Write, event: &ChannelEnded) -> Res
     store.delete(Table::ChannelByTenant, &key::channel_by_tenant(&event.tenant, Some(event.channel)));
     store.delete(Table::Channel, event.channel.as_bytes());
     Ok(())
+}
+
+pub(super) fn channel_stopped(store: &mut impl Write, at: At, event: &ChannelStopped) -> Result<(), ApplyError> {
+    let known: Option<ChannelRow> = store.row(event.channel.as_bytes())?;
+    let known = known.ok_or_else(|| dangling(at, "ChannelStopped", event.channel))?;
+    let row = ChannelRow { stopped_at: event.by.map(|_| at.recorded_at), position: at.position, ..known };
+    Ok(store.put_row(event.channel.as_bytes(), &row)?)
 }
 
 pub(super) fn set(store: &mut impl Write, at: At, event: &NotifySet) -> Result<(), ApplyError> {

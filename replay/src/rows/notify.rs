@@ -13,6 +13,15 @@ pub struct ChannelRow {
     pub made_at: Timestamp,
     /// The last commit about it.
     pub position: Position,
+    /// When its receiver said that it wants nothing more; none: it did not, or its owner has it told again.
+    pub stopped_at: Option<Timestamp>,
+}
+
+impl ChannelRow {
+    /// Whether it is told what happens now.
+    pub fn hears(&self, now: Timestamp) -> bool {
+        self.stopped_at.is_none() && self.set.muted_until.is_none_or(|until| until <= now)
+    }
 }
 
 /// What is to be told of a check.

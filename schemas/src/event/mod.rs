@@ -166,6 +166,8 @@ events! {
     48 v 1 NotificationRead,
     /// A delivery was sent, taken, refused, given up or asked for again.
     49 v 1 DeliveryChanged,
+    /// The receiver behind a channel wants nothing more, or is to be told again.
+    50 v 1 ChannelStopped,
     /// No fact names any more whom a need is about.
     56 v 1 NeedWithdrawn,
     /// A shard of a source is left alone because of what another one heard.

@@ -113,6 +113,17 @@ pub struct ChannelEnded {
     pub tenant: String,
 }
 
+/// A receiver said that it wants nothing more, or is to be told again after that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChannelStopped {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Whose it is.
+    pub tenant: String,
+    /// The status by which the receiver said so; none: its owner has it told again.
+    pub by: Option<u16>,
+}
+
 /// What is to be told of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotifySet {

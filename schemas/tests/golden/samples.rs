@@ -506,6 +506,7 @@ fn of_notifications() -> Vec<Event> {
         raised.into(),
         NotificationRead { tenant: "t".to_owned(), notifications: vec![NotificationId([42; 16])] }.into(),
         DeliveryChanged { delivery: delivery(), channel: channel(), change: failed }.into(),
+        ChannelStopped { channel: channel(), tenant: "t".to_owned(), by: Some(410) }.into(),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The events of a job, taken up again where they broke off.
 
-use crate::cli::{Server, Wrong, problem};
+use crate::cli::server::problem;
+use crate::cli::{Server, Wrong};
 use anyhow::Result;
 use futures::StreamExt;
 use futures::stream::BoxStream;

@@ -67,7 +67,7 @@ impl Look {
         let mut out: Vec<String> = Vec::new();
         let address = job.get("address").unwrap_or(&Value::Null);
         out.push(bold.apply_to(text(address, "canonical")).to_string());
-        out.push(format!("{}  {}", status(text(job, "status")), dim.apply_to(text(job, "job_id"))));
+        out.push(format!("{}  {}", status(self.lang, text(job, "status")), dim.apply_to(text(job, "job_id"))));
         // Of a whole result the lines below say all.
         if !matches!(text(job, "status"), "COMPLETED" | "CREATED" | "IN_PROGRESS") {
             out.push(format!("  {}", words::status(self.lang, job).unwrap_or_else(|error| error.to_string())));
@@ -131,15 +131,17 @@ impl Look {
     }
 }
 
-/// A status, as the interface calls it, in its colour.
-fn status(status: &str) -> String {
+/// A status in its colour; in English as the interface calls it.
+fn status(lang: Lang, status: &str) -> String {
     let style = match status {
         "COMPLETED" => Style::new().green(),
         "FAILED" => Style::new().red(),
         "PARTIAL" => Style::new().yellow(),
         _ => Style::new().cyan(),
     };
-    style.apply_to(status).to_string()
+    let known = status.to_lowercase();
+    let word = code(lang, "status_word", &known);
+    style.apply_to(if word == known { status.to_owned() } else { word }).to_string()
 }
 
 #[cfg(test)]
@@ -198,7 +200,7 @@ mod tests {
         .assert_eq(&shown(Lang::En));
         expect![[r#"
             г Москва, ул Тверская, д 7
-            PARTIAL  j1
+            НЕПОЛНО ИЛИ УСТАРЕЛО  j1
               Есть часть результата, остальное обновляется
               No answer: Reviews. That does not mean that there is nothing.
 

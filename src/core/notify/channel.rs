@@ -18,8 +18,9 @@ pub const LONGEST_DIGEST_MS: u64 = 31 * 86_400_000;
 pub(super) fn set(decision: &mut Decision<'_>, command: &SetChannel) -> Result<Reply, DecideError> {
     let set = ChannelSet { types: sorted(&command.set.types), ..command.set.clone() };
     let known: Option<ChannelRow> = decision.rows.row(set.channel.as_bytes())?;
+    let again = command.told_again && known.as_ref().is_some_and(|known| known.stopped_at.is_some());
     match known {
-        Some(known) if known.set == set => return Ok(Reply::Channel(set.channel)),
+        Some(known) if known.set == set && !again => return Ok(Reply::Channel(set.channel)),
         Some(known) if command.new => {
             let alike = ChannelSet { secrets: known.set.secrets.clone(), ..set.clone() } == known.set;
             return match alike && !command.secret_given {
@@ -40,9 +41,22 @@ pub(super) fn set(decision: &mut Decision<'_>, command: &SetChannel) -> Result<R
             return Err(Rejection::TooLarge(format!("a tenant has {MOST_CHANNELS} channels at most")).into());
         }
     }
-    let channel = set.channel;
+    let (channel, tenant) = (set.channel, set.tenant.clone());
     decision.emit(set)?;
+    if again {
+        decision.emit(ChannelStopped { channel, tenant, by: None })?;
+    }
     Ok(Reply::Channel(channel))
+}
+
+/// Decides `StopChannel`. One that leads elsewhere by now was not meant.
+pub(super) fn stop(decision: &mut Decision<'_>, channel: &ChannelSet, by: u16) -> Result<Reply, DecideError> {
+    let known: Option<ChannelRow> = decision.rows.row(channel.channel.as_bytes())?;
+    if known.is_some_and(|known| known.set.target == channel.target && known.stopped_at.is_none()) {
+        let (channel, tenant) = (channel.channel, channel.tenant.clone());
+        decision.emit(ChannelStopped { channel, tenant, by: Some(by) })?;
+    }
+    Ok(Reply::Done)
 }
 
 /// Decides `EndChannel`. One that is not there has ended.

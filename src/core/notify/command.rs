@@ -68,6 +68,13 @@ pub enum NotifyCommand {
     },
     /// Tell of reports that are stale now.
     TellStale,
+    /// The receiver behind a channel wants nothing more.
+    StopChannel {
+        /// The channel, as it was when the receiver said so.
+        channel: ChannelSet,
+        /// By which status.
+        by: u16,
+    },
 }
 
 /// Who is told of a check.
@@ -94,6 +101,8 @@ pub struct SetChannel {
     pub new: bool,
     /// Whether the secret of a new one was given, and not drawn: then a repeat has to give the same.
     pub secret_given: bool,
+    /// Whether its target was given anew: then it is told again, also where its receiver wanted nothing more.
+    pub told_again: bool,
 }
 
 /// How an attempt to deliver ended.
@@ -115,6 +124,11 @@ pub enum Outcome {
         /// The receiver asked for this rest.
         retry_after_ms: Option<u64>,
     },
+    /// Not taken, and nothing more is to be sent to this receiver.
+    Gone {
+        /// The status that says so.
+        status: u16,
+    },
 }
 
 /// What is to be sent.
@@ -135,6 +149,7 @@ impl NotifyCommand {
             Self::Create { create, .. } => partitioning::of_job(create.job, partitions),
             Self::SetJob(command) => partitioning::of_job(command.job, partitions),
             Self::SetChannel(command) => partitioning::of_channel(command.set.channel, partitions),
+            Self::StopChannel { channel, .. } => partitioning::of_channel(channel.channel, partitions),
             Self::EndChannel { channel, .. } => partitioning::of_channel(*channel, partitions),
             Self::Read { partition, .. }
             | Self::Claim { partition, .. }

@@ -36,6 +36,7 @@ pub(super) fn claim(
         let channel: Option<ChannelRow> = decision.rows.row(row.channel.as_bytes())?;
         let end = match &channel {
             None => Some("the channel is no more"),
+            Some(channel) if channel.stopped_at.is_some() => Some("the receiver wants nothing more"),
             Some(_) if n > MOST_ATTEMPTS => Some("nobody heard how the attempts went"),
             Some(_) => None,
         };
@@ -67,6 +68,10 @@ pub(super) fn note(
     }
     let (change, retry_at) = match outcome {
         Outcome::Taken { status } => (DeliveryChange::Delivered { n, status: *status }, None),
+        Outcome::Gone { status } => {
+            let cause = format!("status {status}: the receiver wants nothing more");
+            (DeliveryChange::Failed { n, status: Some(*status), cause, retry_at: None }, None)
+        }
         Outcome::Refused { status, cause, for_good, retry_after_ms } => {
             let retry_at = if *for_good { None } else { retry_at(decision, &row, *retry_after_ms) };
             (DeliveryChange::Failed { n, status: *status, cause: cause.clone(), retry_at }, retry_at)
@@ -93,8 +98,9 @@ pub(super) fn send_again(
 ) -> Result<Reply, DecideError> {
     let row: Option<DeliveryRow> = decision.rows.row(delivery.as_bytes())?;
     let row = row.filter(|row| row.tenant == tenant).ok_or(Rejection::NoDelivery)?;
-    if !decision.rows.has(Table::Channel, row.channel.as_bytes())? {
-        return Err(Rejection::ChannelUnknown(row.channel).into());
+    let channel: Option<ChannelRow> = decision.rows.row(row.channel.as_bytes())?;
+    if channel.ok_or(Rejection::ChannelUnknown(row.channel))?.stopped_at.is_some() {
+        return Err(Rejection::ChannelStopped.into());
     }
     match row.state {
         // A digest is sent when its time has come.

@@ -45,6 +45,7 @@ pub fn decide(decision: &mut Decision<'_>, command: &NotifyCommand) -> Result<Re
         }
         NotifyCommand::SetChannel(command) => channel::set(decision, command),
         NotifyCommand::EndChannel { channel, tenant } => channel::end(decision, *channel, tenant),
+        NotifyCommand::StopChannel { channel, by } => channel::stop(decision, channel, *by),
         NotifyCommand::Read { tenant, notifications, .. } => read(decision, tenant, notifications),
         NotifyCommand::Claim { most, busy, lease_ms, .. } => deliver::claim(decision, *most, busy, *lease_ms),
         NotifyCommand::Note { delivery, n, outcome, .. } => deliver::note(decision, *delivery, *n, outcome),

@@ -56,15 +56,14 @@ impl Wanted {
 
     /// The channels that are told now.
     fn told(&self, what: NotificationType, now: Timestamp) -> Vec<&ChannelSet> {
-        let muted = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
-        if self.notify.as_ref().is_some_and(|row| muted(row.set.muted_until)) {
+        if self.notify.as_ref().and_then(|row| row.set.muted_until).is_some_and(|until| now < until) {
             return Vec::new();
         }
         let named = |channel: ChannelId| {
             self.by_check(what).is_some_and(|set| set.channels.is_empty() || set.channels.contains(&channel))
         };
         let hears = |set: &&ChannelSet| set.types.contains(&what) || named(set.channel);
-        self.channels.iter().map(|row| &row.set).filter(hears).filter(|set| !muted(set.muted_until)).collect()
+        self.channels.iter().filter(|row| row.hears(now)).map(|row| &row.set).filter(hears).collect()
     }
 }
 

@@ -32,10 +32,10 @@ pub(in crate::core) fn back(
         }
     }
     let now = decision.ctx.now();
-    let mut by_tenant: BTreeMap<String, Vec<ChannelSet>> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<String, Vec<ChannelRow>> = BTreeMap::new();
     for (_, row) in decision.rows.rows::<ChannelRow>(&[], &[], MOST)? {
         if row.set.types.contains(&NotificationType::Recovered) {
-            by_tenant.entry(row.set.tenant.clone()).or_default().push(row.set);
+            by_tenant.entry(row.set.tenant.clone()).or_default().push(row);
         }
     }
     for (tenant, channels) in by_tenant {
@@ -52,8 +52,7 @@ pub(in crate::core) fn back(
             detail: NotificationDetail::Source { source: source.to_owned(), failures },
             deliveries: Vec::new(),
         };
-        let told: Vec<&ChannelSet> =
-            channels.iter().filter(|set| set.muted_until.is_none_or(|until| until <= now)).collect();
+        let told: Vec<&ChannelSet> = channels.iter().filter(|row| row.hears(now)).map(|row| &row.set).collect();
         raise(decision, raised, &told)?;
     }
     Ok(())

@@ -130,14 +130,22 @@ pub(super) fn list<T>(
     Ok(Page { items: items.into_iter().map(|(_, view)| view).collect(), next_cursor })
 }
 
+/// What of a channel the caller gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// All of a new one; its secret, or that was drawn.
+    New { secret: bool },
+    /// Where it leads.
+    Target,
+    /// Something else of it.
+    Other,
+}
+
 /// Has a channel set; the row as it is now, and the commit.
-pub(super) async fn set(
-    state: &AppState,
-    set: ChannelSet,
-    new: bool,
-    secret_given: bool,
-) -> Result<(ChannelRow, Position)> {
-    let command = NotifyCommand::SetChannel(SetChannel { set, new, secret_given });
+pub(super) async fn set(state: &AppState, set: ChannelSet, given: Given) -> Result<(ChannelRow, Position)> {
+    let (new, secret_given) = (matches!(given, Given::New { .. }), given == Given::New { secret: true });
+    let told_again = given == Given::Target;
+    let command = NotifyCommand::SetChannel(SetChannel { set, new, secret_given, told_again });
     let decided = state.engine().submit(Command::Notify(command)).await?;
     let Reply::Channel(channel) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
     let row: Option<ChannelRow> = state.engine().views().row(channel.as_bytes())?;

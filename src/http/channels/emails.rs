@@ -1,6 +1,6 @@
 //! `/v1/emails`: addresses to which a tenant is told by mail.
 
-use super::common::{self, digest, muted_still, new_id, open, seal, type_words, types_or_all};
+use super::common::{self, Given, digest, muted_still, new_id, open, seal, type_words, types_or_all};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::explain::words::Lang;
@@ -119,7 +119,7 @@ pub async fn post(
         digest_ms: digest(new.digest.as_deref())?,
         muted_until: None,
     };
-    let (row, position) = common::set(&state, set, true, false).await?;
+    let (row, position) = common::set(&state, set, Given::New { secret: false }).await?;
     let view = view(&state, &row)?;
     Ok(answer::positioned(&position.to_string(), (StatusCode::CREATED, Json(view)).into_response()))
 }
@@ -168,7 +168,7 @@ pub async fn patch(
     let mut set = common::find(&state, &caller, &id, is_email, "address")?.set;
     let (events, digest, mute) = (change.events.as_deref(), change.digest.as_deref(), change.mute.as_deref());
     common::change(&state, &mut set, events, digest, mute)?;
-    let (row, position) = common::set(&state, set, false, false).await?;
+    let (row, position) = common::set(&state, set, Given::Other).await?;
     Ok(answer::positioned(&position.to_string(), Json(view(&state, &row)?).into_response()))
 }
 

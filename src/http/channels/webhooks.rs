@@ -1,6 +1,6 @@
 //! `/v1/webhooks`: where a tenant's own programs are told, by the Standard Webhooks spec.
 
-use super::common::{self, digest, duration, muted_still, new_id, open, seal, type_words, types_or_all};
+use super::common::{self, Given, digest, duration, muted_still, new_id, open, seal, type_words, types_or_all};
 use crate::core::policy::DurationMs;
 use crate::explain::time::rfc3339;
 use crate::http::answer;
@@ -59,6 +59,8 @@ pub struct WebhookView {
     pub digest: Option<String>,
     /// It is sent nothing new before then.
     pub muted_until: Option<String>,
+    /// When its receiver answered 410; since then it is sent nothing, until its `url` is given anew.
+    pub stopped_at: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// What signs. Told once: when it is made or rotated.
@@ -70,7 +72,7 @@ pub struct WebhookView {
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookChange {
-    /// Where it leads.
+    /// Where it leads; the same once more ends a stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What it hears of every check.
@@ -129,7 +131,7 @@ pub async fn post(
         digest_ms: digest(new.digest.as_deref())?,
         muted_until: None,
     };
-    let (row, position) = common::set(&state, set, true, given).await?;
+    let (row, position) = common::set(&state, set, Given::New { secret: given }).await?;
     // A repeat is told the secret that there is.
     let view = with_secret(&state, &row)?;
     Ok(answer::positioned(&position.to_string(), (StatusCode::CREATED, Json(view)).into_response()))
@@ -164,7 +166,8 @@ pub async fn get(
 
 /// Change a webhook
 ///
-/// What is left out stays. What was raised before is sent as it was to be.
+/// What is left out stays. What was raised before is sent as it was to be. A `url`, also the one that it has, has a webhook told again
+/// whose receiver answered 410.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "notifications", request_body = WebhookChange,
     params(("id" = String, Path)),
     responses((status = 200, description = "The webhook", body = WebhookView),
@@ -183,7 +186,8 @@ pub async fn patch(
     }
     let (events, digest, mute) = (change.events.as_deref(), change.digest.as_deref(), change.mute.as_deref());
     common::change(&state, &mut set, events, digest, mute)?;
-    let (row, position) = common::set(&state, set, false, false).await?;
+    let given = if change.url.is_some() { Given::Target } else { Given::Other };
+    let (row, position) = common::set(&state, set, given).await?;
     Ok(answer::positioned(&position.to_string(), Json(view(&state, &row)?).into_response()))
 }
 
@@ -215,7 +219,7 @@ pub async fn rotate(
     }
     set.secrets.insert(0, ChannelSecret { sealed: seal(&state, set.channel, &secret)?, until: None });
     set.secrets.truncate(MOST_SECRETS);
-    let (row, position) = common::set(&state, set, false, false).await?;
+    let (row, position) = common::set(&state, set, Given::Other).await?;
     Ok(answer::positioned(&position.to_string(), Json(with_secret(&state, &row)?).into_response()))
 }
 
@@ -272,6 +276,7 @@ fn view(state: &AppState, row: &ChannelRow) -> Result<WebhookView> {
         events: type_words(&set.types),
         digest: set.digest_ms.map(|ms| DurationMs(ms).to_string()),
         muted_until: muted_still(state, set.muted_until),
+        stopped_at: row.stopped_at.map(rfc3339),
         created_at: rfc3339(row.made_at),
         secret: None,
     })

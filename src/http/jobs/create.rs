@@ -2,9 +2,10 @@
 
 use super::notify::Notify;
 use super::read::{JobAnswer, answer};
-use crate::core::command::{Command, CreateJob, Reply};
+use crate::core::command::{Command, CreateJob, InputFault, Rejection, Reply};
 use crate::core::notify::NotifyCommand;
 use crate::core::policy::DurationMs;
+use crate::engine::EngineError;
 use crate::explain::model::JobView;
 use crate::explain::words::Lang;
 use crate::http::auth::{Caller, User};
@@ -102,10 +103,26 @@ pub async fn start(
             Command::Notify(NotifyCommand::Create { create: Box::new(command), notify })
         }
     };
-    let decided = state.engine().submit(command).await?;
+    let decided = match state.engine().submit(command).await {
+        Err(EngineError::Rejected(rejection)) => return Err(refusal(state, &new.profile, rejection)?),
+        decided => decided?,
+    };
     let Reply::Job(..) = decided.reply else { return Err(Problem::internal(format!("{:?}", decided.reply))) };
     metrics::counter!("mirano_jobs_asked_total").increment(1);
     Ok((id, decided.position))
+}
+
+/// A refusal in words; of an input that the profile has not it names those that it has.
+fn refusal(state: &AppState, profile: &str, rejection: Rejection) -> Result<Problem> {
+    let unknown = matches!(rejection, Rejection::InputInvalid(_, InputFault::Unknown));
+    let problem = Problem::from(rejection);
+    let policy = state.policy()?;
+    let Some(profile) = policy.document.profiles.get(profile).filter(|_| unknown) else { return Ok(problem) };
+    let known: Vec<&str> = profile.inputs.keys().map(String::as_str).collect();
+    Ok(problem.fix(match known.is_empty() {
+        true => refused("inputs_none_fix", &[]),
+        false => refused("one_of", &[("known", known.join(", ").into())]),
+    }))
 }
 
 fn command(

@@ -5,9 +5,11 @@
 "use strict";
 (() => {
   const lang = document.documentElement.lang || "en";
-  const moment = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
-  const toSeconds = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
-  const exact = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
+  // A day is written before its month, as in the words around it.
+  const form = lang === "en" ? "en-GB" : lang;
+  const moment = new Intl.DateTimeFormat(form, { dateStyle: "medium", timeStyle: "short" });
+  const toSeconds = new Intl.DateTimeFormat(form, { dateStyle: "medium", timeStyle: "medium" });
+  const exact = new Intl.DateTimeFormat(form, { dateStyle: "full", timeStyle: "long" });
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
   const body = document.body.dataset;
 

@@ -4,7 +4,8 @@ use super::{Data, Reader, Stop};
 use crate::ui::Visitor;
 use crate::ui::view::{self, Context};
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ pub(super) async fn compare(
     let of = |name: &str| query.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
     let (from, to) = (of("from"), of("to"));
     let (mut diff, mut problem, mut choices) = (Value::Null, Value::Null, Vec::new());
+    let mut status = StatusCode::OK;
     if !from.is_empty() && !to.is_empty() {
         let cursor = query.get("cursor").map(String::as_str).filter(|cursor| !cursor.is_empty());
         match data.diff(&visitor, &from, &to, cursor, reader.lang).await {
@@ -31,12 +33,15 @@ pub(super) async fn compare(
                     choices = view::moments(context, job, &changes)?;
                 }
             }
-            Err(refused) if refused.status() < 500 => problem = refused.0,
+            Err(refused) if refused.status() < 500 => {
+                status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                problem = refused.0;
+            }
             Err(refused) => return Err(reader.problem()(refused)),
         }
     }
     let page = json!({"diff": diff, "problem": problem, "typed": {"from": from, "to": to}, "choices": choices});
-    reader.page("compare.html", &data, Some(&visitor), page)
+    Ok((status, reader.page("compare.html", &data, Some(&visitor), page)?).into_response())
 }
 
 /// The check that both sides are moments of: another two of its moments can then be chosen, not only typed.
@@ -53,7 +58,7 @@ pub(super) async fn snapshot(
 ) -> Result<Response, Stop> {
     let visitor = reader.visitor(&data).await?;
     let found = data.snapshot(&visitor, &id, reader.lang).await.map_err(reader.problem())?;
-    let found = found.ok_or_else(|| reader.not_found())?;
+    let found = found.ok_or_else(|| reader.nothing("snapshot_not_found"))?;
     // Of the whole base there is no job, and no root over receipts.
     let of = |name: &str| found.get(name).cloned().unwrap_or_default();
     let position = found.get("position").and_then(Value::as_str).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What the visitor was told, and by which channels.
 
 use super::{Data, Reader, Stop};
-use crate::ui::data::NewChannel;
+use crate::ui::data::{ChannelAt, NewChannel};
 use crate::ui::view::{self, Context};
 use axum::Form;
 use axum::extract::{Path, State};
@@ -38,7 +38,7 @@ async fn page(data: &Data, reader: &Reader, made: &Value, problem: &Value, typed
 pub(super) async fn read(State(data): State<Data>, reader: Reader) -> Result<Response, Stop> {
     let visitor = reader.visitor(&data).await?;
     reader.same_site()?;
-    data.mark_read(&visitor).await.map_err(reader.problem())?;
+    data.mark_read(&visitor, reader.lang).await.map_err(reader.problem())?;
     Ok(Redirect::to("/notifications").into_response())
 }
 
@@ -84,7 +84,9 @@ pub(super) async fn mute(
     reader.same_site()?;
     known(&reader, &kind)?;
     let time = form.get("for").map_or("8h", String::as_str);
-    data.mute_channel(&visitor, &kind, &id, time).await.map_err(reader.problem())?;
+    data.mute_channel(&visitor, ChannelAt { kind: &kind, id: &id }, time, reader.lang)
+        .await
+        .map_err(reader.problem())?;
     Ok(Redirect::to("/notifications").into_response())
 }
 
@@ -97,7 +99,7 @@ pub(super) async fn end(
     let visitor = reader.visitor(&data).await?;
     reader.same_site()?;
     known(&reader, &kind)?;
-    data.end_channel(&visitor, &kind, &id).await.map_err(reader.problem())?;
+    data.end_channel(&visitor, ChannelAt { kind: &kind, id: &id }, reader.lang).await.map_err(reader.problem())?;
     Ok(Redirect::to("/notifications").into_response())
 }
 
@@ -111,9 +113,11 @@ pub(super) async fn deliveries(
     known(&reader, &kind)?;
     let refused = reader.problem();
     let titles = data.titles().await.map_err(&refused)?;
-    let sent = data.deliveries(&visitor, &kind, &id).await.map_err(&refused)?;
-    let rows = view::deliveries(Context { lang: reader.lang, titles: &titles }, &sent)?;
-    reader.page("deliveries.html", &data, Some(&visitor), json!({"rows": rows, "kind": kind, "id": id}))
+    let context = Context { lang: reader.lang, titles: &titles };
+    let at = ChannelAt { kind: &kind, id: &id };
+    let (channel, sent) = data.deliveries(&visitor, at, reader.lang).await.map_err(&refused)?;
+    let (channel, rows) = (view::channel(context, &kind, &channel)?, view::deliveries(context, &sent)?);
+    reader.page("deliveries.html", &data, Some(&visitor), json!({"channel": channel, "rows": rows}))
 }
 
 /// The button that sends a delivery again.
@@ -125,11 +129,13 @@ pub(super) async fn send_again(
     let visitor = reader.visitor(&data).await?;
     reader.same_site()?;
     known(&reader, &kind)?;
-    data.send_again(&visitor, &kind, &id, &delivery).await.map_err(reader.problem())?;
+    data.send_again(&visitor, ChannelAt { kind: &kind, id: &id }, &delivery, reader.lang)
+        .await
+        .map_err(reader.problem())?;
     let id = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC);
     Ok(Redirect::to(&format!("/channels/{kind}/{id}")).into_response())
 }
 
 fn known(reader: &Reader, kind: &str) -> Result<(), Stop> {
-    if matches!(kind, "webhooks" | "emails") { Ok(()) } else { Err(reader.not_found()) }
+    if matches!(kind, "webhooks" | "emails") { Ok(()) } else { Err(reader.nothing("page_not_found")) }
 }

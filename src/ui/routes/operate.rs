@@ -11,12 +11,14 @@ use std::collections::BTreeMap;
 pub(super) async fn sources(State(data): State<Data>, reader: Reader) -> Result<Response, Stop> {
     let visitor = reader.visitor(&data).await?;
     let refused = reader.problem();
-    let (sources, titles) = (data.sources(&visitor).await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
+    let (sources, titles) =
+        (data.sources(&visitor, reader.lang).await.map_err(&refused)?, data.titles().await.map_err(&refused)?);
     let context = Context { lang: reader.lang, titles: &titles };
     let (mut outcomes, mut dead) = (Value::Null, None);
     if visitor.operator {
-        outcomes = data.outcomes(&visitor).await.map_err(&refused)?;
-        dead = Some(view::dead_letters(context, &data.dead_letters(&visitor).await.map_err(&refused)?)?);
+        outcomes = data.outcomes(&visitor, reader.lang).await.map_err(&refused)?;
+        let given_up = data.dead_letters(&visitor, reader.lang).await.map_err(&refused)?;
+        dead = Some(view::dead_letters(context, &given_up)?);
     }
     let rows = view::sources(context, &sources, &outcomes)?;
     reader.page("sources.html", &data, Some(&visitor), json!({ "rows": rows, "dead": dead }))
@@ -31,9 +33,9 @@ pub(super) async fn see_to(
     let visitor = reader.visitor(&data).await?;
     reader.same_site()?;
     if !matches!(what.as_str(), "retry" | "drop") {
-        return Err(reader.not_found());
+        return Err(reader.nothing("page_not_found"));
     }
-    data.see_to(&visitor, &id, what == "retry").await.map_err(reader.problem())?;
+    data.see_to(&visitor, &id, what == "retry", reader.lang).await.map_err(reader.problem())?;
     Ok(Redirect::to("/sources").into_response())
 }
 
@@ -45,7 +47,11 @@ pub(super) async fn watches(State(data): State<Data>, reader: Reader) -> Result<
     let mut jobs = Map::new();
     for watch in watches.get("items").and_then(Value::as_array).into_iter().flatten() {
         let id = watch.get("job_id").and_then(Value::as_str).unwrap_or_default();
-        if let Some(job) = data.job(&visitor, id, reader.lang).await.map_err(&refused)? {
+        if let Some(mut job) = data.job(&visitor, id, reader.lang).await.map_err(&refused)? {
+            let told = data.told_of(&visitor, id, reader.lang).await.map_err(&refused)?;
+            if let (Some(job), Some(until)) = (job.as_object_mut(), told.get("muted_until")) {
+                job.insert("muted_until".to_owned(), until.clone());
+            }
             jobs.insert(id.to_owned(), job);
         }
     }

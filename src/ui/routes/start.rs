@@ -52,7 +52,7 @@ pub(super) async fn known(
         visitor => visitor?,
     };
     let text = query.get("q").map(String::as_str).unwrap_or_default();
-    let known = data.known(&visitor, text).await.map_err(reader.problem())?;
+    let known = data.known(&visitor, text, reader.lang).await.map_err(reader.problem())?;
     Ok(axum::Json(known).into_response())
 }
 
@@ -70,7 +70,7 @@ async fn start_page(
     let context = Context { lang: reader.lang, titles: &titles };
     let recent = recent(context, &jobs)?;
     let updating = view::updating(context, &jobs)?;
-    let known = data.known(visitor, "").await.map_err(&refused)?;
+    let known = data.known(visitor, "", reader.lang).await.map_err(&refused)?;
     let showcase: Vec<Value> = data
         .demo()
         .unwrap_or_default()

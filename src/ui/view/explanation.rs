@@ -4,10 +4,8 @@
 use super::{Context, flag, list, number, some_text, text};
 use crate::ui::format;
 use crate::ui::words::WordError;
-use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 /// What the page of a check says of it. `explained` is as of `GET /v1/jobs/{id}/explain`.
 ///
@@ -31,7 +29,7 @@ pub(in crate::ui) fn explanation(context: Context<'_>, explained: &Value) -> Res
         answers.push(json!({
             "name": name,
             "question": context.plain(question)?,
-            "words": pieces(text(why, "text")),
+            "words": format::pieces(context.lang, text(why, "text")),
             "rests": count(context, "explained-sentences", sentences.len())?,
             "sentences": sentences,
         }));
@@ -50,7 +48,7 @@ fn sentence(context: Context<'_>, one: &Value, receipts: &BTreeMap<&str, Value>)
     let rests: Vec<&Value> = named.filter_map(|id| receipts.get(id)).collect();
     Ok(json!({
         "id": text(one, "id"),
-        "words": pieces(text(one, "text")),
+        "words": format::pieces(context.lang, text(one, "text")),
         "rests": count(context, "explained-receipts", rests.len())?,
         "receipts": rests,
     }))
@@ -85,24 +83,9 @@ fn receipt(context: Context<'_>, receipt: &Value) -> Result<Value, WordError> {
     }))
 }
 
-/// A text cut at the times and days in it, so that the page can show them as the reader writes them.
-fn pieces(words: &str) -> Vec<Value> {
-    static TIME: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)?\b").ok());
-    let mut pieces = Vec::new();
-    let mut end = 0;
-    for found in TIME.as_ref().into_iter().flat_map(|time| time.find_iter(words)) {
-        pieces.extend(words.get(end..found.start()).map(|text| json!({"text": text})));
-        pieces.push(json!({"at": found.as_str()}));
-        end = found.end();
-    }
-    pieces.extend(words.get(end..).filter(|rest| !rest.is_empty()).map(|text| json!({"text": text})));
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{explanation, pieces};
+    use super::explanation;
     use crate::ui::Lang;
     use crate::ui::view::Context;
     use serde_json::{Value, json};
@@ -134,14 +117,5 @@ mod tests {
         );
         assert_eq!(reused["reason"], "an earlier answer was within its TTL");
         assert_eq!(rests["receipts"][1]["answer"], "the source answered: no records found; the list is not complete");
-    }
-
-    #[test]
-    fn times_in_a_sentence_become_times_of_the_page() {
-        let cut = pieces("asked, by 2026-03-01; until 2026-12-07T11:03:15.630Z.");
-        let want = json!([{"text": "asked, by "}, {"at": "2026-03-01"}, {"text": "; until "}, {"at": "2026-12-07T11:03:15.630Z"}, {"text": "."}]);
-        assert_eq!(json!(cut), want);
-        assert_eq!(json!(pieces("7707083893 and 12026-03-011")), json!([{"text": "7707083893 and 12026-03-011"}]));
-        assert!(pieces("").is_empty());
     }
 }

@@ -5,10 +5,6 @@ use crate::ui::format;
 use crate::ui::words::WordError;
 use serde_json::{Value, json};
 
-/// Attributes that hold sums of roubles.
-const SUMS: &[&str] = &["price", "sum", "left", "value", "capital", "tax_debt"];
-/// Attributes that hold other measured numbers; all other texts of digits are names (tax numbers) and stay as they are.
-const MEASURES: &[&str] = &["area"];
 /// Attributes that name a thing well, best first.
 const NAMES: &[&str] = &["title", "name", "number", "id"];
 /// What a reader looks for first. Attributes that are not here follow by name, long texts last.
@@ -64,19 +60,12 @@ pub(super) fn name(fact: &Value) -> Option<String> {
     })
 }
 
-/// A value by the type that its attribute has in the words of people. What is not understood is shown as it is.
+/// A value by the type that its attribute has in the words of people; a day is kept on one line.
 pub(super) fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
-    Ok(match value {
-        Value::Bool(true) => context.plain("fact-yes")?,
-        Value::Bool(false) => context.plain("fact-no")?,
-        Value::String(text) if SUMS.contains(&key) => format::money(context.lang, text),
-        Value::String(text) if MEASURES.contains(&key) => format::decimal(context.lang, text),
-        Value::String(text) if is_date(text) => format::day(context.lang, text)?,
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        Value::Null | Value::Object(_) => String::new(),
-    })
+    match value {
+        Value::String(text) if is_date(text) => format::day(context.lang, text),
+        _ => crate::words::attribute(context.lang, key, value),
+    }
 }
 
 fn is_date(text: &str) -> bool {

@@ -146,6 +146,7 @@ pub(in crate::ui) fn watches(context: Context<'_>, watches: &Value, jobs: &Value
             "id": text(watch, "watch_id"),
             "job": id,
             "shown": job,
+            "muted_until": jobs.get(id).and_then(|job| some_text(job, "muted_until")),
             "every": format::span(context.lang, text(watch, "every"))?,
             "hours": some_text(watch, "hours"),
             "reason": context.code("watch_reason", text(watch, "reason")),
@@ -223,5 +224,9 @@ mod tests {
         let list = json!({"items": [{"watch_id": "w", "job_id": "j", "every": "1d", "reason": "paid", "next_at": "2026-01-02T00:00:00Z"}]});
         let rows = watches(context, &list, &json!({})).expect("words");
         assert_eq!((&rows[0]["reason"], &rows[0]["shown"]), (&json!("paid for"), &json!(null)));
+        assert_eq!(rows[0]["muted_until"], json!(null));
+        let muted = json!({"j": {"job_id": "j", "status": "COMPLETED", "muted_until": "2026-01-01T08:00:00Z"}});
+        let rows = watches(context, &list, &muted).expect("words");
+        assert_eq!(rows[0]["muted_until"], "2026-01-01T08:00:00Z", "that nobody is told of it is said");
     }
 }

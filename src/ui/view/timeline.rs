@@ -57,8 +57,7 @@ pub(in crate::ui) fn timeline(
             "at": some_text(moment, "at"),
             "precision": text(choice, "precision"),
             "tone": status_tone(moment),
-            "said": context.say("moment-answered", &[
-                ("answered", number(moment, "answered").into()), ("total", number(moment, "total").into())])?,
+            "said": super::moments::said(context, moment)?,
             "risk": score.map(|score| context.say(key, &[("score", score.into())])).transpose()?,
             "level": level.map(|level| risk::level(context, level)).transpose()?,
             "level_tone": tone,
@@ -69,13 +68,18 @@ pub(in crate::ui) fn timeline(
     }
     rows.reverse();
     choices.reverse();
-    let ends = [moments.first(), moments.last()].map(|moment| moment.and_then(|moment| some_text(moment, "at")));
-    let precision = format::precision(&ends.map(Option::unwrap_or_default));
-    Ok(
-        json!({"rows": rows, "choices": choices, "path": path, "least": least, "points": points, "said": picture(context, &scores)?,
-        "from": ends[0], "to": ends[1], "precision": precision.first(),
-        "more": some_text(changes, "next_cursor").is_some()}),
-    )
+    let said = picture(context, &scores)?;
+    Ok(json!({"rows": rows, "choices": choices, "path": path, "least": least, "points": points, "said": said,
+        "ticks": ticks(first, last), "more": some_text(changes, "next_cursor").is_some()}))
+}
+
+/// What stands under the picture, `{at, precision}`: where it begins, its middle and its end, milliseconds as moments; one where nothing passed.
+fn ticks(first: i64, last: i64) -> Vec<Value> {
+    let at = [first, first + (last - first) / 2, last].into_iter().filter_map(chrono::DateTime::from_timestamp_millis);
+    let mut at: Vec<String> = at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)).collect();
+    at.dedup();
+    let precision = format::precision(&at.iter().map(String::as_str).collect::<Vec<_>>());
+    at.iter().zip(precision).map(|(at, precision)| json!({"at": at, "precision": precision})).collect()
 }
 
 /// The picture in words: that a score moved is said only where it did. None where there is no score. Each score is with whether
@@ -139,9 +143,12 @@ mod tests {
         assert_eq!((&shown["path"], &shown["least"]), (&json!("M640 40V95"), &json!("M320 40H640")));
         assert_eq!((&shown["rows"][0]["risk"], &shown["rows"][2]["risk"]), (&json!("5 of 100"), &Value::Null));
         assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed, answered: courts (11 facts)");
-        assert_eq!((&shown["rows"][0]["precision"], &shown["precision"]), (&json!("second"), &json!("second")));
+        assert_eq!(shown["rows"][0]["precision"], "second");
         assert_eq!((&shown["rows"][0]["before"], &shown["rows"][2]["before"]), (&json!("0:1"), &Value::Null));
         assert_eq!(shown["said"], "The risk went from at least 60 to 5; at most it was at least 60.");
+        let tick = |second| json!({"at": format!("2026-01-01T00:00:{second}.000Z"), "precision": "second"});
+        assert_eq!(shown["ticks"], json!([tick("00"), tick("05"), tick("10")]));
+        assert_eq!(shown["rows"][0]["said"], "1 of 2 answered · being updated", "a dot's colour is said");
         let none = timeline(context, "j", &json!({"items": []}), &moved).expect("words");
         assert_eq!((&none["rows"], &none["said"]), (&json!([]), &Value::Null));
     }

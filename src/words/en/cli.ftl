@@ -11,6 +11,11 @@ cli-record_count = { $n ->
    *[other] { $n } records
 }
 cli-not_checked = Not checked
+status_word-created = CREATED
+status_word-in_progress = IN_PROGRESS
+status_word-partial = PARTIAL
+status_word-completed = COMPLETED
+status_word-failed = FAILED
 cli-snapshot = Snapshot { $id }
 cli-more = Why so: mirano explain { $id }
 cli-watching = Watching this check; Ctrl-C ends it.
@@ -25,10 +30,30 @@ cli-col_note = From where
 ## cli: what went wrong, and what to do
 
 cli-refused = the server refused
-cli-not_json = not JSON: { $why }
+cli-no_url =
+    { $server } is not the address of a server
+    Write it with http:// or https://, for example `--server http://127.0.0.1:8700`.
+cli-nobody_listens =
+    nobody listens at { $server }
+    Is it running? `mirano serve` starts it. If it runs elsewhere, name its address with `--server`.
+cli-no_host =
+    there is no host like that in { $server }
+    Look at the address given with `--server` or MIRANO_SERVER again.
+cli-no_tls =
+    { $server } has no TLS, or its certificate is not trusted: { $why }
+    If it speaks plain HTTP, write http:// in place of https://.
+cli-no_http =
+    whoever listens at { $server } does not speak HTTP
+    Look at the address and its port again; a server with TLS is called with https://.
+cli-not_mirano =
+    what answers at { $server } is not Mirano: it sent no JSON
+    Name the address of a Mirano server with `--server`.
+cli-broke_off =
+    the answer of { $server } broke off: { $why }
+    Try again.
 cli-no_answer =
     no answer from { $server }: { $why }
-    Is it running? `mirano serve` starts it.
+    Look at the address given with `--server`, and at the server itself.
 cli-no_source_answered =
     no source answered
     `mirano explain { $id }` says why; the page `/sources` shows how each is.
@@ -88,6 +113,7 @@ channel-events = of: { $events }
 channel-by_check = only what a check names it for
 channel-digest = collected over { $digest }
 channel-muted = told nothing until { $until }
+channel-stopped = stopped: the receiver answered 410 on { $at }
 delivery-none = Nothing was sent.
 delivery-none_dead = All was delivered, or is still being tried.
 delivery-again = { $id }: sent again

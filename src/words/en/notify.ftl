@@ -6,7 +6,10 @@ told-completed = the check has ended; all data are within their TTL
 told-failed = the check has ended without any data
 told-ended = the check has ended, but a part of the data is stale or missing
 told-level = the risk level was “{ $from }”, now it is “{ $to }” (score: { $score })
-told-facts = { $source }: { $added } new, { $gone } gone, { $changed } changed
+told-facts = { $source }: { $moved }
+told-added = { $n } new
+told-gone = { $n } gone
+told-changed = { $n } changed
 told-recovered = the source “{ $source }” answers again (failed attempts in a row: { $failures })
 told-stale = a part of the data is past its TTL: { $source }
 

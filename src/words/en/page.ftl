@@ -42,6 +42,8 @@ problem-heading = The check was not started
 problem-field = Error
 problem-not_found = There is no such check
 problem-not_found_fix = Look at the page's address again. Checks of others are not shown.
+problem-snapshot_not_found = There is no such snapshot
+problem-snapshot_not_found_fix = Look at its id again: a report names it whole. Snapshots of others are not shown.
 problem-page_not_found = There is no such page
 problem-page_not_found_fix = Look at the address again. All that there is opens from the start page.
 problem-failed = That did not work
@@ -73,6 +75,7 @@ check-recheck = Check again
 check-recheck_hint = Ask all sources again, even where data are within their TTL
 check-report = Report
 check-watch = Watch
+check-muted = Nobody is told of this check until
 check-watched = Watched
 check-watch_hint = Check again every day, and tell what changed in the notifications
 check-live = updates by itself
@@ -376,6 +379,10 @@ moment-day = { $day } { $month } { $year }
 moment-written = { $day }, { $time } UTC
 moment-title = Moments of this check
 moment-answered = { $answered } of { $total } answered
+moment_state-ok = done
+moment_state-busy = being updated
+moment_state-stale = incomplete or stale
+moment_state-bad = no answers
 moment-sealed = snapshot
 moment-was = As it was known on
 moment-was_hint = What came later is not shown; ages are those of then.
@@ -520,6 +527,10 @@ notifications-no_channels = Nobody is told outside of this page.
 notifications-by_check = only what a check names it for
 notifications-digest = collected over { $time }
 notifications-muted = silent until
+notifications-stopped = Stopped: the receiver answered 410 (gone) on
+notifications-stopped_hint = Nothing more is sent to it. If that was a mistake, remove the webhook and add it again.
+notifications-more = and { $n } more
+notifications-back = To the notifications
 notifications-mute = Pause for 8 hours
 notifications-unmute = Tell again
 notifications-end = Remove
@@ -535,10 +546,6 @@ notifications-secret = The webhook was added. Its secret:
 notifications-secret_hint = Keep it now: it is not shown again. With it the receiver checks that a message is ours.
 notifications-sent = What was sent
 notifications-nothing_sent = Nothing was sent yet.
-notifications-tells = { $n ->
-    [one] { $n } notification
-   *[other] { $n } notifications
-}
 notifications-next = next attempt
 notifications-again = Send again
 
@@ -649,3 +656,25 @@ receipt_reason-stale = an earlier answer was stale, but may still be shown
 receipt_reason-task = the source answered this check's request
 receipt_reason-joined = the source answered a request that was already under way
 receipt_reason-answered_in_between = an answer to this question came before the source was asked
+
+## interface
+
+interface-title = API reference
+interface-lead = Every call of Mirano's interface for programs, with what it takes and what it answers. The same for programs:
+interface-contents = Contents
+interface-parameters = Parameters
+interface-body = Takes
+interface-answers = Answers
+interface-shapes = Shapes
+interface-shapes_hint = What calls take and answer. A field that is not marked as required may be left out.
+interface_group-jobs = Checks
+interface_group-snapshots = Snapshots and comparisons
+interface_group-facts = Objects and facts
+interface_group-watches = Watches
+interface_group-notifications = Notifications
+interface_group-events = Live events
+interface_group-sources = Sources
+interface_group-policy = Policy
+interface_group-log = Log and audit
+interface_group-workers = Workers
+interface_group-health = State of the server

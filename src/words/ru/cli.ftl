@@ -13,6 +13,11 @@ cli-record_count = { $n ->
    *[many] { $n } записей
 }
 cli-not_checked = Не проверено
+status_word-created = СОЗДАНА
+status_word-in_progress = ИДЁТ
+status_word-partial = НЕПОЛНО ИЛИ УСТАРЕЛО
+status_word-completed = ГОТОВО
+status_word-failed = НЕТ ОТВЕТОВ
 cli-snapshot = Снимок { $id }
 cli-more = Почему так: mirano explain { $id }
 cli-watching = Следим за проверкой; Ctrl-C — закончить.
@@ -27,10 +32,30 @@ cli-col_note = Откуда
 ## cli: что пошло не так и что делать
 
 cli-refused = сервер отказал
-cli-not_json = ответ сервера не JSON: { $why }
+cli-no_url =
+    { $server } — не адрес сервера
+    Напишите его с http:// или https://, например `--server http://127.0.0.1:8700`.
+cli-nobody_listens =
+    по адресу { $server } никто не слушает
+    Запущен ли сервер? Его запускает `mirano serve`. Если он в другом месте, назовите адрес через `--server`.
+cli-no_host =
+    в адресе { $server } нет такого узла
+    Проверьте адрес из `--server` или MIRANO_SERVER.
+cli-no_tls =
+    на { $server } нет TLS, или его сертификату нет доверия: { $why }
+    Если сервер работает по обычному HTTP, напишите http:// вместо https://.
+cli-no_http =
+    по адресу { $server } отвечают не по HTTP
+    Проверьте адрес и порт; сервер с TLS называют с https://.
+cli-not_mirano =
+    по адресу { $server } отвечает не Mirano: пришёл не JSON
+    Назовите адрес сервера Mirano через `--server`.
+cli-broke_off =
+    ответ { $server } оборвался: { $why }
+    Попробуйте ещё раз.
 cli-no_answer =
     нет ответа от { $server }: { $why }
-    Запущен ли он? Запускает `mirano serve`.
+    Проверьте адрес из `--server` и сам сервер.
 cli-no_source_answered =
     ни один источник не ответил
     Почему, говорит `mirano explain { $id }`; состояние каждого — на странице `/sources`.
@@ -90,6 +115,7 @@ channel-events = о чём: { $events }
 channel-by_check = только о проверках, где он назван
 channel-digest = сводкой за { $digest }
 channel-muted = без уведомлений до { $until }
+channel-stopped = остановлен: получатель ответил 410, { $at }
 delivery-none = Ничего не отправляли.
 delivery-none_dead = Всё доставлено, или ещё будут попытки.
 delivery-again = { $id }: отправляем снова

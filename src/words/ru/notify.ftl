@@ -6,7 +6,10 @@ told-completed = проверка завершена, все данные в п�
 told-failed = проверка завершена, данных нет
 told-ended = проверка завершена, но часть данных устарела или не получена
 told-level = уровень риска был «{ $from }», теперь «{ $to }» (баллов: { $score })
-told-facts = { $source }: появилось { $added }, исчезло { $gone }, изменилось { $changed }
+told-facts = { $source }: { $moved }
+told-added = появилось { $n }
+told-gone = исчезло { $n }
+told-changed = изменилось { $n }
 told-recovered = источник «{ $source }» снова отвечает (неудачных попыток подряд было: { $failures })
 told-stale = часть данных устарела: { $source }
 

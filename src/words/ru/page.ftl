@@ -42,6 +42,8 @@ problem-heading = Проверка не начата
 problem-field = Ошибка
 problem-not_found = Такой проверки нет
 problem-not_found_fix = Проверьте адрес страницы. Чужие проверки не показываются.
+problem-snapshot_not_found = Такого снимка нет
+problem-snapshot_not_found_fix = Проверьте номер: в отчёте он стоит целиком. Чужие снимки не показываются.
 problem-page_not_found = Такой страницы нет
 problem-page_not_found_fix = Проверьте адрес. Всё, что есть, открывается с начальной страницы.
 problem-failed = Не получилось
@@ -73,6 +75,7 @@ check-recheck = Перепроверить
 check-recheck_hint = Запросить все источники заново, даже если срок данных не истёк
 check-report = Отчёт
 check-watch = Наблюдать
+check-muted = Об этой проверке никому не сообщается до
 check-watched = Наблюдается
 check-watch_hint = Повторять проверку каждый день и сообщать, что изменилось, в уведомлениях
 check-live = обновляется сама
@@ -392,6 +395,10 @@ moment-day = { $day } { $month } { $year }
 moment-written = { $day }, { $time } UTC
 moment-title = Моменты проверки
 moment-answered = есть ответ: { $answered } из { $total }
+moment_state-ok = готово
+moment_state-busy = обновляется
+moment_state-stale = неполно или устарело
+moment_state-bad = нет ответов
 moment-sealed = снимок
 moment-was = Как было известно на
 moment-was_hint = То, что стало известно позже, не показано; возраст данных указан на тот момент.
@@ -535,6 +542,10 @@ notifications-no_channels = За пределами этой страницы н
 notifications-by_check = только о проверках, где он назван
 notifications-digest = сводкой за { $time }
 notifications-muted = без уведомлений до
+notifications-stopped = Остановлен: получатель ответил 410 («больше не нужно»),
+notifications-stopped_hint = Ему больше ничего не отправляется. Если это ошибка, уберите вебхук и добавьте его снова.
+notifications-more = и ещё { $n }
+notifications-back = К уведомлениям
 notifications-mute = Пауза на 8 часов
 notifications-unmute = Снова сообщать
 notifications-end = Убрать
@@ -550,11 +561,6 @@ notifications-secret = Вебхук добавлен. Его секрет:
 notifications-secret_hint = Сохраните его сейчас: больше он не показывается. По нему получатель проверяет, что сообщение от нас.
 notifications-sent = Что отправлено
 notifications-nothing_sent = Пока ничего не отправляли.
-notifications-tells = { $n ->
-    [one] { $n } уведомление
-    [few] { $n } уведомления
-   *[many] { $n } уведомлений
-}
 notifications-next = следующая попытка
 notifications-again = Отправить снова
 
@@ -669,3 +675,25 @@ receipt_reason-stale = прежний ответ устарел, но показ
 receipt_reason-task = источник ответил на запрос этой проверки
 receipt_reason-joined = источник ответил на запрос, который уже шёл
 receipt_reason-answered_in_between = ответ на этот вопрос пришёл раньше, чем спросили источник
+
+## interface
+
+interface-title = Описание API
+interface-lead = Все вызовы интерфейса Mirano для программ: что каждый принимает и что отвечает. Пояснения к вызовам и полям — на английском. То же для программ:
+interface-contents = Содержание
+interface-parameters = Параметры
+interface-body = Принимает
+interface-answers = Отвечает
+interface-shapes = Структуры данных
+interface-shapes_hint = Что вызовы принимают и отвечают. Поля без пометки «обязательно» может не быть.
+interface_group-jobs = Проверки
+interface_group-snapshots = Снимки и сравнения
+interface_group-facts = Объекты и факты
+interface_group-watches = Наблюдения
+interface_group-notifications = Уведомления
+interface_group-events = События вживую
+interface_group-sources = Источники
+interface_group-policy = Политика
+interface_group-log = Журнал и аудит
+interface_group-workers = Исполнители
+interface_group-health = Состояние сервера

@@ -27,6 +27,7 @@ use place::Place;
 use serde::Deserialize;
 use serde_json::json;
 use std::convert::Infallible;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -117,6 +118,7 @@ async fn follow(state: &AppState, topic: Topic, headers: &HeaderMap, query: &Liv
     let partitions = state.engine().partitions();
     let resume = header.or_else(|| query.last_event_id.clone()).filter(|text| !text.is_empty());
     let resume = resume.map(|text| Place::parse(&text, partitions)).transpose()?;
+    let begins = resume.is_none();
     // Subscribed first: what comes while the log is read is not lost.
     let (receiver, place) = state.live().subscribe(state, &topic);
     // Who begins now missed nothing: thousands come at once after a restart, and each thread that reads has a heap of its own.
@@ -131,9 +133,14 @@ async fn follow(state: &AppState, topic: Topic, headers: &HeaderMap, query: &Liv
     let opened = Event::default().event("open").retry(COME_BACK).id(place.to_string());
     let opened = opened.json_data(json!({"position": place.cut()})).map_err(Problem::internal)?;
     // Where the stream begins is told before what was missed: whoever is cut off in between has the id of what it had.
-    let first = match before.is_empty() {
-        true => vec![opened],
-        false => before.iter().map(event).collect(),
+    let first = match (before.is_empty(), begins) {
+        (true, _) => vec![opened],
+        // Without an id: cut off among the rows, a listener has none yet, and gets all of them once more.
+        (false, true) => {
+            let opened = Event::default().event("open").retry(COME_BACK).json_data(json!({"position": place.cut()}));
+            iter::once(opened.map_err(Problem::internal)?).chain(before.iter().map(event)).collect()
+        }
+        (false, false) => before.iter().map(event).collect(),
     };
     let stop = state.stop().clone();
     let live = live(receiver, Counted::new()).take_until(stop.cancelled_owned());
