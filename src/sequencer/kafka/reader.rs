@@ -82,7 +82,7 @@ impl Reader {
             match self.step(records, behind) {
                 Ok(()) => {}
                 Err(Trouble::Stop(problem)) => {
-                    self.lane.stop(&problem);
+                    self.stop(&problem);
                     break;
                 }
                 Err(Trouble::Corrupt(corruption)) => {
@@ -106,7 +106,7 @@ impl Reader {
                     // The client may have ceased to read the partition: nothing would come that leads here again.
                     Ok(false) => self.look = Some(Instant::now() + AWAY),
                     Err(problem) => {
-                        self.lane.stop(&problem);
+                        self.stop(&problem);
                         break;
                     }
                 }
@@ -115,6 +115,15 @@ impl Reader {
                 self.lane.stop(&Problem::Mirror(error.to_string()));
                 break;
             }
+        }
+    }
+
+    /// Reads no further. Where the topic is not what it was, the other partitions are to look as well: the client may have gone
+    /// on in them without a word.
+    fn stop(&self, problem: &Problem) {
+        self.lane.stop(problem);
+        if matches!(problem, Problem::Recreated(_) | Problem::Truncated(_)) {
+            self.consumer.context().doubt();
         }
     }
 
