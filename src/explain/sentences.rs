@@ -4,7 +4,7 @@
 
 use super::Context;
 use super::model::*;
-use super::row::{origin_word, outcome_word};
+use super::row::{depends_on, origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
 use super::words::{self, Arg, Both, ago, both, day, duration, moment, within};
@@ -72,7 +72,13 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
         name("honesty-open", &rows(&|row| row.updating || row.state == RowState::WaitingForSubject));
     }
     if failed > 0 {
-        name("honesty-silent", &rows(&|row| row.state == RowState::Failed));
+        let (unasked, silent): (Vec<_>, Vec<_>) =
+            rows(&|row| row.state == RowState::Failed).into_iter().partition(|row| depends_on(row));
+        for (id, rows) in [("honesty-silent", silent), ("honesty-unasked", unasked)] {
+            if !rows.is_empty() {
+                name(id, &rows);
+            }
+        }
     }
     let cut = rows(&|row| row.receipt_id.is_some() && !row.complete);
     if !cut.is_empty() {

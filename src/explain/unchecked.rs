@@ -57,10 +57,7 @@ pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotCh
             RowState::Failed if need.receipt.is_some() && need.last_failure.is_none() => {
                 add("expired", row.note.clone())
             }
-            RowState::Failed => {
-                let cause = row.cause.clone().unwrap_or_default();
-                add("failed", both("unasked-failed", &[("note", (&row.note).into()), ("cause", cause.into())]));
-            }
+            RowState::Failed => add("failed", row.note.clone()),
             RowState::Running | RowState::Retrying | RowState::Queued | RowState::WaitingForSubject
                 if row.receipt_id.is_none() =>
             {

@@ -6,12 +6,14 @@
 //! what was taken from an earlier check is said to be so.
 
 mod catalogue;
+mod cause;
 mod number;
 mod risk;
 mod status;
 mod time;
 
 pub use catalogue::{Arg, WordError, has, say};
+pub use cause::{cause, not_asked};
 pub use number::{decimal, integer};
 pub use risk::{nobody_knows, nothing_known, risk};
 pub use status::status;
