@@ -240,7 +240,7 @@ impl Made {
     }
 
     pub fn explanation(&self, lang: Lang) -> explain::model::Explanation {
-        explain::explain(&self.context(lang), &self.job, &self.view(lang))
+        explain::explain(&self.context(lang), &self.job, &self.view(lang)).expect("reads")
     }
 
     /// The name of a source for people.

@@ -36,7 +36,7 @@ fn set() -> Vec<Labelled> {
 
 fn reviewed(name: &str, draft: &str) -> Review {
     let made = scenario(name);
-    review(&made.context(Lang::Ru), &made.job, &made.view(Lang::Ru), draft)
+    review(&made.context(Lang::Ru), &made.job, &made.view(Lang::Ru), draft).expect("reads")
 }
 
 /// Counts of one half; "positive" is a sentence that the review names.
@@ -134,7 +134,7 @@ fn a_claim_has_its_place_its_receipts_and_what_to_say() {
 #[test]
 fn seconds_are_an_age() {
     let made = made(&[Row::answered("courts", Origin::Reused, 12, 20_000)], None);
-    let reviewed = |text: &str| review(&made.context(Lang::En), &made.job, &made.view(Lang::En), text);
+    let reviewed = |text: &str| review(&made.context(Lang::En), &made.job, &made.view(Lang::En), text).expect("reads");
     for honest in ["The courts were asked 14 seconds ago.", "Суды спрошены 14 секунд назад."] {
         assert!(reviewed(honest).ok, "{honest}: {:?}", reviewed(honest).claims);
     }

@@ -22,6 +22,7 @@ use super::words::Lang;
 use claim::Found;
 use ground::Ground;
 use mirano_replay::rows::JobRow;
+use mirano_replay::store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -53,8 +54,8 @@ pub struct Claim {
 }
 
 /// Reviews a draft about a job.
-pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> Review {
-    let ground = Ground::new(ctx, job, view);
+pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> Result<Review, StoreError> {
+    let ground = Ground::new(ctx, job, view)?;
     let mut claims = Vec::new();
     let mut before = "";
     for sentence in text::sentences(draft) {
@@ -76,7 +77,7 @@ pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> R
         }
         before = sentence.text;
     }
-    Review { ok: claims.is_empty(), claims }
+    Ok(Review { ok: claims.is_empty(), claims })
 }
 
 fn claim(ground: &Ground<'_>, text: &str, start: usize, found: Found, lang: Lang) -> Claim {

@@ -66,6 +66,7 @@ note-answered = { $answer }; { $from }
 
 unasked-withdrawn = not asked any more: the source that named whom to ask about no longer does
 unasked-input = not asked: "{ $name }" was not given
+unasked-inputs = not asked: "{ $names }" were not given
 unasked-over_max = { $n } more were not asked about: over the profile's limit
 unasked-nobody = there is nobody to ask about: none was named
 unasked-profile = the profile does not ask "{ $source }"
@@ -124,6 +125,28 @@ address_part-postcode = postcode
 told_risk-exact = Risk: { $score } of 100, level "{ $level }".
 told_risk-at_least = Risk: at least { $score } of 100, level "{ $level }".
 told_risk-no_records = Risk: no source has a record of this object; { $score } of 100 does not say that there is no risk.
+told_risk-stop = A stop factor, { $points ->
+    [one] { $points } point
+   *[other] { $points } points
+}: "{ $title }"; { $n ->
+    [one] { $n } record
+   *[other] { $n } records
+}.
+told_risk-stop_alone = A stop factor: "{ $title }".
+told_risk-factor = Adds { $points ->
+    [one] { $points } point
+   *[other] { $points } points
+}: "{ $title }"; { $n ->
+    [one] { $n } record
+   *[other] { $n } records
+}.
+told_risk-possible = { $n ->
+    [one] { $n } match is by name only and added nothing.
+   *[other] { $n } matches are by name only and added nothing.
+}
+told_risk-unevaluated = Not evaluated: "{ $title }"; { $source }: { $why }.
+told_risk-unevaluated_error = Not evaluated: "{ $title }"; { $why }.
+told_risk-unanswered = The score leaves out what has no answer: { $sources }.
 
 ## why_fast: "Why did the result come fast?"
 

@@ -64,6 +64,7 @@ note-answered = { $answer }; { $from }
 
 unasked-withdrawn = больше не спрашивают: источник, который назвал, о ком спрашивать, больше этого не показывает
 unasked-input = не спрашивали: не указано поле «{ $name }»
+unasked-inputs = не спрашивали: не указаны поля «{ $names }»
 unasked-over_max = не спрашивали ещё о { $n }: столько сверх предела профиля
 unasked-nobody = спрашивать не о ком: никто не назван
 unasked-profile = профиль не спрашивает «{ $source }»
@@ -122,6 +123,21 @@ address_part-postcode = почтовый индекс
 told_risk-exact = Риск: { $score } из 100, уровень «{ $level }».
 told_risk-at_least = Риск: не меньше { $score } из 100, уровень «{ $level }».
 told_risk-no_records = Риск: ни у одного источника нет записей об этом объекте; { $score } из 100 не значит, что риска нет.
+told_risk-stop = Стоп-фактор, { $points ->
+    [one] { $points } балл
+    [few] { $points } балла
+   *[many] { $points } баллов
+}: «{ $title }»; записей: { $n }.
+told_risk-stop_alone = Стоп-фактор: «{ $title }».
+told_risk-factor = Добавляет { $points ->
+    [one] { $points } балл
+    [few] { $points } балла
+   *[many] { $points } баллов
+}: «{ $title }»; записей: { $n }.
+told_risk-possible = Совпадений только по имени, которые ничего не добавили: { $n }.
+told_risk-unevaluated = Не оценено: «{ $title }»; { $source }: { $why }.
+told_risk-unevaluated_error = Не оценено: «{ $title }»; { $why }.
+told_risk-unanswered = В баллах не учтено то, на что нет ответа: { $sources }.
 
 ## why_fast: «Почему результат пришёл быстро?»
 
