@@ -1,6 +1,7 @@
 //! `mirano dead-letters`: tasks that were given up, listed, tried again or dropped on a running server.
 
-use super::Server;
+use super::{Server, list as items, text};
+use crate::words::{Lang, cause, moment, one};
 use anyhow::Result;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
@@ -84,7 +85,7 @@ async fn list(server: &Server, source: Option<&str>, json: bool) -> Result<()> {
             if json {
                 println!("{letter}");
             } else {
-                show(letter);
+                print!("{}", shown(letter, server.lang()));
             }
         }
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -94,14 +95,49 @@ async fn list(server: &Server, source: Option<&str>, json: bool) -> Result<()> {
     }
 }
 
-fn show(letter: &Value) {
-    let text = |name: &str| letter.get(name).and_then(Value::as_str).unwrap_or("");
+/// A task that was given up, in lines: whom it asked, why that failed (in words, and as it is kept), and what came of it.
+fn shown(letter: &Value, lang: Lang) -> String {
     let number = |name: &str| letter.get(name).and_then(Value::as_u64).unwrap_or(0);
-    println!("{}  {}  {}", text("task_id"), text("source"), text("subject"));
-    let (attempts, waiting) = (number("attempts"), number("requesters"));
-    println!("  {}: {}", text("outcome"), text("cause"));
-    println!("  given up at {}, {attempts} attempts, {waiting} went without an answer", text("failed_at"));
-    for evidence in letter.get("evidence").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        println!("  evidence {evidence}");
+    let kept = text(letter, "cause");
+    let why = cause(kept, Some(text(letter, "outcome")));
+    let given_up = [
+        ("at", moment(text(letter, "failed_at")).into()),
+        ("attempts", number("attempts").into()),
+        ("waiting", number("requesters").into()),
+    ];
+    let mut lines = vec![
+        format!("{}  {}  {}", text(letter, "task_id"), text(letter, "source"), text(letter, "subject")),
+        format!("  {}", why.get(lang)),
+        format!("    {kept}"),
+        format!("  {}", one(lang, "cli-dead_given_up", &given_up)),
+    ];
+    for evidence in items(letter, "evidence").filter_map(Value::as_str) {
+        lines.push(format!("  {}", one(lang, "cli-dead_evidence", &[("id", evidence.into())])));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_letter_says_why_in_the_readers_language_and_keeps_the_details() {
+        let letter = json!({"task_id": "t", "source": "companies", "subject": "company:7707083893", "outcome": "blocked", "attempts": 5,
+            "cause": "blocked: blocked by {\"contains\":\"captcha\"}", "failed_at": "2026-11-24T10:00:00Z", "requesters": 2, "evidence": ["e1"]});
+        let russian = shown(&letter, Lang::Ru);
+        let lines: Vec<&str> = russian.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "t  companies  company:7707083893",
+                "  источник ограничил доступ",
+                "    blocked: blocked by {\"contains\":\"captcha\"}",
+                "  оставлено 24 ноября 2026, 10:00 UTC; попыток: 5, осталось без ответа: 2",
+                "  свидетельство e1",
+            ]
+        );
+        assert!(shown(&letter, Lang::En).contains("  the source restricted access\n"));
     }
 }

@@ -3,11 +3,11 @@
 use super::bugs::{self, Bug};
 use super::decision::{Context, DecideError};
 use super::persons;
-use super::policy::template::Templates;
+use super::policy::template::{Templates, render};
 use super::policy::{NeedSpec, ProfileSpec, SourceSpec};
 use super::vault::Vault;
 use mirano_schemas::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values that parameters are filled from.
 pub struct Values<'a> {
@@ -63,6 +63,25 @@ impl Values<'_> {
             params.insert(name.clone(), text);
         }
         Ok(params)
+    }
+
+    /// Every value that parameters of a need want and that is not there, in the order of the parameters, each once.
+    pub fn missing(&self, spec: &NeedSpec) -> Vec<String> {
+        let context = self.context();
+        let filled = |template: &str| render(template, &context).is_ok_and(|text| !text.trim().is_empty());
+        let mut missing: Vec<String> = Vec::new();
+        for template in spec.params.values().filter(|template| !filled(template)) {
+            let mut templates = Templates::default();
+            // A template that can't be read was refused with its policy.
+            if templates.add("text", template).is_err() {
+                continue;
+            }
+            let absent = templates.reads("text").into_iter().filter(|name| !filled(&format!("{{{{ {name} }}}}")));
+            missing.extend(absent.collect::<Vec<_>>());
+        }
+        let mut seen = BTreeSet::new();
+        missing.retain(|name| seen.insert(name.clone()));
+        missing
     }
 }
 

@@ -4,7 +4,7 @@ use super::Context;
 use super::blocked::blocked_on;
 use super::model::*;
 use super::time::{rfc3339, seconds};
-use super::words::{Both, ago, both};
+use super::words::{self, Both, ago, both};
 use crate::core::freshness::Freshness;
 use crate::core::job::NARROWED;
 use crate::core::persons;
@@ -12,6 +12,9 @@ use mirano_replay::history;
 use mirano_replay::rows::{JobRow, NeedRow, NeedTaskRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::*;
+
+/// What the cause of a need begins with that was not asked, before the id of the need that has no answer.
+const DEPENDS_ON: &str = "depends_on:";
 
 /// A need with what its source's partition says of it.
 pub(super) struct Joined<'a> {
@@ -145,6 +148,7 @@ pub(super) fn view(
         last_failure: last_failure.map(|failure| FailureView {
             outcome: failure.outcome.map(outcome_word),
             cause: failure.cause.clone(),
+            text: failure_words(ctx, job, failure),
             at: rfc3339(failure.at),
         }),
         task_id: row.named.as_ref().map(|named| named.alias.to_string()),
@@ -182,11 +186,36 @@ fn note(ctx: &Context<'_>, job: &JobRow, row: &Joined<'_>) -> Both {
         RowState::Queued => pending("note-queued"),
         RowState::WaitingForSubject => plain("note-waiting"),
         RowState::NotApplicable => super::unchecked::nothing_to_ask(ctx, job, row.need),
-        RowState::Failed if row.need.receipt.is_some() && row.need.last_failure.is_none() => plain("note-too_old"),
-        RowState::Failed => plain("note-no_answer"),
+        RowState::Failed => match (&row.need.receipt, &row.need.last_failure) {
+            (Some(_), None) => plain("note-too_old"),
+            (Some(_), Some(failure)) => {
+                both("note-too_old_failed", &[("cause", failure_words(ctx, job, failure).into())])
+            }
+            (None, Some(failure)) => failure_words(ctx, job, failure),
+            (None, None) => plain("note-no_answer"),
+        },
         RowState::Stale => plain("note-stale"),
         RowState::Fresh => fresh_note(shown),
     }
+}
+
+/// Why there is no answer, or no newer one. Who was not asked, because another source has no answer, did not fail to give one.
+fn failure_words(ctx: &Context<'_>, job: &JobRow, failure: &Failure) -> Both {
+    match parent(job, failure) {
+        Some(parent) => words::not_asked(parent.map(|need| super::sentences::title(ctx, &need.source)).as_ref()),
+        None => words::cause(&failure.cause, failure.outcome.map(outcome_code)),
+    }
+}
+
+/// The need that was to name whom to ask about, where the failure is that it has no answer: none within, if the job has no such need.
+fn parent<'a>(job: &'a JobRow, failure: &Failure) -> Option<Option<&'a Need>> {
+    let parent = failure.cause.strip_prefix(DEPENDS_ON)?;
+    Some(job.needs.iter().map(|row| &row.need).find(|need| need.need_id.to_string() == parent))
+}
+
+/// Whether a row was not asked, because another one has no answer.
+pub(super) fn depends_on(row: &RowView) -> bool {
+    row.cause.as_deref().is_some_and(|cause| cause.starts_with(DEPENDS_ON))
 }
 
 fn fresh_note(shown: Option<&Receipt>) -> Both {
@@ -245,5 +274,18 @@ pub fn outcome_word(outcome: Outcome) -> OutcomeWord {
         Outcome::Unparsable => OutcomeWord::Unparsable,
         Outcome::Refused => OutcomeWord::Refused,
         Outcome::Suspicious => OutcomeWord::Suspicious,
+    }
+}
+
+/// The same, for where its words are looked up.
+fn outcome_code(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Found => "found",
+        Outcome::NothingFound => "nothing_found",
+        Outcome::Unavailable => "unavailable",
+        Outcome::Blocked => "blocked",
+        Outcome::Unparsable => "unparsable",
+        Outcome::Refused => "refused",
+        Outcome::Suspicious => "suspicious",
     }
 }

@@ -3,12 +3,14 @@
 //! Every sentence is made of a row and its receipt, and names them; nothing is said that no receipt shows.
 
 use super::Context;
+use super::grounds;
 use super::model::*;
-use super::row::{origin_word, outcome_word};
+use super::row::{depends_on, origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
 use super::words::{self, Arg, Both, ago, both, day, duration, moment, within};
 use mirano_replay::rows::JobRow;
+use mirano_replay::store::StoreError;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -72,7 +74,13 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
         name("honesty-open", &rows(&|row| row.updating || row.state == RowState::WaitingForSubject));
     }
     if failed > 0 {
-        name("honesty-silent", &rows(&|row| row.state == RowState::Failed));
+        let (unasked, silent): (Vec<_>, Vec<_>) =
+            rows(&|row| row.state == RowState::Failed).into_iter().partition(|row| depends_on(row));
+        for (id, rows) in [("honesty-silent", silent), ("honesty-unasked", unasked)] {
+            if !rows.is_empty() {
+                name(id, &rows);
+            }
+        }
     }
     let cut = rows(&|row| row.receipt_id.is_some() && !row.complete);
     if !cut.is_empty() {
@@ -84,14 +92,14 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
     out
 }
 
-fn ids(rows: &[&RowView]) -> Vec<String> {
+pub(super) fn ids(rows: &[&RowView]) -> Vec<String> {
     let mut ids: Vec<String> = rows.iter().map(|row| row.source.clone()).collect();
     ids.dedup();
     ids
 }
 
 /// The names of the rows' sources, each once.
-fn titles(ctx: &Context<'_>, rows: &[&RowView]) -> Both {
+pub(super) fn titles(ctx: &Context<'_>, rows: &[&RowView]) -> Both {
     let mut names: Vec<Both> = Vec::new();
     for row in rows {
         let title = title(ctx, &row.source);
@@ -116,7 +124,7 @@ pub(super) struct Sentences<'a> {
 }
 
 impl Sentences<'_> {
-    fn say(&mut self, code: &str, topic: &str, text: &Both, args: Json, receipts: Vec<String>) {
+    pub fn say(&mut self, code: &str, topic: &str, text: &Both, args: Json, receipts: Vec<String>) {
         let args: BTreeMap<String, Json> = match args {
             Json::Object(map) => map.into_iter().collect(),
             _ => BTreeMap::new(),
@@ -137,7 +145,7 @@ impl Sentences<'_> {
 }
 
 /// The job in sentences.
-pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Explanation {
+pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Result<Explanation, StoreError> {
     let mut sentences = Sentences { ctx, out: Vec::new() };
     let Progress { total, answered, reused, .. } = view.progress;
     let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
@@ -150,20 +158,20 @@ pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Explanation {
     for row in &view.sources {
         about_row(&mut sentences, row);
     }
-    about_risk(&mut sentences, view);
+    grounds::about_risk(&mut sentences, job, view)?;
     let why_fast = why::fast(&sentences, view);
     let why_updating = why::updating(&sentences, view);
     let receipts = job.needs.iter().zip(&view.sources).filter(|(_, row)| row.receipt_id.is_some());
     let receipts =
         receipts.filter_map(|(need, row)| Some(receipt_view(need.receipt.as_ref()?, &row.subject))).collect();
-    Explanation {
+    Ok(Explanation {
         lang: ctx.lang.code().to_owned(),
         at: rfc3339(ctx.now),
         sentences: sentences.out,
         why_fast,
         why_updating,
         receipts,
-    }
+    })
 }
 
 /// A receipt as it is shown.
@@ -250,16 +258,6 @@ fn answer_of(row: &RowView) -> Both {
     }
 }
 
-fn nobody_knows(progress: &Progress) -> bool {
+pub(super) fn nobody_knows(progress: &Progress) -> bool {
     words::nothing_known(progress.answered.into(), progress.nothing_found.into())
-}
-
-fn about_risk(sentences: &mut Sentences<'_>, view: &JobView) {
-    let Some(risk) = &view.risk else { return };
-    let level = super::risk::level_title(sentences.ctx, &risk.level);
-    let unknown = nobody_knows(&view.progress);
-    let text = words::risk(risk.score.into(), risk.score_is == "at_least", &level, unknown);
-    let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level, "nothing_known": unknown});
-    let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
-    sentences.say("risk.score", "risk", &text, args, all);
 }

@@ -3,6 +3,7 @@
 use super::Context;
 use super::model::{JobView, NotChecked, RowState};
 use super::words::{Both, Lang, both, code};
+use crate::core::plan::Values;
 use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::NotApplicable;
 
@@ -12,9 +13,31 @@ pub(super) fn nothing_to_ask(ctx: &Context<'_>, job: &JobRow, need: &NeedRow) ->
         return both("unasked-withdrawn", &[]);
     }
     match &need.not_applicable {
-        Some(NotApplicable::InputMissing(name)) => both("unasked-input", &[("name", name_of(ctx, job, name).into())]),
+        Some(NotApplicable::InputMissing(name)) => inputs_missing(ctx, job, need, name),
         Some(NotApplicable::OverMax(n)) => both("unasked-over_max", &[("n", (*n).into())]),
         Some(NotApplicable::NoneFound) | None => both("unasked-nobody", &[]),
+    }
+}
+
+/// That inputs were not given: the one that was noted when the check began, and whatever else its question wanted and lacks.
+fn inputs_missing(ctx: &Context<'_>, job: &JobRow, need: &NeedRow, noted: &str) -> Both {
+    let profile = ctx.policy.document.profiles.get(&job.created.profile);
+    let spec = profile.and_then(|profile| profile.needs.get(need.need.entry as usize));
+    // Whether an input was given is known; what it was may be sealed, and tells nothing here.
+    let given = job.created.inputs.keys().map(|name| (name.clone(), "given".to_owned())).collect();
+    let values = Values { address: &job.created.address, inputs: &given, fact: None };
+    let missing = spec.filter(|spec| spec.source == need.need.source).map(|spec| values.missing(spec));
+    // Another policy may want other things; then only what was noted is known.
+    let missing = missing.filter(|missing| missing.iter().any(|name| name == noted)).unwrap_or_default();
+    let further = missing.iter().map(String::as_str).filter(|name| *name != noted);
+    let names: Vec<Both> = std::iter::once(noted).chain(further).map(|name| name_of(ctx, job, name)).collect();
+    match names.as_slice() {
+        [one] => both("unasked-input", &[("name", one.into())]),
+        several => {
+            let list = |quoted: &str, lang| several.iter().map(|name| name.get(lang)).collect::<Vec<_>>().join(quoted);
+            let names = Both::new(list("», «", Lang::Ru), list("\", \"", Lang::En));
+            both("unasked-inputs", &[("names", names.into())])
+        }
     }
 }
 
@@ -57,10 +80,7 @@ pub fn not_checked(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Vec<NotCh
             RowState::Failed if need.receipt.is_some() && need.last_failure.is_none() => {
                 add("expired", row.note.clone())
             }
-            RowState::Failed => {
-                let cause = row.cause.clone().unwrap_or_default();
-                add("failed", both("unasked-failed", &[("note", (&row.note).into()), ("cause", cause.into())]));
-            }
+            RowState::Failed => add("failed", row.note.clone()),
             RowState::Running | RowState::Retrying | RowState::Queued | RowState::WaitingForSubject
                 if row.receipt_id.is_none() =>
             {

@@ -43,7 +43,7 @@ pub async fn get(
     let ctx = state.context_at(&policy, lang, moment);
     let shown = explain::job(&ctx, &job)?;
     log_access(&caller, "explain", &id, &shown.opened);
-    Ok(answer::json(&at, &explain::explain(&ctx, &job, &shown.view)))
+    Ok(answer::json(&at, &explain::explain(&ctx, &job, &shown.view)?))
 }
 
 /// A draft about a job.
@@ -81,7 +81,7 @@ pub async fn review(
         let ctx = state.context(&policy, Lang::default(), state.engine().now());
         let shown = explain::job(&ctx, &job)?;
         log_access(&caller, "review", &id, &shown.opened);
-        Ok(explain::review(&ctx, &job, &shown.view, &draft.text))
+        Ok(explain::review(&ctx, &job, &shown.view, &draft.text)?)
     });
     Ok(answer::json(&at, &reviewed.await.map_err(Problem::internal)??))
 }

@@ -6,6 +6,7 @@
 //! what was taken from an earlier check is said to be so.
 
 mod catalogue;
+mod cause;
 mod number;
 mod risk;
 mod status;
@@ -13,6 +14,7 @@ mod time;
 mod value;
 
 pub use catalogue::{Arg, WordError, has, say};
+pub use cause::{cause, not_asked};
 pub use number::{decimal, integer};
 pub use risk::{nobody_knows, nothing_known, risk, score, score_of};
 pub use status::status;

@@ -42,6 +42,13 @@ impl Look {
         row.get("note").map(|note| text(note, self.lang.code())).unwrap_or_default()
     }
 
+    /// Why an attempt failed: the server's words, else those of its cause.
+    fn cause(&self, failure: &Value) -> String {
+        let told = failure.get("text").map(|words| text(words, self.lang.code())).filter(|words| !words.is_empty());
+        let of_cause = || words::cause(text(failure, "cause"), failure.get("outcome").and_then(Value::as_str));
+        told.map_or_else(|| of_cause().get(self.lang).to_owned(), str::to_owned)
+    }
+
     /// How many records a row shows; empty where it has no answer.
     fn answer(&self, row: &Value) -> String {
         match row.get("facts").and_then(Value::as_u64) {
@@ -84,9 +91,11 @@ impl Look {
             let age = age.map(|age| ago(age).get(self.lang).to_owned()).unwrap_or_default();
             let note = dim.apply_to(self.note(row)).to_string();
             table.row([self.about(row, job), self.state(row), self.answer(row), age, note]);
-            let cause = row.get("last_failure").map(|failure| text(failure, "cause")).unwrap_or_default();
-            if !cause.is_empty() {
-                table.row(["", "", "", "", cause].map(|cell| dim.apply_to(cell).to_string()));
+            // Of a row without an answer the note has said why.
+            let failure = row.get("last_failure").filter(|it| it.is_object() && text(row, "state") != "failed");
+            if let Some(failure) = failure {
+                let why = one(self.lang, "cli-renewal_failed", &[("cause", self.cause(failure).into())]);
+                table.row(["", "", "", "", why.as_str()].map(|cell| dim.apply_to(cell).to_string()));
             }
         }
         out.extend(table.lines("  "));
@@ -157,10 +166,11 @@ mod tests {
                 {"source": "courts", "state": "fresh", "facts": 12, "receipt_id": "r1", "age_s": 86400, "subject": "company:7707083893",
                  "note": {"ru": "данные использованы из предыдущей проверки", "en": "data reused from an earlier check"}},
                 {"source": "courts", "state": "running", "facts": 0, "receipt_id": null, "age_s": null, "subject": "company:7736050003",
-                 "note": {"ru": "источник опрашивается", "en": "the source is being asked"}},
+                 "note": {"ru": "источник опрашивается", "en": "the source is being asked"},
+                 "last_failure": {"cause": "http_status: the source answered 503", "outcome": "unavailable"}},
                 {"source": "reviews", "state": "failed", "facts": 0, "receipt_id": null, "subject": "property:a",
                  "note": {"ru": "источник не ответил", "en": "the source gave no answer"},
-                 "last_failure": {"cause": "timeout: no answer within 20s"}}],
+                 "last_failure": {"cause": "timeout: no answer within 20s", "outcome": "unavailable"}}],
             "risk": {"score": 20, "score_is": "at_least", "level": "incomplete",
                 "factors": [{"rule": "court.defendant", "title": {"ru": "Ответчик в суде", "en": "Defendant in court"}, "points": 20, "facts": ["a", "b"]}]},
             "snapshots": [{"snapshot_id": "s1"}]})
@@ -185,8 +195,8 @@ mod tests {
               Source                  State           Answer      Asked      From where
               Court cases 7707083893  within its TTL  12 records  1 day ago  data reused from an earlier check
               Court cases 7736050003  being asked                            the source is being asked
+                                                                             the last attempt failed: the source answered with an error (status 503)
               Reviews                 no answer                              the source gave no answer
-                                                                             timeout: no answer within 20s
 
             Risk: at least 20 of 100, level "not enough data".
               +20  Defendant in court  2 facts
@@ -207,8 +217,8 @@ mod tests {
               Источник         Состояние         Ответ       Спрошен       Откуда
               Суды 7707083893  в пределах срока  12 записей  1 день назад  данные использованы из предыдущей проверки
               Суды 7736050003  запрашивается                               источник опрашивается
+                                                                           последняя попытка не удалась: источник ответил ошибкой (код 503)
               Отзывы           нет ответа                                  источник не ответил
-                                                                           timeout: no answer within 20s
 
             Риск: не меньше 20 из 100, уровень «данных недостаточно».
               +20  Ответчик в суде  2 факта

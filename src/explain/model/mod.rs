@@ -278,8 +278,11 @@ pub struct Reuse {
 pub struct FailureView {
     /// What went wrong; `null` when the row depends on another that failed.
     pub outcome: Option<OutcomeWord>,
-    /// In words.
+    /// What went wrong, as it is kept: a stable code, a colon and details for who looks after the source.
     pub cause: String,
+    /// What went wrong, in words.
+    #[serde(default)]
+    pub text: Both,
     /// When.
     pub at: String,
 }

@@ -7,6 +7,7 @@ use crate::explain::model::*;
 use crate::explain::{sentences, unchecked};
 use crate::words::{Lang, one};
 use mirano_replay::rows::JobRow;
+use mirano_replay::store::StoreError;
 use std::collections::BTreeSet;
 
 /// Observed within this of the read: "just now". Milliseconds of a quarter of an hour, in seconds.
@@ -31,12 +32,13 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    pub fn new(ctx: &Context<'a>, job: &JobRow, view: &'a JobView) -> Self {
-        let told = [Lang::Ru, Lang::En].map(|lang| {
+    pub fn new(ctx: &Context<'a>, job: &JobRow, view: &'a JobView) -> Result<Self, StoreError> {
+        let told = |lang| {
             let ctx = Context { lang, as_of: ctx.as_of.clone(), ..*ctx };
             let view = JobView { honesty: Vec::new(), ..view.clone() };
             sentences::explain(&ctx, job, &view)
-        });
+        };
+        let told = [told(Lang::Ru)?, told(Lang::En)?];
         let sources = ctx.policy.document.sources.iter().map(|(id, spec)| {
             let kinds = spec.facts.iter().map(|fact| fact.kind.as_str());
             let texts =
@@ -50,7 +52,7 @@ impl<'a> Ground<'a> {
         let left_out = unchecked::not_checked(ctx, job, view);
         let left_out =
             left_out.iter().any(|left| matches!(left.reason.as_str(), "input_missing" | "over_max" | "not_in_profile"));
-        Self { view, policy: ctx.policy, sources: sources.collect(), left_out, told }
+        Ok(Self { view, policy: ctx.policy, sources: sources.collect(), left_out, told })
     }
 
     pub fn applies(&self, row: usize) -> bool {
@@ -79,7 +81,7 @@ impl<'a> Ground<'a> {
         };
         match found.instead {
             Instead::Whole => join(by_code(&|sentence| matches!(sentence.code.as_str(), "job.answered" | "honesty"))),
-            Instead::Risk => join(by_code(&|sentence| sentence.topic == "risk")),
+            Instead::Risk => join(by_code(&|sentence| matches!(sentence.code.as_str(), "risk.score" | "risk.stop"))),
             Instead::WhyFast => told.why_fast.text.clone(),
             Instead::NotAsked => {
                 let words = found.rows.iter().filter_map(|row| self.view.sources.get(*row));

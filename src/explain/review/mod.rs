@@ -5,6 +5,7 @@
 //! kinds, and whether it holds from the job's rows. What the draft does not claim (a question, a condition, a denial) is let pass.
 
 mod absence;
+mod answers;
 mod asked;
 mod claim;
 mod complete;
@@ -22,6 +23,7 @@ use super::words::Lang;
 use claim::Found;
 use ground::Ground;
 use mirano_replay::rows::JobRow;
+use mirano_replay::store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -53,8 +55,8 @@ pub struct Claim {
 }
 
 /// Reviews a draft about a job.
-pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> Review {
-    let ground = Ground::new(ctx, job, view);
+pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> Result<Review, StoreError> {
+    let ground = Ground::new(ctx, job, view)?;
     let mut claims = Vec::new();
     let mut before = "";
     for sentence in text::sentences(draft) {
@@ -76,7 +78,7 @@ pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> R
         }
         before = sentence.text;
     }
-    Review { ok: claims.is_empty(), claims }
+    Ok(Review { ok: claims.is_empty(), claims })
 }
 
 fn claim(ground: &Ground<'_>, text: &str, start: usize, found: Found, lang: Lang) -> Claim {
@@ -108,24 +110,49 @@ mod tests {
             &*absence::FREE,
             &*absence::PROBLEM,
             &*absence::ABSENT,
+            &*absence::VALUE_NONE,
+            &*absence::VALUE_GOOD,
+            &*answers::OF_SOURCES,
+            &*answers::OF_THEM,
+            &*answers::SO_MANY,
+            &*answers::VALUE,
+            &*answers::REUSED,
+            &*answers::ANSWERED,
+            &*answers::MISSING,
+            &*answers::BARE_END,
+            &*answers::SOME,
             &*absence::NO_ANSWER,
             &*asked::CHECKED,
             &*asked::UPDATED,
             &*asked::REPORTED,
+            &*asked::VALUE_REPORTED,
             &*asked::NOT_DONE,
             &*asked::AT_ANOTHER_TIME,
             &*complete::ALL_SOURCES,
             &*complete::EVERYWHERE,
             &*complete::LOOKED,
             &*complete::NO_GAPS,
+            &*complete::NONE_LEFT,
+            &*complete::NONE_SILENT,
+            &*complete::REUSE_DENIED,
             &*complete::ENOUGH,
             &*complete::FULL,
             &*complete::FINISHED,
             &*counts::NARROWED,
             &*counts::NO_RECORD,
+            &*counts::OTHER_LABEL,
+            &*counts::VALUE,
+            &*counts::COUNT,
             &*risk::SAFE,
+            &*risk::LABEL,
+            &*risk::MILD,
+            &*risk::MIDDLING,
+            &*risk::NO_STOPS,
+            &*risk::NUMBER,
             &*risk::OPEN_ROAD,
             &*time::WEEK,
+            &*time::WHEN_ASKED,
+            &*time::THING_OLD,
             &*time::PARTLY,
             &*time::NOTHING_OLD,
             &*time::NOT_OLD,

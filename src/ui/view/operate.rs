@@ -63,6 +63,7 @@ fn source(context: Context<'_>, source: &Value) -> Result<Value, WordError> {
         "failures": Some(number(source, "failures")).filter(|n| *n > 0).map(|n| context.counted("sources-failures", n)).transpose()?,
         "last": last.map(|last| outcome(context, text(last, "outcome"))).transpose()?,
         "last_at": last.and_then(|last| some_text(last, "at")),
+        "why": last.and_then(|last| why(context, last)),
         "cause": last.and_then(|last| some_text(last, "cause")),
         "connector": text(source, "connector"),
         "proxies": proxies,
@@ -100,12 +101,8 @@ fn breaker(context: Context<'_>, of: &Value) -> Result<Value, WordError> {
 fn latest(context: Context<'_>, outcomes: &[Value]) -> Result<Value, WordError> {
     let answered = |one: &&Value| matches!(text(one, "outcome"), "found" | "nothing_found");
     let parts = outcomes.iter().enumerate().map(|(x, one)| {
-        let cause = some_text(one, "cause").map(|cause| format!(": {cause}")).unwrap_or_default();
-        let title = format!(
-            "{} · {}{cause}",
-            format::moment(context.lang, text(one, "at"), "")?,
-            outcome(context, text(one, "outcome"))?
-        );
+        let came = why(context, one).map_or_else(|| outcome(context, text(one, "outcome")), Ok)?;
+        let title = format!("{} · {came}", format::moment(context.lang, text(one, "at"), "")?);
         Ok(json!({"x": x * 4, "tone": if answered(&one) { "ok" } else { "bad" }, "title": title}))
     });
     let parts = parts.collect::<Result<Vec<_>, WordError>>()?;
@@ -114,6 +111,12 @@ fn latest(context: Context<'_>, outcomes: &[Value]) -> Result<Value, WordError> 
         &[("n", outcomes.len().into()), ("answered", outcomes.iter().filter(answered).count().into())],
     )?;
     Ok(json!({"wide": outcomes.len() * 4, "parts": parts, "said": said}))
+}
+
+/// Why an attempt brought no answer, in words; none: it brought one, or nobody said why.
+fn why(context: Context<'_>, attempt: &Value) -> Option<String> {
+    let told = |cause| crate::words::cause(cause, some_text(attempt, "outcome")).get(context.lang).to_owned();
+    some_text(attempt, "cause").map(told)
 }
 
 /// What came of an attempt, without a number of records.
@@ -129,6 +132,7 @@ pub(in crate::ui) fn dead_letters(context: Context<'_>, letters: &Value) -> Resu
             "source": context.title("sources", text(letter, "source")),
             "subject": text(letter, "subject"),
             "outcome": outcome(context, text(letter, "outcome"))?,
+            "why": why(context, letter),
             "cause": some_text(letter, "cause"),
             "attempts": context.counted("date-attempts", number(letter, "attempts"))?,
             "failed_at": some_text(letter, "failed_at"),
@@ -174,7 +178,7 @@ mod tests {
         };
         let outcomes = json!({"items": [{"source": "b", "outcomes": [
             {"at": "2026-01-01T00:00:00Z", "outcome": "found", "cause": null},
-            {"at": "2026-01-01T00:01:00Z", "outcome": "blocked", "cause": "http_429"}]}]});
+            {"at": "2026-01-01T00:01:00Z", "outcome": "blocked", "cause": "too_many_requests: the source answered 429"}]}]});
         let rows =
             sources(context, &json!({"items": [one("a", "ok", 0), one("b", "down", 7)]}), &outcomes).expect("words");
         assert_eq!(
@@ -186,9 +190,14 @@ mod tests {
         assert!(
             rows[0]["latest"]["parts"][1]["title"]
                 .as_str()
-                .is_some_and(|title| title.ends_with("restricted access: http_429"))
+                .is_some_and(|title| title.ends_with("the source turned the request down: it is asked too often"))
         );
         assert_eq!(rows[1]["latest"], json!(null));
+        assert_eq!(
+            (&rows[1]["why"], &rows[1]["cause"]),
+            (&json!("the source did not answer in time"), &json!("timeout: 20s")),
+            "words for all, the text as it is kept beside them"
+        );
         assert_eq!(rows[0]["breaker"], json!(null), "what is not told is not shown");
         let mut open = one("a", "down", 12);
         open["breaker"] = json!({"state": "open", "since": "x", "until": "2026-01-01T00:01:00Z", "times": 2});

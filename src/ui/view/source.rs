@@ -3,6 +3,7 @@
 use super::{Context, both, fact, flag, list, number, some_text, text};
 use crate::ui::format;
 use crate::ui::words::WordError;
+use crate::words::{self, Both};
 use serde_json::{Value, json};
 
 /// Facts shown at once; the others are one click away.
@@ -167,20 +168,18 @@ fn failure(context: Context<'_>, row: &Value, rows: &[Value]) -> Result<Value, W
     }
     let from = last.unwrap_or(row);
     let cause = some_text(from, "cause").or_else(|| some_text(row, "cause")).unwrap_or_default();
-    let words = match cause.strip_prefix("depends_on:") {
+    let said = |of: &Value, name: &str| of.get(name).map(|words| both(words, context.lang)).filter(|it| !it.is_empty());
+    let told = || match cause.strip_prefix("depends_on:") {
         Some(need) => {
             let parent = rows.iter().find(|row| text(row, "need_id") == need);
-            let source = parent.map_or_else(|| need.to_owned(), |row| context.title("sources", text(row, "source")));
-            context.say("date-depends_on", &[("source", source.into())])?
+            let parent = parent.map(|row| Both::from(context.title("sources", text(row, "source"))));
+            words::not_asked(parent.as_ref()).get(context.lang).to_owned()
         }
-        None => match some_text(from, "outcome") {
-            Some(outcome) => context.code("result", outcome),
-            None => String::new(),
-        },
+        None => words::cause(cause, some_text(from, "outcome")).get(context.lang).to_owned(),
     };
-    // Without words of its own (data past the time they may be shown) the server's note says why.
-    let note = row.get("note").map(|note| both(note, context.lang)).unwrap_or_default();
-    let words = if words.is_empty() && failed { note } else { words };
+    // The server's own words say more: of a row without an answer those of its note.
+    let words = if failed { said(row, "note") } else { said(from, "text") };
+    let words = words.unwrap_or_else(told);
     let detail = if cause.starts_with("depends_on:") { "" } else { cause };
     Ok(json!({
         "renewal": shows_data(row),

@@ -61,6 +61,9 @@ cli-input_pair = --input { $pair }: is not NAME=VALUE; `GET /v1/profiles` lists 
 cli-not_final =
     check { $id } is not final: it was opened again meanwhile
     Follow it with `--watch`, or on the page.
+cli-renewal_failed = the last attempt failed: { $cause }
+cli-dead_given_up = given up at { $at }; attempts: { $attempts }, left without an answer: { $waiting }
+cli-dead_evidence = evidence { $id }
 cli-events_ended =
     the events of check { $id } ended{ $why }
     The check goes on by itself. Look at it with `mirano explain { $id }`.

@@ -16,6 +16,7 @@ honesty-stale_updating = that data is being updated now
 honesty-stale_some = { $asked } of these are being updated now
 honesty-open = Still being processed: { $sources }.
 honesty-silent = No answer: { $sources }. That does not mean that there is nothing.
+honesty-unasked = Not asked: { $sources }. The source that names whom to ask about has no answer; that does not mean that there is nothing.
 honesty-cut = Not all that the source has is shown: { $sources }.
 honesty-reused = { $n ->
     [one] { $n } answer comes from earlier checks.
@@ -55,6 +56,7 @@ note-retrying = an attempt failed, another follows
 note-queued = queued for the source
 note-waiting = waits for another source to name whom to ask about
 note-too_old = the data is too old to be shown
+note-too_old_failed = the data is too old to be shown; it could not be renewed: { $cause }
 note-no_answer = the source gave no answer
 note-stale = the data is past its TTL and is not being updated now
 note-meanwhile = { $note }; meanwhile data observed { $age } is shown
@@ -64,10 +66,51 @@ note-answered = { $answer }; { $from }
 
 unasked-withdrawn = not asked any more: the source that named whom to ask about no longer does
 unasked-input = not asked: "{ $name }" was not given
+unasked-inputs = not asked: "{ $names }" were not given
 unasked-over_max = { $n } more were not asked about: over the profile's limit
 unasked-nobody = there is nobody to ask about: none was named
-unasked-failed = { $note }: { $cause }
 unasked-profile = the profile does not ask "{ $source }"
+
+## cause: why a source gave no answer; each is a clause about what happened, and no more
+
+cause-http_status = the source answered with an error (status { $status })
+cause-unexpected_status = the source answered with status { $status }, which was not expected
+cause-too_many_requests = the source turned the request down: it is asked too often
+cause-blocked = the source restricted access
+cause-refused = the source refused the request
+cause-unavailable = the source is unavailable
+cause-unparsable = the source's answer could not be read
+cause-suspicious = the source's answer is not to be believed yet
+cause-sudden_drop = the source's answer is not to be believed yet: it has far fewer records than before
+cause-nothing_by_status = the source's answer is not to be believed yet: there were records before, and only a status code says otherwise
+cause-timeout = the source did not answer in time
+cause-dns = the name of the source's server was not found
+cause-connect = the source could not be connected to
+cause-tls = a secure connection to the source could not be made
+cause-truncated = the source's answer broke off
+cause-too_large = the source's answer is larger than allowed
+cause-empty_page = the source sent an empty page
+cause-markup_moved = the source's answer could not be read: its pages seem to have changed
+cause-protocol = the source's answer was damaged on its way
+cause-too_many_redirects = the source redirects from address to address without end
+cause-proxy = the proxy is unavailable or refused
+cause-proxy_unknown = the request was not sent: the proxy it needs is not set up
+cause-private_address = the request was not sent: the source's address is not public
+cause-not_sent = the request was not sent: it could not be put together
+cause-secret_missing = the request was not sent: the key to the source is not set
+cause-auth_refused = the source did not accept our key
+cause-not_asked = the source was not asked
+cause-given_up = the source has given no usable answer for { $time }, and the request was given up
+cause-breaker_open = the source has given no usable answer for long, and the request was given up
+cause-lease_expired = the program that asked the source fell silent
+cause-put_off = the request was put off: the source may not be asked for now
+cause-evidence_store = the source's answer could not be kept on our side
+cause-key_store = the request was not sent: the store of keys is unavailable
+cause-erased = this person's data was erased
+cause-source_removed = the source is not set up any more
+cause-unknown = the cause is not known
+cause-depends_on = not asked: "{ $source }", which names whom to ask about, gave no answer
+cause-depends_on_another = not asked: the source that names whom to ask about gave no answer
 
 ## address_part: parts of the address that were missing
 
@@ -82,6 +125,28 @@ address_part-postcode = postcode
 told_risk-exact = Risk: { $score } of 100, level "{ $level }".
 told_risk-at_least = Risk: at least { $score } of 100, level "{ $level }".
 told_risk-no_records = Risk: no source has a record of this object; { $score } of 100 does not say that there is no risk.
+told_risk-stop = A stop factor, { $points ->
+    [one] { $points } point
+   *[other] { $points } points
+}: "{ $title }"; { $n ->
+    [one] { $n } record
+   *[other] { $n } records
+}.
+told_risk-stop_alone = A stop factor: "{ $title }".
+told_risk-factor = Adds { $points ->
+    [one] { $points } point
+   *[other] { $points } points
+}: "{ $title }"; { $n ->
+    [one] { $n } record
+   *[other] { $n } records
+}.
+told_risk-possible = { $n ->
+    [one] { $n } match is by name only and added nothing.
+   *[other] { $n } matches are by name only and added nothing.
+}
+told_risk-unevaluated = Not evaluated: "{ $title }"; { $source }: { $why }.
+told_risk-unevaluated_error = Not evaluated: "{ $title }"; { $why }.
+told_risk-unanswered = The score leaves out what has no answer: { $sources }.
 
 ## score: a score by itself
 

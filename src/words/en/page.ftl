@@ -212,7 +212,6 @@ date-today = today that is { $age }
 date-until = Valid until
 date-age_of = { $age } old, TTL { $ttl }
 date-last_failure = The last attempt failed
-date-depends_on = the source “{ $source }”, on which this one depends, did not answer
 date-attempts = { $n ->
     [one] { $n } attempt
    *[other] { $n } attempts

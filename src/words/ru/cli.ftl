@@ -63,6 +63,9 @@ cli-input_pair = --input { $pair }: не вида NAME=VALUE; имена для 
 cli-not_final =
     проверка { $id } не завершена: тем временем её открыли снова
     Следить за ней: `--watch` или страница.
+cli-renewal_failed = последняя попытка не удалась: { $cause }
+cli-dead_given_up = оставлено { $at }; попыток: { $attempts }, осталось без ответа: { $waiting }
+cli-dead_evidence = свидетельство { $id }
 cli-events_ended =
     события проверки { $id } прервались{ $why }
     Проверка идёт сама. Посмотреть на неё: `mirano explain { $id }`.

@@ -223,7 +223,6 @@ date-today = сегодня это { $age }
 date-until = Срок до
 date-age_of = возраст { $age }, срок { $ttl }
 date-last_failure = Последняя попытка не удалась
-date-depends_on = не ответил источник «{ $source }», от которого зависит этот
 date-attempts = { $n ->
     [one] { $n } попытка
     [few] { $n } попытки
