@@ -46,6 +46,7 @@ fn kind(code: &str) -> &str {
         | "not_valid" | "reader_failed" | "too_deep" | "wrong_charset" => "unparsable",
         "unexpected_items" => "markup_moved",
         "bad_request" | "bad_url" => "not_sent",
+        "proxy_not_here" => "proxy_unknown",
         // Texts of older logs and of requests that could not be made, which have no code.
         other if other.starts_with("nothing by status alone") => "nothing_by_status",
         other if other.ends_with("is not in the policy any more") => "source_removed",
