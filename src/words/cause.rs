@@ -130,7 +130,7 @@ mod tests {
             r#"Trouble::new\(\s*"(?P<code>[a-z_]+)""#,
             r#""(?P<code>[a-z_]+): [^"]"#,
             r#"Outcome::[A-Z][a-z]+, "(?P<code>[a-z_]+)"\)"#,
-            r#"const (?:LEASE_EXPIRED|PUT_OFF): &str = "(?P<code>[a-z_]+)""#,
+            r#"const (?:LEASE_EXPIRED|PROXY_NOT_HERE|PUT_OFF): &str = "(?P<code>[a-z_]+)""#,
             r#"Self::[A-Z][A-Za-z]+ => "(?P<code>[a-z_]+)","#,
         ];
         let patterns = patterns.map(|pattern| regex::Regex::new(pattern).expect("a pattern"));
