@@ -14,6 +14,8 @@ struct NeedBook {
     receipt: Option<Receipt>,
     pending: bool,
     applicable: bool,
+    /// It stands for those that were more than the profile asks about.
+    over_max: bool,
     withdrawn: bool,
 }
 
@@ -45,7 +47,8 @@ pub struct Jobs {
 }
 
 fn book(need: &Need) -> NeedBook {
-    NeedBook { need: need.clone(), receipt: None, pending: false, applicable: true, withdrawn: false }
+    let need = need.clone();
+    NeedBook { need, receipt: None, pending: false, applicable: true, over_max: false, withdrawn: false }
 }
 
 impl Jobs {
@@ -111,7 +114,7 @@ impl Jobs {
                     return Err("I3: the need was discovered before".to_owned());
                 }
                 // It takes the place of the one that waited for a subject.
-                let waits = |row: &NeedBook| (row.need.entry, row.need.query) == (new.entry, None);
+                let waits = |row: &NeedBook| (row.need.entry, row.need.query) == (new.entry, None) && !row.over_max;
                 match job.needs.iter_mut().find(|row| waits(row)) {
                     Some(row) => *row = book(new),
                     None => job.needs.push(book(new)),
@@ -121,6 +124,7 @@ impl Jobs {
             Event::NeedNotApplicable(event) => {
                 let need = self.job(event.job)?.need(event.need_id)?;
                 need.applicable = false;
+                need.over_max = matches!(event.reason, NotApplicable::OverMax(_));
                 need.pending = false;
                 Ok(())
             }
