@@ -87,11 +87,11 @@ async fn give_back(engine: Engine, tasks: Vec<LeasedTask>) {
             evidence: Vec::new(),
             retry_after_ms: None,
         });
-        let given = async {
-            engine.submit(unused).await?;
-            engine.submit(failed).await
-        };
-        match given.await {
+        // Without it no more is lost than a request that the source would have allowed.
+        if let Err(error) = engine.submit(unused).await {
+            tracing::info!(%task, %error, "its permit is not given back");
+        }
+        match engine.submit(failed).await {
             Ok(_) => tracing::info!(%task, "given back: its worker had gone"),
             Err(error) => tracing::info!(%task, %error, "its worker had gone; it is taken back when its lease ends"),
         }
