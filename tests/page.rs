@@ -184,7 +184,10 @@ async fn a_check_says_on_top_what_it_does_not_cover_and_that_nobody_is_told() {
     fixtures.put(job);
     let (_, html) = get(&fixtures, "/jobs/job-muted?lang=ru").await;
     let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
-    assert!(place("id=\"status\"") < place("Что не проверено") && place("Что не проверено") < place("id=\"sources\""));
+    assert!(
+        place("id=\"status\"") < place("Чего эта проверка не охватывает")
+            && place("Чего эта проверка не охватывает") < place("id=\"sources\"")
+    );
     assert!(html.contains("Исполнительные производства: лица: не спрошен"), "{html}");
     assert!(
         html.contains("срок вышел <time datetime=\"2026-12-07T18:10:00Z\" data-at>"),
@@ -291,7 +294,7 @@ async fn the_way_of_a_check_is_a_picture_with_its_words() {
     assert!(html.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && html.contains("href=\"/snapshots/s2\""));
     assert!(html.contains("1 came, 1 gone, 1 changed, answered: Cadastre (2 facts)"), "{html}");
     assert!(
-        html.contains("10:11:40\u{a0}UTC · 4 of 7 answered · snapshot</option>"),
+        html.contains("10:11:40\u{a0}UTC · 4 of 7 answered · incomplete or stale · snapshot</option>"),
         "two are chosen here as well: {html}"
     );
     let (_, check) = get(&fixtures, "/jobs/job-done?lang=en").await;

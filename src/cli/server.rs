@@ -147,10 +147,10 @@ fn chain(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     causes
 }
 
-/// An error of TLS travels within one of input and output, which does not name it as its source.
+/// An error of TLS travels within one of input and output, or two, which do not name it as their source.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || within.is_some_and(|within| within.is::<rustls::Error>())
+    error.is::<rustls::Error>() || within.is_some_and(|within| is_tls(within))
 }
 
 /// What lies at the bottom of an error.

@@ -97,7 +97,7 @@ fn open(book: &Book<'_>, name: &str, text: &str) -> Result<Side> {
     let problem = Problem::from(error).at(name, refused("side_at", &[("given", text.into())]));
     Err(match bare {
         true if is_check(book, text)? => problem.fix(refused("side_check_fix", &[("id", text.into())])),
-        true => problem.fix(refused("side_fix", &[])),
+        true => problem.fix(refused("bare_side_fix", &[])),
         false => problem,
     })
 }

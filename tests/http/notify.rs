@@ -333,7 +333,9 @@ async fn what_waits_for_a_receiver_that_is_gone_is_given_up() {
     assert_eq!(collecting[0]["state"], "collecting");
     let set = mirano::core::notify::NotifyCommand::StopChannel { channel: channel_set(&world, id), by: 410 };
     world.engine.submit(Command::Notify(set)).await.expect("decided");
-    // Its time comes, and it is not sent.
+    // Its time comes, and it is not sent. What another channel is told makes the courier look at the clock.
+    let awake = Receiver::start().await;
+    webhook(&world, &awake, json!({"events": ["job.final"]})).await;
     world.pass(3_600_000);
     world.create("k2", json!({})).await;
     let dead = deliveries(&world, id, |items| items[0]["state"] == "dead").await;

@@ -75,6 +75,7 @@ check-recheck = Check again
 check-recheck_hint = Ask all sources again, even where data are within their TTL
 check-report = Report
 check-watch = Watch
+check-not_covered = What this check does not cover
 check-muted = Nobody is told of this check until
 check-watched = Watched
 check-watch_hint = Check again every day, and tell what changed in the notifications
