@@ -215,7 +215,7 @@ mod tests {
             ("Risk: low, court cases: none", "court cases: none", Some("none")),
             ("Risk: low, of course", "of course", None),
             ("The courts have answered", "The courts have answered", None),
-            ("What I would like to tell you is this: clean", "clean", None),
+            ("What we have found out about this flat is: clean", "clean", None),
         ] {
             assert_eq!(last(text), of(labelled, value), "{text}");
         }
