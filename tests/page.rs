@@ -134,6 +134,8 @@ async fn sources_that_need_a_look_stand_first() {
     let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
     assert!(place("source-courts") < place("source-listings") && place("source-listings") < place("source-cadastre"));
     assert!(html.contains("7 failures in a row") && html.contains("timeout: no answer within 20s"), "{html}");
+    // Words for all, the text as it is kept small beside them; of the dead letter as well.
+    assert!(html.matches("the source did not answer in time").count() >= 2, "{html}");
     assert!(
         html.contains("default&#x2f;p1") && html.contains("1,234") && html.contains("answers are good for 14 days")
     );

@@ -75,6 +75,25 @@ async fn a_job_whose_source_fails() {
     assert!(failed["sources"][1]["cause"].as_str().is_some_and(|cause| cause.starts_with("depends_on:")));
     assert_eq!(failed["progress"]["failed"], 3);
     check("failed", &failed);
+    // Who was not asked, because another gave no answer, is not said to have given none; causes are told in words.
+    let report = world.read(&format!("/v1/jobs/{job}/report")).await;
+    let why: Vec<&str> = report["not_checked"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|one| one["reason"] == "failed")
+        .filter_map(|one| one["text"]["ru"].as_str())
+        .collect();
+    assert_eq!(why.len(), 3, "{report}");
+    assert_eq!((why[0], why[2]), ("источник не ответил вовремя", "источник не ответил вовремя"));
+    assert!(why[1].starts_with("не спрашивали: источник «") && why[1].ends_with("не дал ответа"), "{}", why[1]);
+    let told = world.read(&format!("/v1/jobs/{job}/explain")).await;
+    for sentence in told["sentences"].as_array().expect("sentences") {
+        let text = sentence["text"].as_str().expect("text");
+        assert!(!text.contains("depends_on") && !text.contains("no answer within"), "{text}");
+    }
+    let honest = failed["honesty"].to_string();
+    assert!(honest.contains("Не спрашивали: ") && !honest.contains("timeout"), "{honest}");
 }
 
 #[tokio::test]

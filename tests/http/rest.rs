@@ -97,6 +97,20 @@ async fn an_explanation_names_its_receipts() {
 }
 
 #[tokio::test]
+async fn an_explanation_says_what_the_risk_rests_on_and_by_which_receipts() {
+    let world = World::new().await;
+    let (job, view) = completed(&world).await;
+    let told = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    let of_risk = |sentence: &&Json| sentence["topic"] == "risk";
+    let said: Vec<&Json> = told["sentences"].as_array().expect("sentences").iter().filter(of_risk).collect();
+    assert_eq!(said.iter().map(|one| text(&one["code"])).collect::<Vec<_>>(), ["risk.score", "risk.factor"]);
+    assert_eq!(said[1]["text"], "Adds 60 points: \"Defendant\"; 1 record.");
+    assert_eq!((&said[1]["args"]["rule"], &said[1]["args"]["points"]), (&json!("defendant"), &json!(60)));
+    // The case is of the courts' answer, and of no other.
+    assert_eq!(said[1]["receipts"], json!([view["sources"][1]["receipt_id"]]));
+}
+
+#[tokio::test]
 async fn tasks_show_their_attempts_and_no_address_of_a_proxy() {
     let world = World::new().await;
     let (job, _) = completed(&world).await;

@@ -25,13 +25,44 @@ fn answer() -> impl Strategy<Value = crate::jobs::Answer> {
     })
 }
 
+/// Causes as the log keeps them: of a source, of our side, of a worker of its own, of a row behind another.
+const CAUSES: &[&str] = &[
+    "timeout: no answer within 20s",
+    "http_status: the source answered 503",
+    "unexpected_status: the source answered 404 (step search)",
+    "blocked: blocked by {\"contains\":\"captcha\"}",
+    "too_many_requests: the source answered 429",
+    "attribute_missing: item 3: `filed` of court.case is not there",
+    "breaker_open: it has not answered for 1260 s; timeout: no answer within 20s",
+    "lease_expired: the worker did not answer in time",
+    "secret_missing: the environment variable KAD_KEY is not set",
+    "sudden_drop: 1 facts where the last answer had 40; asked again in an hour",
+    "the parameter `inn` is missing",
+    "Etwas_Eigenes: eines Arbeiters",
+    "depends_on:nobody",
+];
+
+fn cause() -> impl Strategy<Value = String> {
+    let first = format!("depends_on:{}", mirano_schemas::NeedId::of(&[&0usize.to_le_bytes()]));
+    let mut all: Vec<String> = CAUSES.iter().map(|cause| (*cause).to_owned()).collect();
+    all.push(first);
+    proptest::sample::select(all)
+}
+
+/// What of a cause is for who looks after the source, and no word for a reader.
+fn is_raw(text: &str) -> bool {
+    let codes =
+        regex::Regex::new(r"\b[a-z]+_[a-z_]+\b|depends_on|contains|KAD_KEY|Etwas|within 20s").expect("a pattern");
+    codes.is_match(text)
+}
+
 fn row() -> impl Strategy<Value = Row> {
     let waits = prop_oneof![Just(Waits::Queued), Just(Waits::Running), Just(Waits::Retrying)];
     let shape = prop_oneof![
-        6 => (proptest::option::of(answer()), proptest::option::of(waits), any::<bool>()).prop_map(|(answer, pending, failed)| {
+        6 => (proptest::option::of(answer()), proptest::option::of(waits), any::<bool>(), cause()).prop_map(|(answer, pending, failed, cause)| {
             // A need that has neither answer nor task has failed.
             let failed = pending.is_none() && (failed || answer.is_none());
-            Row { answer, pending, failed, ..Row::default() }
+            Row { answer, pending, failed, cause: Some(cause), ..Row::default() }
         }),
         1 => Just(Row { without_subject: true, ..Row::default() }),
         1 => prop_oneof![
@@ -117,6 +148,7 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
     let texts = told.sentences.iter().map(|sentence| sentence.text.clone()).chain(view.honesty.clone()).chain(notes);
     for text in texts.chain([told.why_fast.text.clone(), told.why_updating.text.clone()]) {
         prop_assert_eq!(overstates(&text), None, "{}", text);
+        prop_assert!(!is_raw(&text), "{}", text);
     }
     let known: Vec<&str> = view.sources.iter().filter_map(|row| row.receipt_id.as_deref()).collect();
     for sentence in &told.sentences {
@@ -180,6 +212,12 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
         let codes: Vec<&str> = about(told, row).map(|sentence| sentence.code.as_str()).collect();
         if row.state == RowState::Stale {
             prop_assert!(codes.contains(&"source.stale"), "a stale answer is told as such: {codes:?}");
+        }
+        // Who was not asked has not failed to answer.
+        let unasked = row.cause.as_deref().is_some_and(|cause| cause.starts_with("depends_on:"));
+        if row.state == RowState::Failed && unasked && given.answer.is_none() {
+            let says = note.starts_with("не спрашивали:") || note.starts_with("not asked:");
+            prop_assert!(says, "{}", note);
         }
         if row.state == RowState::Failed {
             prop_assert!(codes.contains(&"source.failed"), "what has no answer is told: {codes:?}");
@@ -265,6 +303,137 @@ fn a_check_whose_answers_are_all_stale_is_told_to_have_answers() {
     assert_eq!(says(&stale, ["частично", "partly"]), NEITHER, "{stale:?}");
 }
 
+/// A row behind one without an answer was never asked, and says whose answer is missing.
+#[test]
+fn who_was_not_asked_is_not_said_to_have_given_no_answer() {
+    let parent = mirano_schemas::NeedId::of(&[&0usize.to_le_bytes()]);
+    let made = made(
+        &[
+            Row { failed: true, cause: Some("http_status: the source answered 503".to_owned()), ..Row::of("cadastre") },
+            Row { failed: true, cause: Some(format!("depends_on:{parent}")), ..Row::of("courts") },
+            Row::answered("reviews", Origin::Fetched, 2, 0),
+        ],
+        None,
+    );
+    for (lang, down, unasked, honest) in [
+        (
+            Lang::Ru,
+            "источник ответил ошибкой (код 503)",
+            "не спрашивали: источник «Кадастр",
+            "Не спрашивали: Судебные дела",
+        ),
+        (Lang::En, "the source answered with an error (status 503)", "not asked: \"Cadastre", "Not asked: Court cases"),
+    ] {
+        let view = made.view(lang);
+        assert_eq!(view.sources[0].note.get(lang), down);
+        assert!(view.sources[1].note.get(lang).starts_with(unasked), "{:?}", view.sources[1].note);
+        let silent = ["Ответа нет: ", "No answer: "];
+        let of_silent = |note: &&String| silent.iter().any(|begin| note.starts_with(begin));
+        let silent: Vec<&String> = view.honesty.iter().filter(of_silent).collect();
+        assert!(silent.len() == 1 && !silent[0].contains("Суд") && !silent[0].contains("Court"), "{silent:?}");
+        assert!(view.honesty.iter().any(|note| note.starts_with(honest)), "{:?}", view.honesty);
+        let not_checked = mirano::explain::not_checked(&made.context(lang), &made.job, &view);
+        let failed = not_checked.iter().filter(|one| one.reason == "failed").map(|one| one.text.get(lang));
+        let notes = view.sources.iter().take(2).map(|row| row.note.get(lang));
+        assert!(failed.eq(notes), "{not_checked:?}");
+    }
+}
+
+/// All that was not given is named, not only what was met first.
+#[test]
+fn every_missing_input_is_named() {
+    let persons = |inputs: &[&str]| {
+        let why = NotApplicable::InputMissing("inputs.seller_birth_date".to_owned());
+        let mut rows: Vec<Row> = SOURCES.iter().map(|source| Row::answered(source, Origin::Fetched, 1, 0)).collect();
+        rows.push(Row { not_applicable: Some(why), ..Row::of("enforcement_persons") });
+        let mut made = made(&rows, None);
+        for name in inputs {
+            let value = mirano_schemas::Sealable::Plain("x".to_owned());
+            made.job.created.inputs.insert((*name).to_owned(), value);
+        }
+        [Lang::Ru, Lang::En].map(|lang| made.view(lang).sources[6].note.get(lang).to_owned())
+    };
+    assert_eq!(
+        persons(&[]),
+        [
+            "не спрашивали: не указаны поля «Дата рождения продавца», «Фамилия, имя и отчество продавца»",
+            "not asked: \"The seller's date of birth\", \"The seller's full name\" were not given"
+        ]
+    );
+    assert_eq!(
+        persons(&["seller_name"]),
+        [
+            "не спрашивали: не указано поле «Дата рождения продавца»",
+            "not asked: \"The seller's date of birth\" was not given"
+        ]
+    );
+}
+
+/// The risk is told with all it rests on: what stops, what adds, what could not be counted.
+#[test]
+fn the_risk_is_told_with_what_it_rests_on() {
+    use mirano_schemas::{FactId, Factor, ScoreIs, Severity, Unevaluated, UnevaluatedReason};
+    let factor = |rule: &str, points: i64, stop: bool, possible: u8| Factor {
+        rule: rule.to_owned(),
+        points,
+        severity: Severity::High,
+        stop,
+        facts: (0..3).map(|n| FactId([n; 32])).collect(),
+        possible: (0..possible).map(|n| FactId([100 + n; 32])).collect(),
+    };
+    let risk = mirano_schemas::Assessment {
+        score: 100,
+        score_is: ScoreIs::AtLeast,
+        level: "critical".to_owned(),
+        stops: vec!["insolvency.open".to_owned(), "cadastre.arrest".to_owned()],
+        unevaluated: vec![Unevaluated {
+            rule: "review.bad".to_owned(),
+            reason: UnevaluatedReason::SourceFailed,
+            detail: "reviews".to_owned(),
+        }],
+        basis: mirano_schemas::RiskBasis::default(),
+        ruleset: "2026-11".to_owned(),
+        as_of: "2027-01-15".to_owned(),
+        factors: vec![
+            factor("court.defendant", 20, false, 2),
+            factor("insolvency.open", 40, true, 0),
+            factor("cadastre.pledge", 25, false, 0),
+        ],
+    };
+    let rows = [Row::answered("courts", Origin::Fetched, 3, 0), Row { failed: true, ..Row::of("reviews") }];
+    let made = made(&rows, Some(risk));
+    let said = |lang| -> Vec<(String, String)> {
+        let told = made.explanation(lang).sentences.into_iter().filter(|sentence| sentence.topic == "risk");
+        told.map(|sentence| (sentence.code, sentence.text)).skip(1).collect()
+    };
+    let expected = |texts: [&str; 6]| -> Vec<(String, String)> {
+        let codes = ["risk.stop", "risk.stop", "risk.factor", "risk.factor", "risk.unevaluated", "risk.unevaluated"];
+        codes.into_iter().zip(texts).map(|(code, text)| (code.to_owned(), text.to_owned())).collect()
+    };
+    assert_eq!(
+        said(Lang::Ru),
+        expected([
+            "Стоп-фактор, 40 баллов: «Открыта процедура банкротства»; записей: 3.",
+            "Стоп-фактор: «Арест или запрет регистрационных действий».",
+            "Добавляет 25 баллов: «Ипотека или залог»; записей: 3.",
+            "Добавляет 20 баллов: «Ответчик в незавершённом деле»; записей: 3. Совпадений только по имени, которые ничего не добавили: 2.",
+            &format!("Не оценено: «Плохие отзывы»; {}: источник не ответил.", made.title("reviews", Lang::Ru)),
+            &format!("В баллах не учтено то, на что нет ответа: {}.", made.title("reviews", Lang::Ru)),
+        ])
+    );
+    assert_eq!(
+        said(Lang::En),
+        expected([
+            "A stop factor, 40 points: \"Insolvency proceedings are open\"; 3 records.",
+            "A stop factor: \"Arrest, or a ban on registration\".",
+            "Adds 25 points: \"Mortgage or pledge\"; 3 records.",
+            "Adds 20 points: \"Defendant in a pending case\"; 3 records. 2 matches are by name only and added nothing.",
+            &format!("Not evaluated: \"Bad reviews\"; {}: the source did not answer.", made.title("reviews", Lang::En)),
+            &format!("The score leaves out what has no answer: {}.", made.title("reviews", Lang::En)),
+        ])
+    );
+}
+
 #[test]
 fn words_for_people_hold_no_names_of_programs() {
     let made = made(
@@ -305,7 +474,7 @@ fn a_lie_does_not_pass() {
         holds(&made, &view, &lied, Lang::En)
     };
     assert!(with("data reused from an earlier check", "the source was asked for this check").is_err());
-    assert!(with("the source gave no answer", "the source answered: no records found").is_err());
+    assert!(with("the source did not answer in time", "the source answered: no records found").is_err());
     assert!(with("1 day ago", "just now").is_err());
     assert!(with("the rest was or is being asked", "no source was asked again").is_err());
 }

@@ -37,6 +37,8 @@ pub struct Row {
     pub pending: Option<Waits>,
     /// The last attempt failed, and nothing followed.
     pub failed: bool,
+    /// Why, as the log keeps it; else that it timed out.
+    pub cause: Option<String>,
     pub not_applicable: Option<NotApplicable>,
     /// Its subject is not known yet.
     pub without_subject: bool,
@@ -125,10 +127,10 @@ pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
                 reason: "fresh".to_owned(),
             }),
             pending: row.pending.map(|_| PendingRow { since: Timestamp(NOW - 60_000), reason: WantReason::Missing }),
-            last_failure: row.failed.then(|| Failure {
-                outcome: Some(Outcome::Unavailable),
-                cause: "timeout: no answer within 20s".to_owned(),
-                at: Timestamp(NOW - 30_000),
+            last_failure: row.failed.then(|| {
+                let cause = row.cause.clone().unwrap_or_else(|| "timeout: no answer within 20s".to_owned());
+                let outcome = (!cause.starts_with("depends_on:")).then_some(Outcome::Unavailable);
+                Failure { outcome, cause, at: Timestamp(NOW - 30_000) }
             }),
             not_applicable: row.not_applicable.clone(),
             withdrawn: false,

@@ -43,8 +43,8 @@ pattern!(
 );
 pattern!(
     ABSENT,
-    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|none|clear of|rid of)\b|\bnever (?:been|had|was|were)\b|\bnothing (?:on|against)\b|(?:\bnot|n't) (?:find|see|turn up|come across|discover|detect|identify|reveal)\b|\b(?:not|n't) (?:been )?(?:found|detected|revealed|sued|discovered|identified|have|has|owe)\b|\bnothing (?:was |is |has been |were )?(?:found|detected|revealed|owed|discovered)\b|\bowes? nothing\b|\babsence of\b|\b(?:debt|lien|claim|encumbrance|mortgage)s?-free\b|\b(?:is|are|was|were|came back|comes back|returned|remains?) (?:\w+ )?(?:empty|blank)\b|\bnothing (?:has been |was |is |has )?(?:filed|registered|lodged|recorded|listed|reported|came up|come up|turned up|surfaced|known)\b|\bneither\b|\bturned up nothing\b",
-    r"|\b(?:нет|без|отсутству\p{L}*|отсутстви\p{L}*|никак(?:их|ой|ого)|ни одного|ни одной)\b|\bне (?:найд\p{L}*|обнаруж\p{L}*|выяв\p{L}*|увид\p{L}*|замет\p{L}*|встрет\p{L}*|всплы\p{L}*|фигурир\p{L}*|числ\p{L}*|име\p{L}*|зафиксирован\p{L}*|установлен\p{L}*|значит\p{L}*|суд\p{L}*|должен|должн\p{L}*|был\p{L}*|наш\p{L}*)\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*|числ\p{L}*|значит\p{L}*|извест\p{L}*)\b|\bни с кем не\b|\b(?:пуст|пуста|пусто|пусты|пустые)\b"
+    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|none|clear of|rid of)\b|\bnever (?:been|had|was|were)\b|\bnothing (?:on|against)\b|(?:\bnot|n't) (?:find|see|turn up|come across|discover|detect|identify|reveal)\b|\b(?:not|n't) (?:been )?(?:found|detected|revealed|sued|discovered|identified|have|has|owe)\b|\bnothing (?:was |is |has been |were )?(?:found|detected|revealed|owed|discovered)\b|\bowes? nothing\b|\babsence of\b|\b(?:does|do|did) ?(?:not|n't) exist\b|\b(?:debt|lien|claim|encumbrance|mortgage)s?-free\b|\b(?:is|are|was|were|came back|comes back|returned|remains?) (?:\w+ )?(?:empty|blank)\b|\bnothing (?:has been |was |is |has )?(?:filed|registered|lodged|recorded|listed|reported|came up|come up|turned up|surfaced|known)\b|\bneither\b|\bturned up nothing\b",
+    r"|\b(?:нет|без|отсутству\p{L}*|отсутстви\p{L}*|никак(?:их|ой|ого)|ни одного|ни одной)\b|\bне (?:существ\p{L}*|найд\p{L}*|обнаруж\p{L}*|выяв\p{L}*|увид\p{L}*|замет\p{L}*|встрет\p{L}*|всплы\p{L}*|фигурир\p{L}*|числ\p{L}*|име\p{L}*|зафиксирован\p{L}*|установлен\p{L}*|значит\p{L}*|суд\p{L}*|должен|должн\p{L}*|был\p{L}*|наш\p{L}*)\b|\bничего не (?:найден\p{L}*|обнаружен\p{L}*|выявлен\p{L}*|нашл\p{L}*|всплыл\p{L}*|подан\p{L}*|числ\p{L}*|значит\p{L}*|извест\p{L}*)\b|\bни с кем не\b|\b(?:пуст|пуста|пусто|пусты|пустые)\b"
 );
 // What is missing is an answer, not a thing: told of itself, and never rosier than the truth.
 pattern!(
@@ -57,23 +57,42 @@ pattern!(
     r"\b(?:answer(?:ed|s)?|responded|replied|returned|source|no records|was asked|were asked)\b|\b(?:ответил\p{L}*|источник\p{L}*|записей не найдено|сообщил\p{L}*|спрошен\p{L}*|по данным)\b"
 );
 
+// The whole of a value behind a label: "Debts: none", «Суды — нет».
+pattern!(
+    VALUE_NONE,
+    r"^\W*(?:none|no|nothing|nil|zero|0|absent|(?:no|zero|0) (?:records?|cases?|entries|results?)|(?:none|nothing|not)(?: \w+)? (?:found|detected|revealed|identified|present|registered|known of))\W*$",
+    r"|^\W*(?:нет|отсутству\p{L}*|ничего(?: нет)?|ничего не \p{L}+|не (?:найден|обнаружен|выявлен|числ|зарегистрирован|имеет|установлен)\p{L}*|ноль|0|(?:0|нет) (?:записей|дел)|записей нет)\W*$"
+);
+pattern!(
+    VALUE_GOOD,
+    r"^\W*(?:very |all )?(?:good|fine|great|ok|okay|excellent|positive|favou?rable|satisfactory|in order|passed|well)\W*$"
+);
+
 /// The first claim of absence that does not hold.
 pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     let scope = scope::of(ground, clause);
+    let value = clause.value.as_deref().unwrap_or_default();
+    let none = !value.is_empty() && VALUE_NONE.is_match(value);
     if CLEAN.is_match(clause.text) {
         return Found::new("absence.clean", scope.rows, Instead::Rows);
     }
-    if GOOD.is_match(clause.text) && !NOT_GOOD.is_match(clause.text) {
+    let good = GOOD.is_match(clause.text) || VALUE_GOOD.is_match(value);
+    if good && !NOT_GOOD.is_match(clause.text) {
         return Found::new("absence.clean", scope.rows, Instead::Whole);
     }
-    let no_problem = BAD.is_match(clause.text) && NONE_SEEN.is_match(clause.text) && !NO_ANSWER.is_match(clause.text);
+    let none_seen = BAD.is_match(clause.text) && NONE_SEEN.is_match(clause.text);
+    let no_problem = (none_seen || (none && BAD.is_match(&clause.labelled))) && !NO_ANSWER.is_match(clause.text);
     if PROBLEM.is_match(clause.text) || FREE.is_match(clause.text) || no_problem {
         return Found::new("absence.problems", ground.applicable(), Instead::Whole);
     }
-    if !ABSENT.is_match(clause.text) || NO_ANSWER.is_match(clause.text) {
+    if !(none || ABSENT.is_match(clause.text)) || NO_ANSWER.is_match(clause.text) {
         return None;
     }
-    let own = scope::of_text(ground, clause.text);
+    let mut own = scope::of_text(ground, clause.text);
+    let by_label = !own.named && none;
+    if by_label {
+        own = scope::of_text(ground, &clause.labelled);
+    }
     if !own.named && !NOTHING.is_match(clause.text) {
         return None;
     }
@@ -90,7 +109,8 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
             return Found::new(code, rows, Instead::Rows);
         }
     }
-    if ATTRIBUTED.is_match(clause.sentence) && !own.concluded {
+    // «Долги: источник ответил: записей не найдено» says what the source said.
+    if ATTRIBUTED.is_match(clause.sentence) && (!own.concluded || by_label) {
         return None;
     }
     let stale = against(|row| row.freshness != FreshnessWord::Fresh);

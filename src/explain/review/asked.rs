@@ -27,6 +27,11 @@ pattern!(
     r"\b(?:answered|replied|responded|returned|reported|got back|came back|has come back|have come back|gave (?:an|their|its|us)|provided)\b",
     r"|\b(?:ответил|сообщил|вернул|прислал|предоставил|отозвал|подтвердил)\p{L}*\b|\bдал[аио]? (?:свой )?ответ\b"
 );
+// The whole of a value: "Courts: answered".
+pattern!(
+    VALUE_REPORTED,
+    r"^\W*(?:(?:has|have) )?(?:already )?(?:answered|responded|replied|answer received|ответил\p{L}*|ответ (?:есть|получен))\W*$"
+);
 // Only meant, only possible, or under way.
 pattern!(
     NOT_DONE,
@@ -45,8 +50,12 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     if NOT_DONE.is_match(text) {
         return None;
     }
-    let own = scope::of_text(ground, text);
-    if own.named && REPORTED.is_match(text) {
+    let mut own = scope::of_text(ground, text);
+    let by_label = clause.value.as_deref().is_some_and(|value| VALUE_REPORTED.is_match(value));
+    if by_label && !own.named {
+        own = scope::of_text(ground, &clause.labelled);
+    }
+    if own.named && (by_label || REPORTED.is_match(text)) {
         let silent = ground.among(&own.rows, |row| !answered(row));
         if !silent.is_empty() && !own.not_asked {
             return Found::new("completeness.no_answer", silent, Instead::Rows);

@@ -55,20 +55,34 @@ pattern!(
 );
 pattern!(
     FINISHED,
-    r"\b(?:check|update|updating|verification|search|report|everything|work|screening)\b[^.]{0,25}\b(?:finished|done|over|completed|complete|concluded|final)\b|\b(?:final|definitive) (?:result|answer|report|version)\b|\bnothing (?:is |remains )?(?:pending|outstanding|being updated|to wait for)\b|\bno (?:updates?|requests?) (?:are |is )?(?:pending|under way|outstanding)\b",
-    r"|\b(?:провер\p{L}*|обновлени\p{L}*|отч[её]т|сбор)\b[^.]{0,25}\b(?:завершен\p{L}*|завершён\p{L}*|закончен\p{L}*|окончен\p{L}*|готов\p{L}{0,2})\b|\b(?:итогов|окончательн)\p{L}+ (?:результат|отч[её]т|ответ|вариант|итог)\p{L}*\b|\bничего не обновляется\b|\bждать (?:больше )?нечего\b|\bбольше ждать нечего\b"
+    r"\b(?:check|update|updating|verification|search|report|everything|work|screening)\b[^.]{0,25}\b(?:finished|done|over|completed|complete|concluded|final)\b|\b(?:final|definitive) (?:result|answer|report|version)\b|\bnothing (?:is |remains )?(?:pending|outstanding|being updated|to wait for)\b|\bno (?:updates?|requests?) (?:are |is )?(?:pending|under way|outstanding)\b|\bstatus\s*[:—–-]\s*(?:completed?|done|finished|final|ready)\b",
+    r"|\b(?:провер\p{L}*|обновлени\p{L}*|отч[её]т|сбор)\b[^.]{0,25}\b(?:завершен\p{L}*|завершён\p{L}*|закончен\p{L}*|окончен\p{L}*|готов\p{L}{0,2})\b|\b(?:итогов|окончательн)\p{L}+ (?:результат|отч[её]т|ответ|вариант|итог)\p{L}*\b|\bничего не обновляется\b|\bстатус\s*[:—–-]\s*(?:заверш|готов|законч|выполнен)\p{L}*|\bждать (?:больше )?нечего\b|\bбольше ждать нечего\b"
+);
+// A label and its value: "Not checked: nothing"; of answers alone: "Without an answer: none".
+pattern!(
+    NONE_LEFT,
+    r"\b(?:gaps?|omissions?|missing|left out|not (?:checked|asked|covered)|unchecked)\s*[:—–-]\s*(?:none|nothing|nobody|no|nil|zero|0)\W*$",
+    r"|\b(?:пробел\p{L}*|пропуск\p{L}*|упущени\p{L}*|не (?:проверен|спрошен|спрашивал|охвачен)\p{L}*|не хватает|недостаёт|недостает)\s*[:—–-]\s*(?:нет|ничего|никого|ноль|0|отсутству\p{L}*)\W*$"
+);
+pattern!(
+    NONE_SILENT,
+    r"\b(?:unanswered|without (?:an )?answers?|no answer(?: from)?|not answered|silent|failed)\s*[:—–-]\s*(?:none|nothing|nobody|no|nil|zero|0)\W*$",
+    r"|\b(?:нет ответа|без ответа|не ответил\p{L}*)\s*[:—–-]\s*(?:нет|ничего|никого|таких нет|ноль|0)\W*$"
 );
 pattern!(
     REUSE_DENIED,
+    r"\bnothing\b[^.]{0,30}\bcache\w*|\b(?:not|n't|never)\s+(?:\w+\s+)?reuse\w*|\bno (?:cache\w*|earlier|previous|older|old) (?:data|answers?|results?|checks?|information)\b[^.]{0,20}\b(?:used|reused|taken|involved)\b|\bwithout (?:any )?(?:reuse|cach\w+)\b|\bcache\w*\b[^.]{0,20}\b(?:not|n't|never) (?:been )?(?:used|touched|involved)\b|\b(?:reused|from earlier checks?)\s*[:—–-]\s*(?:none|nothing|no|nil)\W*$|",
+    r"\bничего\b[^.]{0,30}\b(?:из кэша|из кеша|переиспольз|повторно использ)|\b(?:кэш|кеш)\p{L}*\b[^.]{0,20}\bне (?:использ|примен|задейств)|\bне (?:использова|бра|взят|примен)\p{L}*\b[^.]{0,30}\b(?:кэш|кеш|прежн|предыдущ)|\b(?:прежн|предыдущ)\p{L}* (?:ответ|данн|проверк|результат)\p{L}*\b[^.]{0,20}\bне (?:использ|бра|взят|примен)|\bбез (?:повторного использован|кэша|кеша)|\bне переиспольз|\bповторно не использ|\b(?:из предыдущих проверок|повторно использовано)\s*[:—–-]\s*(?:нет|ничего)\W*$|",
     r"\bnothing\b[^.]{0,30}\b(?:reused|earlier|previous)\b|\bno(?:ne| data| answers?)\b[^.]{0,30}\breused\b|\bиз предыдущих\b[^.]{0,30}\bничего\b|\bничего\b[^.]{0,30}\bиз предыдущих\b|\bбез переиспользован\p{L}*"
 );
 
 /// The first claim of completeness that does not hold.
 pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
-    let text = clause.text;
+    let text = if clause.value.is_some() { clause.labelled.as_str() } else { clause.text };
     let applicable = ground.applicable();
     if REUSE_DENIED.is_match(text) {
-        let reused = ground.among(&applicable, |row| answered(row) && !asked(row));
+        let own = scope::of_text(ground, text);
+        let reused = ground.among(if own.named { &own.rows } else { &applicable }, |row| answered(row) && !asked(row));
         return if reused.is_empty() { None } else { Found::new("completeness.reused", reused, Instead::Rows) };
     }
     let whole = |code| Found::new(code, ground.among(&applicable, |row| !answered(row)), Instead::Whole);
@@ -76,7 +90,10 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
         return whole("completeness.not_final");
     }
     let partial = ground.view.status != Status::Completed || ground.left_out;
-    if NO_GAPS.is_match(text) && partial {
+    if NONE_SILENT.is_match(text) && !ground.among(&applicable, |row| !answered(row)).is_empty() {
+        return whole("completeness.no_answer");
+    }
+    if (NO_GAPS.is_match(text) || NONE_LEFT.is_match(text)) && partial {
         return whole("completeness.not_full");
     }
     if NOT.is_match(text) {

@@ -1,34 +1,24 @@
-//! Numbers that contradict the receipts: of answers, of sources asked, of records.
+//! Numbers of records that contradict the receipts; those of answers are judged in [`super::answers`].
 
+use super::answers;
 use super::claim::{Found, Instead};
-use super::ground::{Ground, answered, asked};
+use super::ground::{Ground, answered};
 use super::numbers::{WORDS, value};
 use super::scope;
 use super::text::{Clause, pattern};
-use super::time::claims_asking;
 use regex::Regex;
 use std::sync::LazyLock;
 
 /// A number in figures or words, as a pattern.
-fn number() -> String {
+pub(super) fn number() -> String {
     let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).filter(|word| *word != "a" && *word != "an").collect();
     format!(r"(?:\d{{1,6}}|{})", words.join("|"))
 }
 
-static OF_SOURCES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)\b(?P<n>{0})\s+(?:of|out of|из)\s+(?:the\s+)?(?P<m>{0})\b(?P<rest>.*)", number()))
-        .unwrap_or_else(|_| super::text::never())
-});
-static COUNT: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static COUNT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r"(?i)\b(?P<n>{0})\s+(?P<what>\p{{L}}+(?:\s+\p{{L}}+){{0,2}})|(?P<before>\p{{L}}+(?:\s+\p{{L}}+)?)\s*(?:[:—–-]\s*)?\b(?P<n2>{0})\s*(?:$|[,.;])", number()))
         .unwrap_or_else(|_| super::text::never())
 });
-pattern!(REUSED, r"\b(?:reused|earlier|previous)\b|\b(?:предыдущ\p{L}*|прежн\p{L}*|переиспольз\p{L}*)\b");
-pattern!(STALE, r"\b(?:stale|TTL|expired|outdated)\b|\b(?:устар\p{L}*|просроч\p{L}*|срок\p{L}* годности)\b");
-pattern!(
-    ANSWERS,
-    r"\b(?:answer\w*|respond\w*|repl\w+|sources?|registers?|databases?)\b|\b(?:ответ\p{L}*|источник\p{L}*|реестр\p{L}*|баз\p{L}*)\b"
-);
 pattern!(SCORE, r"\b(?:risk|score|points?)\b|\b(?:риск\p{L}*|балл\p{L}*|оценк\p{L}*)\b|\b(?:of|из|/)\s*100\b");
 pattern!(
     OTHER_UNIT,
@@ -54,35 +44,10 @@ pattern!(
 
 /// The first number that does not hold.
 pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
-    if SCORE.is_match(clause.text) {
+    if SCORE.is_match(&clause.labelled) {
         return None;
     }
-    of_sources(ground, clause).or_else(|| of_records(ground, clause))
-}
-
-/// "Four of six".
-fn of_sources(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
-    let found = OF_SOURCES.captures(clause.text)?;
-    let (n, m) = (value(found.name("n")?.as_str())?, value(found.name("m")?.as_str())?);
-    let progress = ground.view.progress;
-    let applicable = ground.applicable();
-    let (total, answers) = (u64::from(progress.total), u64::from(progress.answered));
-    if m != total && m != answers {
-        return None; // of something else
-    }
-    let have = if REUSED.is_match(clause.text) {
-        u64::from(progress.reused)
-    } else if claims_asking(clause.text) {
-        ground.among(&applicable, |row| answered(row) && asked(row)).len() as u64
-    } else if STALE.is_match(clause.text) {
-        u64::from(progress.stale)
-    } else if ANSWERS.is_match(clause.text) || found.name("rest").is_none_or(|rest| rest.as_str().trim().len() < 3) {
-        answers
-    } else {
-        return None; // of what, is not said
-    };
-    let rows = ground.among(&applicable, |row| !asked(row));
-    if n == have { None } else { Found::new("count.sources", rows, Instead::Whole) }
+    answers::judge(ground, clause).or_else(|| of_label(ground, clause)).or_else(|| of_records(ground, clause))
 }
 
 /// «12.01.2027», "08:00", "in 2026": a number, but of no records.
@@ -94,6 +59,38 @@ fn is_date(text: &str, found: &regex::Captures<'_>) -> bool {
     let mut ahead = text.get(..number.start()).unwrap_or_default().chars().rev();
     let joined = |c: Option<char>| c.is_some_and(|c| ".:/-".contains(c));
     year || (joined(behind.next()) && digit(behind.next())) || (joined(ahead.next()) && digit(ahead.next()))
+}
+
+// A label whose value is a number, but none of records.
+pattern!(
+    OTHER_LABEL,
+    r"\b(?:areas?|values?|amounts?|sums?|totals?|prices?|ratings?|years?|numbers?|nos?|inn|ogrn|dates?|ages?|floors?|rooms?|debts?)\b",
+    r"|\b(?:площад|стоимост|сумм|цен[аы]|рейтинг|год|номер|дат|возраст|этаж|комнат|инн|огрн|долг|задолженност)\p{L}*"
+);
+pub(super) static VALUE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(&format!(
+        r"(?i)^\W*(?P<n>{})\s*(?:records?|entries|items|facts?|cases?|запис\p{{L}}+|дел[ао]?|фактов|факта?)?\W*$",
+        number()
+    ))
+    .unwrap_or_else(|_| super::text::never())
+});
+
+/// "Court cases: 12", with nothing that says of which part.
+fn of_label(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
+    let value = clause.value.as_deref()?;
+    let n = self::value(VALUE.captures(value)?.name("n")?.as_str())?;
+    let label = clause.labelled.strip_suffix(value)?;
+    let scope = scope::of_text(ground, label);
+    if !scope.named || scope.concluded || scope.nobody || OTHER_LABEL.is_match(label) || NARROWED.is_match(label) {
+        return None;
+    }
+    let known = ground.among(&scope.rows, answered);
+    if known.is_empty() {
+        return Found::new("count.no_answer", scope.rows, Instead::Rows);
+    }
+    let of_row = |row: &usize| ground.view.sources.get(*row).map_or(0, |row| u64::from(row.facts));
+    let holds = n == known.iter().map(of_row).sum::<u64>() || known.iter().any(|row| of_row(row) == n);
+    if holds { None } else { Found::new("count.records", known, Instead::Rows) }
 }
 
 /// "Twelve court cases".

@@ -119,6 +119,10 @@ pub(super) fn of(ground: &Ground<'_>, clause: &Clause<'_>) -> Scope {
     if own.named {
         return own;
     }
+    let labelled = of_text(ground, &clause.labelled);
+    if labelled.named {
+        return labelled;
+    }
     let sentence = of_text(ground, clause.sentence);
     if sentence.named {
         return sentence;

@@ -12,7 +12,12 @@ use crate::explain::time::parse;
 pattern!(
     ASKED,
     r"\b(?:checked|re-?checked|verif(?:y|ied|ies)|quer(?:y|ied)|asked|requested|fetched|collected|updated|refreshed|retrieved|pulled|confirm(?:s|ed)?|looked up|obtained|received|downloaded|re-?queried|scanned|examined|inspected|polled|consulted|contacted|gathered|loaded|searched|screened|validated|reviewed|ran|went through)\b",
-    r"|\b(?:пере|до)?провер(?:ен\p{L}*|ил\p{L}*|ено)\b|\bзапро(?:шен\p{L}*|сил\p{L}*)\b|\bопро(?:шен\p{L}*|сил\p{L}*)\b|\bспро(?:шен\p{L}*|сил\p{L}*)\b|\bполуч(?:ен\p{L}*|ил\p{L}*)\b|\bсобра(?:н\p{L}*|л\p{L}*)\b|\bобнов(?:лен\p{L}{1,2}|лён|ил\p{L}*)\b|\bподтверд\p{L}*|\bподтвержд\p{L}*|\bсвер(?:ен|ил|ял)\p{L}*|\bвыгру(?:жен|зил)\p{L}*|\bзагру(?:жен|зил)\p{L}*|\bуточн(?:ен|ил)\p{L}*|\bизуч(?:ен|ил)\p{L}*|\bпросмотр(?:ен|ел)\p{L}*"
+    r"|\b(?:пере|до)?провер(?:ен\p{L}*|ил\p{L}*|ено)\b|\bзапро(?:шен\p{L}*|сил\p{L}*)\b|\bопро(?:шен\p{L}*|сил\p{L}*)\b|\bспро(?:шен\p{L}*|сил\p{L}*)\b|\bполуч(?:ен\p{L}*|ил\p{L}*)\b|\bсобра(?:н\p{L}*|л\p{L}*)\b|\bобнов(?:лен\p{L}{1,2}|лён|ил\p{L}*)\b|\bподтверд\p{L}*|\bподтвержд\p{L}*|\bсвер(?:ен|ил|ял)\p{L}*|\bвыгру(?:жен|зил)\p{L}*|\bзагру(?:жен|зил)\p{L}*|\bуточн(?:ен|ил)\p{L}*|\bизуч(?:ен|ил)\p{L}*|\bпросмотр(?:ен|ел)\p{L}*|\bсходил\p{L}*|\bобо(?:шл|шёл|шел)\p{L}*|\bобратил\p{L}{1,2}с[ья]\b|\bзаглянул\p{L}*"
+);
+// A time is said of a check as the value of a label: "Last check: today".
+pattern!(
+    WHEN_ASKED,
+    r"^\W*(?:\p{L}+\s+){0,2}(?:check\w*|update\w*|verif\w+|request\w*|quer(?:y|ied)|refresh\w*|asked|провер\p{L}*|обновл\p{L}*|запро\p{L}*|опро\p{L}*|актуализ\p{L}*)\s*(?:[:—–-])"
 );
 pattern!(UNDER_WAY, r"\bbeing\b|\b(?:is|are) (?:still )?(?:asking|checking|updating)\b");
 // "Seconds ago" without their number; "14 seconds ago" is an age like any other.
@@ -34,7 +39,7 @@ pattern!(
 pattern!(NOT, r"\b(?:not|never|n't|nothing|none|nobody|no)\b|n't\b|\b(?:не|ни|ничего|никто)\b");
 pattern!(
     CURRENT,
-    r"\b(?:up[- ]to[- ]date|up[- ]to[- ]the[- ]minute|current|fresh|freshest|recent|brand new|latest|most recent|live (?:data|information|feed)|as of (?:today|now|this moment))\b",
+    r"\b(?:up[- ]to[- ]date|up[- ]to[- ]the[- ]minute|current|fresh|freshest|recent|brand new|latest|most recent|live (?:data|information|feed|answers?)|(?:is|are) live\b|as of (?:today|now|this moment))\b",
     r"|\b(?:недавни\p{L}|живые|живая|самые новые|актуальн\p{L}*|актуализирован\p{L}*|свеж\p{L}+|последние (?:данные|сведения)|на сегодня(?:шний день)?|на (?:данный|текущий) момент|по состоянию на сегодня)\b"
 );
 pattern!(
@@ -67,6 +72,11 @@ pattern!(
 pattern!(
     ALL,
     r"\b(?:all|every|each|both|everything|whole|entire)\b|\b(?:все|всех|всем|всеми|всё|вся|всю|каждый|каждого|каждому)\b"
+);
+// The age of a thing, and not of what is known of it: "the company is less than a year old".
+pattern!(
+    THING_OLD,
+    r"\b(?:compan(?:y|ies)|firm|developer|building|house|flat|apartment|property|title|seller|owner|entity)\s+(?:is|was|are|were)\b[^.]{0,25}\bold\b"
 );
 pattern!(
     FAST,
@@ -103,7 +113,9 @@ pub(super) fn partly(text: &str) -> bool {
 }
 
 fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Found> {
-    if !claims_asking(clause.text) {
+    let few = |value: &String| value.split_whitespace().count() <= 3;
+    let by_label = clause.value.as_ref().is_some_and(few) && WHEN_ASKED.is_match(&clause.labelled);
+    if !claims_asking(clause.text) && !(by_label && !NOT.is_match(&clause.labelled)) {
         return None;
     }
     let holds: fn(&RowView) -> bool = if JUST.is_match(clause.text) {
@@ -167,7 +179,7 @@ fn long_ago(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<F
     if WITHIN.is_match(clause.text) && !NOT.is_match(clause.text) {
         return within_ttl(ground, scope);
     }
-    let stretch = numbers::ago(clause.text)?;
+    let stretch = numbers::ago(clause.text).filter(|_| !THING_OLD.is_match(clause.text))?;
     let known = ground.among(&scope.rows, answered);
     if known.is_empty() {
         return Found::new("time.no_answer", scope.rows.clone(), Instead::Rows);
