@@ -396,7 +396,10 @@ async fn each_row_says_what_is_known_of_its_source() {
     assert_eq!(badged, ["n1", "n2"], "the badge is for reused and served_stale only");
     let (_, failed) = get(&fixtures, "/jobs/job-failed?lang=ru").await;
     assert!(!failed.contains("предыдущей проверки"), "what is expired is not shown, so nothing is reused");
-    assert!(row(&failed, "n4").contains("не ответил источник «Кадастр»"));
+    assert!(
+        row(&failed, "n4")
+            .contains("не спрашивали: источник «Кадастр», который называет, о ком спрашивать, не дал ответа")
+    );
 }
 
 #[tokio::test]
