@@ -139,7 +139,7 @@ fn known_bugs_are_found() {
     found(Bug::NothingIsAhead, &["I4"], 50);
     found(Bug::DeadWorkersCount, &["I4"], 200);
     found(Bug::ReusedToldAsFetched, &["I6"], 50);
-    found(Bug::PermitReturnedTwice, &["I7"], 400);
+    found(Bug::PermitReturnedTwice, &["I7"], 1_000);
     found(Bug::PermitsForgottenByCrash, &["I7"], 200);
     found(Bug::OpenBreakerLeased, &["I7"], 50);
     found(Bug::BudgetNotDivided, &["I7"], 100);

@@ -59,6 +59,11 @@ impl Work {
             let n = 1 + rng.below(3) as u32;
             return Next::Call(Command::Permit { source: self.task.queue.clone(), lease: self.task.lease, n });
         };
+        if wall < permit.not_before && self.permits.len() == 1 && rng.chance(1, 4) {
+            // It knows of pages to come, and asks before it needs to.
+            let n = 1 + rng.below(3) as u32;
+            return Next::Call(Command::Permit { source: self.task.queue.clone(), lease: self.task.lease, n });
+        }
         if wall < permit.not_before {
             let window = permit.not_after.0 - permit.not_before.0;
             return Next::At(permit.not_before.0 + rng.range(0, window));

@@ -204,7 +204,7 @@ impl Life {
                 if let Some(give_back) = give_back {
                     if !self.calm && self.rng.chance(1, 2) {
                         // It did not hear the answer and says it again, before it is done with reading and before the permit is over.
-                        busy = self.rng.range(20, 1_000);
+                        busy = self.rng.range(300, 6_000);
                         self.call(give_back.clone(), Caller::Nobody, busy);
                     }
                     self.call(give_back, Caller::Nobody, 0);
