@@ -4,9 +4,10 @@
 //! [`compare`] holds all differences, in the order in which people read them; [`part`] holds so many of them, and goes on behind
 //! any. [`survey`] holds none, whatever their number: it counts, and [`Comparison::each`] hands them over as they are found.
 
+use super::form::Form;
 use super::pairs::{Pair, Skipped, pair};
 use super::side::Side;
-use super::things::{Form, Group, HELD, Same, Sink};
+use super::things::{Group, HELD, Same, Sink};
 use super::{
     About, Book, HistoryError, model::Counts, model::Op, model::RiskMoved, model::SideKind, risk, things, world,
 };

@@ -7,6 +7,7 @@
 
 pub mod compare;
 pub mod course;
+mod form;
 pub mod known;
 pub mod model;
 pub mod moment;

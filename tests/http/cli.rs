@@ -53,7 +53,7 @@ async fn a_check_is_told_as_a_table_in_both_languages() {
     }
     assert!(!first.out.contains('\u{1b}'), "no colours but on a terminal");
     // Into a pipe a line for each change tells that something happens.
-    for words in ["Cadastre: queued", "Courts: waiting for another source", "Courts: within its TTL"] {
+    for words in ["Cadastre: within its TTL", "Courts: waiting for another source", "Courts: within its TTL"] {
         assert!(first.errors.contains(words), "{words} in {}", first.errors);
     }
     // The same again, in Russian: everything is reused, and said to be.
