@@ -289,8 +289,15 @@ async fn the_log_is_shown_latest_first() {
 async fn the_way_of_a_check_is_a_picture_with_its_words() {
     let fixtures = Fixtures::new(None);
     let (_, html) = get(&fixtures, "/jobs/job-done/timeline?lang=en").await;
-    assert!(html.contains("aria-label=\"The risk went from 20 to 40; at most it was 40.\""), "{html}");
-    assert!(html.contains("d=\"M427 80 H640 V60\"") && html.contains("at least 40 of 100"), "{html}");
+    assert!(
+        html.contains("aria-label=\"The risk went from at least 20 to at least 40; at most it was at least 40.\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("moved-line least\" d=\"M427 80H640\"") && html.contains("moved-line\" d=\"M640 80V60\""),
+        "{html}"
+    );
+    assert!(html.contains("at least 40 of 100"), "{html}");
     assert!(html.contains("href=\"/jobs/job-done?as_of=0%3A9\"") && html.contains("href=\"/snapshots/s2\""));
     assert!(html.contains("1 came, 1 gone, 1 changed, answered: Cadastre (2 facts)"), "{html}");
     assert!(
@@ -670,7 +677,7 @@ async fn the_line_of_the_timeline_is_whole_on_a_phone() {
              return [style.vectorEffect, style.stroke !== getComputedStyle(document.querySelector('.line')).backgroundColor, parseFloat(style.strokeWidth)] })";
         let drawn = browser.evaluate(drawn).await;
         let drawn = drawn.as_array().expect("a list").clone();
-        assert_eq!(drawn.len(), 3, "a line, and a point for each moment with a risk: {drawn:?}");
+        assert_eq!(drawn.len(), 4, "a line in two parts, and a point for each moment with a risk: {drawn:?}");
         for (index, part) in drawn.iter().enumerate() {
             assert_eq!((&part[0], &part[1]), (&"non-scaling-stroke".into(), &true.into()), "{look:?}: {drawn:?}");
             let least = if index == 0 { 2.0 } else { 5.0 };
