@@ -140,7 +140,11 @@ async fn parts_drops_and_dead_letters() {
     assert_eq!(letter["evidence"].as_array().map(Vec::len), Some(1), "what it said is kept");
     let task = letter["task_id"].as_str().expect("an id");
     let words = mirano(&server, &["dead-letters", "list"]).await;
-    assert!(words.contains(task) && words.contains("unavailable: http_status") && words.contains("shrinks"), "{words}");
+    for told in
+        [task, "the source answered with an error (status 500)", "http_status: the source answered 500", "shrinks"]
+    {
+        assert!(words.contains(told), "{told} in {words}");
+    }
     site.version.store(2, Ordering::SeqCst);
     mirano(&server, &["dead-letters", "retry", task]).await;
     let id = job["job_id"].as_str().expect("an id").to_owned();
