@@ -680,7 +680,7 @@ async fn the_line_of_the_timeline_is_whole_on_a_phone() {
         assert_eq!(drawn.len(), 4, "a line in two parts, and a point for each moment with a risk: {drawn:?}");
         for (index, part) in drawn.iter().enumerate() {
             assert_eq!((&part[0], &part[1]), (&"non-scaling-stroke".into(), &true.into()), "{look:?}: {drawn:?}");
-            let least = if index == 0 { 2.0 } else { 5.0 };
+            let least = if index < 2 { 2.0 } else { 5.0 };
             assert!(part[2].as_f64().is_some_and(|wide| wide >= least), "{look:?}: {drawn:?}");
         }
         let ticks = "[...document.querySelectorAll('.line .ticks time')].map((one) => one.textContent)";
