@@ -75,7 +75,7 @@ pub fn body(store: &(impl Read + ?Sized), id: FactId) -> Result<Option<Sealable<
 
 /// What several facts say, in their order.
 pub fn bodies(store: &(impl Read + ?Sized), ids: &[FactId]) -> Result<Vec<Option<Sealable<SharedFact>>>, StoreError> {
-    let keys: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_ref()).collect();
+    let keys: Vec<&[u8]> = ids.iter().map(FactId::as_bytes).collect();
     let mut found = Ok(Vec::new());
     store.with_all(Table::Fact, &keys, &mut |rows| {
         let body = |row: &[u8]| decode_row(Table::Fact, row).map(|row: FactRow| row.body);

@@ -169,6 +169,9 @@ pub type KeyAndRow = (Vec<u8>, Vec<u8>);
 /// Visits rows in order of key; `false` ends.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;
 
+/// Takes the rows that were asked for, in the order of their keys; none where there is no row.
+pub type TakeAll<'a> = &'a mut dyn FnMut(&[Option<&[u8]>]);
+
 /// Reading rows.
 pub trait Read {
     /// The row at `key`, if this store keeps it as a value.
@@ -189,7 +192,7 @@ pub trait Read {
 
     /// Lends the rows at `keys` to `take`, all at once and in the order of the keys, so that a store that finds many sooner than one
     /// by one can.
-    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: TakeAll<'_>) -> Result<(), StoreError> {
         let rows = keys.iter().map(|key| self.get(table, key)).collect::<Result<Vec<_>, _>>()?;
         take(&rows.iter().map(Option::as_deref).collect::<Vec<_>>());
         Ok(())

@@ -45,7 +45,7 @@ impl Server {
     /// Sends a request and reads the JSON; a problem becomes its words.
     pub(super) async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
         let answer = self.answer(request).await?;
-        Ok(answer.json().await.map_err(|error| self.unread(&error))?)
+        answer.json().await.map_err(|error| self.unread(&error))
     }
 
     /// Sends a request; a problem becomes its words.

@@ -4,7 +4,7 @@ use super::digests::{self, AtClose};
 use super::fronts::Fronts;
 use mirano_replay::overlay::Changes;
 use mirano_replay::rows::{AnchorRow, key};
-use mirano_replay::store::{Digest, KeyAndRow, Read, ReadExt, StoreError, Table, Visit};
+use mirano_replay::store::{Digest, KeyAndRow, Read, ReadExt, StoreError, Table, TakeAll, Visit};
 use mirano_schemas::envelope::Head;
 use rocksdb::{DB, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
@@ -259,7 +259,7 @@ impl Read for Views {
         Ok(())
     }
 
-    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: TakeAll<'_>) -> Result<(), StoreError> {
         let places: Vec<Vec<u8>> = keys.iter().map(|key| place(table, key)).collect();
         let rows = match self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
             Some(all) => self.db.batched_multi_get_cf_opt(all, &places, false, &self.reading),

@@ -152,9 +152,9 @@ impl PageData for Fixtures {
 
     async fn deliveries(&self, _: &Visitor, channel: ChannelAt<'_>, lang: Lang) -> Result<(Value, Value), Problem> {
         let channels = fixtures::channels();
-        let known = channels[channel.kind]["items"].as_array().into_iter().flatten();
+        let mut known = channels[channel.kind]["items"].as_array().into_iter().flatten();
         let is = |one: &&Value| ["webhook_id", "email_id"].iter().any(|name| one[*name] == channel.id);
-        let found = known.filter(is).next().ok_or_else(|| Problem(json!({"status": 404, "code": "not_found"})))?;
+        let found = known.find(is).ok_or_else(|| Problem(json!({"status": 404, "code": "not_found"})))?;
         Ok((found.clone(), fixtures::deliveries(lang.code())))
     }
 

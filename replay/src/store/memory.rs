@@ -1,6 +1,6 @@
 //! Rows in memory, for those who keep none on a disk: auditor, simulator, tests.
 
-use super::{Digest, KeyAndRow, Read, StoreError, Table, Visit, Write};
+use super::{Digest, KeyAndRow, Read, StoreError, Table, TakeAll, Visit, Write};
 use std::collections::BTreeMap;
 
 /// A store in memory.
@@ -35,7 +35,7 @@ impl Read for MemoryStore {
         Ok(self.rows.get(&(table, key.to_vec())).cloned())
     }
 
-    fn with_all(&self, table: Table, keys: &[&[u8]], take: &mut dyn FnMut(&[Option<&[u8]>])) -> Result<(), StoreError> {
+    fn with_all(&self, table: Table, keys: &[&[u8]], take: TakeAll<'_>) -> Result<(), StoreError> {
         let row = |key: &&[u8]| self.rows.get(&(table, key.to_vec())).map(Vec::as_slice);
         take(&keys.iter().map(row).collect::<Vec<_>>());
         Ok(())

@@ -114,8 +114,9 @@ pub(super) fn partly(text: &str) -> bool {
 
 fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Found> {
     let few = |value: &String| value.split_whitespace().count() <= 3;
-    let by_label = clause.value.as_ref().is_some_and(few) && WHEN_ASKED.is_match(&clause.labelled);
-    if !claims_asking(clause.text) && !(by_label && !NOT.is_match(&clause.labelled)) {
+    let label = clause.labelled.as_str();
+    let by_label = clause.value.as_ref().is_some_and(few) && WHEN_ASKED.is_match(label) && !NOT.is_match(label);
+    if !by_label && !claims_asking(clause.text) {
         return None;
     }
     let holds: fn(&RowView) -> bool = if JUST.is_match(clause.text) {
