@@ -28,4 +28,17 @@ impl Outcome {
     pub fn is_answer(self) -> bool {
         matches!(self, Self::Found | Self::NothingFound)
     }
+
+    /// Its code, as JSON writes it: `nothing_found`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NothingFound => "nothing_found",
+            Self::Unavailable => "unavailable",
+            Self::Blocked => "blocked",
+            Self::Unparsable => "unparsable",
+            Self::Refused => "refused",
+            Self::Suspicious => "suspicious",
+        }
+    }
 }

@@ -5,9 +5,10 @@
 use super::model::*;
 use super::sentences::{Sentences, ids, nobody_knows, title, titles};
 use super::words::{self, Arg, Both, both, code};
-use mirano_replay::facts;
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::StoreError;
+use mirano_replay::tree::stored;
+use mirano_schemas::FactId;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,17 +115,14 @@ struct Shown(BTreeMap<String, BTreeSet<String>>);
 
 impl Shown {
     fn of(sentences: &Sentences<'_>, job: &JobRow, view: &JobView, risk: &RiskView) -> Result<Self, StoreError> {
-        let wanted: BTreeSet<&String> =
-            risk.factors.iter().flat_map(|it| it.facts.iter().chain(&it.possible)).collect();
+        let named: BTreeSet<&String> = risk.factors.iter().flat_map(|it| it.facts.iter().chain(&it.possible)).collect();
+        let wanted: Vec<FactId> = named.into_iter().filter_map(|id| id.parse().ok()).collect();
         let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        if wanted.is_empty() {
-            return Ok(Self(shown));
-        }
         for (need, row) in job.needs.iter().zip(&view.sources) {
             let (Some(receipt), Some(id)) = (&need.receipt, &row.receipt_id) else { continue };
-            for fact in facts::set(sentences.ctx.rows, receipt.facts_root)?.iter().map(ToString::to_string) {
-                if wanted.contains(&fact) {
-                    shown.entry(fact).or_default().insert(id.clone());
+            for fact in &wanted {
+                if stored::contains(sentences.ctx.rows, receipt.facts_root, fact)? {
+                    shown.entry(fact.to_string()).or_default().insert(id.clone());
                 }
             }
         }

@@ -203,7 +203,7 @@ fn note(ctx: &Context<'_>, job: &JobRow, row: &Joined<'_>) -> Both {
 fn failure_words(ctx: &Context<'_>, job: &JobRow, failure: &Failure) -> Both {
     match parent(job, failure) {
         Some(parent) => words::not_asked(parent.map(|need| super::sentences::title(ctx, &need.source)).as_ref()),
-        None => words::cause(&failure.cause, failure.outcome.map(outcome_code)),
+        None => words::cause(&failure.cause, failure.outcome.map(Outcome::code)),
     }
 }
 
@@ -274,18 +274,5 @@ pub fn outcome_word(outcome: Outcome) -> OutcomeWord {
         Outcome::Unparsable => OutcomeWord::Unparsable,
         Outcome::Refused => OutcomeWord::Refused,
         Outcome::Suspicious => OutcomeWord::Suspicious,
-    }
-}
-
-/// The same, for where its words are looked up.
-fn outcome_code(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Found => "found",
-        Outcome::NothingFound => "nothing_found",
-        Outcome::Unavailable => "unavailable",
-        Outcome::Blocked => "blocked",
-        Outcome::Unparsable => "unparsable",
-        Outcome::Refused => "refused",
-        Outcome::Suspicious => "suspicious",
     }
 }

@@ -7,7 +7,6 @@ use super::auth::{Caller, Role};
 use super::error::{Problem, Result};
 use super::query::{At, Page};
 use super::state::AppState;
-use crate::explain::outcome_word;
 use crate::explain::time::rfc3339;
 use crate::sequencer::Sequencer;
 use axum::extract::State;
@@ -90,13 +89,14 @@ fn latest(log: &dyn Sequencer) -> Result<Vec<SourceOutcomes>> {
 
 /// The source of an attempt that ended, and what came of it.
 fn attempt(event: &Event, at: Timestamp) -> Option<(&str, AttemptOutcome)> {
-    let told = |outcome: Outcome, cause: Option<&String>| {
-        let outcome = serde_json::to_value(outcome_word(outcome)).ok()?.as_str()?.to_owned();
-        Some(AttemptOutcome { at: rfc3339(at), outcome, cause: cause.cloned() })
+    let told = |outcome: Outcome, cause: Option<&String>| AttemptOutcome {
+        at: rfc3339(at),
+        outcome: outcome.code().to_owned(),
+        cause: cause.cloned(),
     };
     match event {
-        Event::ObservationRecorded(one) => Some((one.source.as_str(), told(one.outcome, None)?)),
-        Event::TaskAttemptFailed(one) => Some((source_of(&one.source), told(one.outcome, Some(&one.cause))?)),
+        Event::ObservationRecorded(one) => Some((one.source.as_str(), told(one.outcome, None))),
+        Event::TaskAttemptFailed(one) => Some((source_of(&one.source), told(one.outcome, Some(&one.cause)))),
         _ => None,
     }
 }

@@ -145,6 +145,16 @@ pub(super) fn may_read(state: &AppState, caller: &Caller, subject: &Subject) -> 
     Ok(())
 }
 
+/// The same, of what must have been heard of: they asked about it, or an answer that they may read speaks of it. Of a name that
+/// nobody ever gave, an empty list would say that nothing is known against it.
+fn heard_of(state: &AppState, caller: &Caller, subject: &Subject) -> Result<()> {
+    may_read(state, caller, subject)?;
+    let (views, policy) = (state.engine().views(), state.policy()?);
+    let heard = asked_about(state, caller, subject)?
+        || !known::queries_about(&**views, &policy, &caller.tenant, subject)?.is_empty();
+    if heard { Ok(()) } else { Err(Problem::not_found("subject")) }
+}
+
 /// Facts about a subject
 ///
 /// What its sources show now, or showed as of a moment, in the order of fact ids.
@@ -170,7 +180,7 @@ pub async fn facts_of(
     let list = format!("facts about {subject}");
     let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactView>> {
-        may_read(&state, &caller, &subject)?;
+        heard_of(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let answers =
@@ -218,7 +228,7 @@ pub async fn history_of(
     let list = format!("history of {subject}");
     let after = query.cursor.as_deref().map(|cursor| fact_place(&list, cursor)).transpose()?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<FactHistory>> {
-        may_read(&state, &caller, &subject)?;
+        heard_of(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);
@@ -243,7 +253,7 @@ async fn history_in_lines(
 ) -> Result<Response> {
     let asked = state.clone();
     lines::stream(&asked, &at, move |lines| {
-        may_read(&state, &caller, &subject)?;
+        heard_of(&state, &caller, &subject)?;
         let moment = state.as_of(query.as_of.as_deref())?;
         let policy = state.policy()?;
         let ctx = state.context_at(&policy, Lang::default(), moment);

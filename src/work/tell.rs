@@ -18,7 +18,7 @@ pub(super) async fn tell(
     answer: Answer,
     gathered: Gathered,
 ) -> Result<&'static str, Silent> {
-    let (word, is_answer) = (word(answer.outcome), answer.outcome.is_answer());
+    let (word, is_answer) = (answer.outcome.code(), answer.outcome.is_answer());
     let command = if answer.outcome.is_answer() {
         match answered(tools.engine.vault(), task.source(), &task.subject, answer.facts, gathered.connector).await {
             Ok(facts) => Command::Complete(Complete {
@@ -59,7 +59,7 @@ pub(super) async fn tell(
 }
 
 fn failed(task: &LeasedTask, outcome: Outcome, cause: String, gathered: Gathered) -> Command {
-    tracing::info!(outcome = word(outcome), %cause, "attempt failed");
+    tracing::info!(outcome = outcome.code(), %cause, "attempt failed");
     Command::Fail(FailAttempt {
         source: task.queue.clone(),
         task: task.task,
@@ -70,18 +70,6 @@ fn failed(task: &LeasedTask, outcome: Outcome, cause: String, gathered: Gathered
         evidence: gathered.evidence,
         retry_after_ms: gathered.retry_after_ms,
     })
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Found => "found",
-        Outcome::NothingFound => "nothing_found",
-        Outcome::Unavailable => "unavailable",
-        Outcome::Blocked => "blocked",
-        Outcome::Unparsable => "unparsable",
-        Outcome::Refused => "refused",
-        Outcome::Suspicious => "suspicious",
-    }
 }
 
 /// Facts as commands hold them: about a person sealed and named under that person's key.

@@ -156,6 +156,8 @@ async fn unknown_things_bad_cursors_and_positions() {
         ("/v1/snapshots/x".to_owned(), 404, "not_found"),
         ("/v1/facts/x".to_owned(), 404, "not_found"),
         ("/v1/tasks/x".to_owned(), 404, "not_found"),
+        ("/v1/subjects/company:1/facts".to_owned(), 404, "not_found"),
+        ("/v1/subjects/company:1/history".to_owned(), 404, "not_found"),
         ("/v1/nowhere".to_owned(), 404, "not_found"),
         ("/v1/jobs?cursor=zzzz".to_owned(), 400, "bad_cursor"),
         ("/v1/jobs?limit=0".to_owned(), 422, "input_invalid"),
