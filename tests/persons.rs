@@ -65,3 +65,24 @@ async fn a_person_is_sealed_from_the_first_byte() {
     assert_eq!(holding(folder.path(), NAME), Vec::<String>::new());
     assert_eq!(holding(folder.path(), BIRTH), Vec::<String>::new());
 }
+
+/// Who is asked about by name and date of birth is nobody while one of them is missing; the rest of the check goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_person_is_nobody_and_stops_nothing() {
+    let speed = 40.0;
+    let sources = demo::start(demo::Options { speed, faults: false, ..demo::Options::default() }).await.expect("demo");
+    let configuration = configuration(&sources, None, speed);
+    let folder = tempfile::tempdir().expect("temp");
+    let (node, workers) = node(folder.path(), &configuration).await;
+    for (n, half) in [(1, ("seller_name", NAME)), (2, ("seller_birth_date", BIRTH))] {
+        let id = create_with(&node, n, "г. Москва, ул. Тверская, д. 7", "standard", &[half]).await;
+        let row = until_final(&node, id).await;
+        let needs: Vec<_> = row.needs.iter().filter(|need| need.need.level == Level::Person).collect();
+        assert!(!needs.is_empty() && needs.iter().all(|need| !need.applicable()), "{needs:#?}");
+        assert!(row.needs.iter().any(|need| need.receipt.is_some()), "the others are asked");
+        assert!(matches!(row.created.inputs.get(half.0), Some(Sealable::Sealed(_))), "it may name a person");
+    }
+    node.flush().expect("flushed");
+    workers.stop().await;
+    assert_eq!(holding(folder.path(), NAME), Vec::<String>::new());
+}

@@ -5,6 +5,7 @@
 use super::model::*;
 use super::sentences::{Sentences, ids, nobody_knows, title, titles};
 use super::words::{self, Arg, Both, both, code};
+use super::{Context, risk};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::StoreError;
 use mirano_replay::tree::stored;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The sentences about the risk; none before anything was assessed.
 pub(super) fn about_risk(sentences: &mut Sentences<'_>, job: &JobRow, view: &JobView) -> Result<(), StoreError> {
     let Some(risk) = &view.risk else { return Ok(()) };
-    score(sentences, view, risk);
+    score(sentences, job, view, risk);
     let shown = Shown::of(sentences, job, view, risk)?;
     let stops = |rule: &str| risk.stops.iter().any(|stop| stop == rule);
     for rule in &risk.stops {
@@ -32,16 +33,18 @@ pub(super) fn about_risk(sentences: &mut Sentences<'_>, job: &JobRow, view: &Job
     for rule in &risk.unevaluated {
         unevaluated(sentences, rule);
     }
-    unanswered(sentences, view);
+    outdated(sentences, job, view);
+    unanswered(sentences, job, view);
     Ok(())
 }
 
-fn score(sentences: &mut Sentences<'_>, view: &JobView, risk: &RiskView) {
-    let level = super::risk::level_title(sentences.ctx, &risk.level);
+fn score(sentences: &mut Sentences<'_>, job: &JobRow, view: &JobView, risk: &RiskView) {
+    let level = risk::level_title(sentences.ctx, &risk.level);
     let unknown = nobody_knows(&view.progress);
     let text = words::risk(risk.score.into(), risk.score_is == "at_least", &level, unknown);
     let args = json!({"score": risk.score, "score_is": risk.score_is, "level": risk.level, "nothing_known": unknown});
-    let all = view.sources.iter().filter_map(|row| row.receipt_id.clone()).collect();
+    let shown = view.sources.iter().filter_map(|row| row.receipt_id.clone());
+    let all = shown.chain(counted(sentences.ctx, job, view).map(|(_, receipt)| receipt)).collect();
     sentences.say("risk.score", "risk", &text, args, all);
 }
 
@@ -83,7 +86,7 @@ fn args(sentences: &Sentences<'_>, factor: &FactorView) -> serde_json::Value {
 }
 
 fn name(sentences: &Sentences<'_>, rule: &str) -> Both {
-    super::risk::rule_title(sentences.ctx, rule).unwrap_or_else(|| Both::from(rule))
+    risk::rule_title(sentences.ctx, rule).unwrap_or_else(|| Both::from(rule))
 }
 
 fn unevaluated(sentences: &mut Sentences<'_>, rule: &UnevaluatedView) {
@@ -99,10 +102,29 @@ fn unevaluated(sentences: &mut Sentences<'_>, rule: &UnevaluatedView) {
     sentences.say("risk.unevaluated", "risk", &text, args, Vec::new());
 }
 
+/// What was assessed stays until the check moves again: a score may rest on answers that age has taken from the page since.
+fn outdated(sentences: &mut Sentences<'_>, job: &JobRow, view: &JobView) {
+    let (rows, receipts): (Vec<&RowView>, Vec<String>) = counted(sentences.ctx, job, view).unzip();
+    if rows.is_empty() {
+        return;
+    }
+    let text = both("told_risk-outdated", &[("sources", titles(sentences.ctx, &rows).into())]);
+    sentences.say("risk.outdated", "risk", &text, json!({"sources": ids(&rows)}), receipts);
+}
+
+/// Rows that show nothing, whose old answers the score counts, and those answers' receipts.
+fn counted<'a>(ctx: &Context<'_>, job: &'a JobRow, view: &'a JobView) -> impl Iterator<Item = (&'a RowView, String)> {
+    let rows = job.needs.iter().zip(&view.sources).filter(|(need, _)| risk::counts_outdated(ctx, job, need));
+    rows.filter_map(|(need, row)| Some((row, need.receipt.as_ref()?.receipt_id.to_string())))
+}
+
 /// Most rules count the records that there are, so they are evaluated without a source that has none to give; what it would have added is open.
-fn unanswered(sentences: &mut Sentences<'_>, view: &JobView) {
-    let silent = |row: &&RowView| row.receipt_id.is_none() && row.state != RowState::NotApplicable;
-    let silent: Vec<&RowView> = view.sources.iter().filter(silent).collect();
+fn unanswered(sentences: &mut Sentences<'_>, job: &JobRow, view: &JobView) {
+    let ctx = sentences.ctx;
+    let silent = |row: &RowView| row.receipt_id.is_none() && row.state != RowState::NotApplicable;
+    let rows = job.needs.iter().zip(&view.sources);
+    let left_out = rows.filter(|(need, row)| silent(row) && !risk::counts_outdated(ctx, job, need));
+    let silent: Vec<&RowView> = left_out.map(|(_, row)| row).collect();
     if silent.is_empty() {
         return;
     }
@@ -119,10 +141,11 @@ impl Shown {
         let wanted: Vec<FactId> = named.into_iter().filter_map(|id| id.parse().ok()).collect();
         let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (need, row) in job.needs.iter().zip(&view.sources) {
-            let (Some(receipt), Some(id)) = (&need.receipt, &row.receipt_id) else { continue };
+            let counted = row.receipt_id.is_some() || risk::counts_outdated(sentences.ctx, job, need);
+            let Some(receipt) = need.receipt.as_ref().filter(|_| counted) else { continue };
             for fact in &wanted {
                 if stored::contains(sentences.ctx.rows, receipt.facts_root, fact)? {
-                    shown.entry(fact.to_string()).or_default().insert(id.clone());
+                    shown.entry(fact.to_string()).or_default().insert(receipt.receipt_id.to_string());
                 }
             }
         }

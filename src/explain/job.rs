@@ -7,9 +7,10 @@ use super::row::{self, Joined};
 use super::sentences::honesty;
 use super::time::rfc3339;
 use crate::core::job::status::status;
+use crate::core::job::{Roots, roots};
 use mirano_replay::rows::{JobRow, SnapshotRef};
 use mirano_replay::store::StoreError;
-use mirano_schemas::{JobStatus, Origin, Outcome, Subject};
+use mirano_schemas::{JobStatus, Origin, Outcome, Receipt, Subject};
 
 /// A job, ready to be shown.
 pub struct Shown {
@@ -113,6 +114,21 @@ fn progress(rows: &[Joined<'_>]) -> Progress {
         progress.failed += u32::from(row.state == RowState::Failed);
     }
     progress
+}
+
+/// The latest snapshot, if it holds just what the job shows; none while something else is shown than was sealed.
+pub fn sealed<'a>(
+    ctx: &Context<'_>,
+    job: &JobRow,
+    view: &'a JobView,
+) -> Result<Option<&'a SnapshotRefView>, StoreError> {
+    let (Some(last), Some(told)) = (job.snapshots.last(), view.snapshots.last()) else { return Ok(None) };
+    let shown = job.needs.iter().zip(&view.sources).filter(|(_, row)| row.receipt_id.is_some());
+    let mut receipts: Vec<&Receipt> = shown.filter_map(|(need, _)| need.receipt.as_ref()).collect();
+    receipts.sort_by_key(|receipt| receipt.need_id);
+    let Roots { facts_root, receipts_root, .. } = roots(ctx.rows, &receipts)?;
+    let same = (facts_root, receipts_root) == (last.facts_root, last.receipts_root);
+    Ok(Some(told).filter(|_| same))
 }
 
 /// A snapshot as its job lists it.

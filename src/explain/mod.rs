@@ -21,7 +21,7 @@ mod why;
 pub use asked::{Asked, asked_about, next_asked};
 pub use blocked::coarse;
 pub use fact::{FactView, fact_in, facts_of_receipt, json_value, volatile_of};
-pub use job::{Shown, job, snapshot as snapshot_ref, status_word, summary};
+pub use job::{Shown, job, sealed, snapshot as snapshot_ref, status_word, summary};
 pub use review::{Claim, Review, review};
 pub use risk::score_is_word;
 pub use row::{level_word, outcome_word};

@@ -6,7 +6,7 @@ use super::row::Joined;
 use super::time::rfc3339;
 use super::words::Both;
 use crate::core::freshness::Freshness;
-use mirano_replay::rows::JobRow;
+use mirano_replay::rows::{JobRow, NeedRow};
 use mirano_schemas::{ScoreIs, Severity, UnevaluatedReason};
 
 /// What the level is called when something is missing and nothing grave was found.
@@ -48,6 +48,7 @@ pub(super) fn view(ctx: &Context<'_>, job: &JobRow, rows: &[Joined<'_>]) -> Opti
             })
             .collect(),
         basis,
+        outdated: outdated(ctx, job),
         ruleset: assessment.ruleset.clone(),
         at: rfc3339(risk.at),
         factors: assessment
@@ -76,6 +77,20 @@ fn basis(rows: &[Joined<'_>]) -> Basis {
         }
     }
     basis
+}
+
+/// Whether what was assessed counts an answer that is too old to be shown by now.
+pub(super) fn counts_outdated(ctx: &Context<'_>, job: &JobRow, need: &NeedRow) -> bool {
+    let shown = |at| Freshness::of_receipt(need.receipt.as_ref(), at).shown();
+    need.applicable() && !shown(ctx.now) && job.risk.as_ref().is_some_and(|risk| shown(risk.at))
+}
+
+/// The sources of such answers, each once.
+fn outdated(ctx: &Context<'_>, job: &JobRow) -> Vec<String> {
+    let needs = job.needs.iter().filter(|need| counts_outdated(ctx, job, need));
+    let mut sources: Vec<String> = needs.map(|need| need.need.source.clone()).collect();
+    sources.dedup();
+    sources
 }
 
 /// The name of a level for people.

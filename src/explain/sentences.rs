@@ -3,12 +3,12 @@
 //! Every sentence is made of a row and its receipt, and names them; nothing is said that no receipt shows.
 
 use super::Context;
-use super::grounds;
 use super::model::*;
 use super::row::{depends_on, origin_word, outcome_word};
 use super::time::{rfc3339, seconds};
 use super::why;
 use super::words::{self, Arg, Both, ago, both, day, duration, moment, within};
+use super::{grounds, risk};
 use mirano_replay::rows::JobRow;
 use mirano_replay::store::StoreError;
 use serde_json::{Value as Json, json};
@@ -161,7 +161,8 @@ pub fn explain(ctx: &Context<'_>, job: &JobRow, view: &JobView) -> Result<Explan
     grounds::about_risk(&mut sentences, job, view)?;
     let why_fast = why::fast(&sentences, view);
     let why_updating = why::updating(&sentences, view);
-    let receipts = job.needs.iter().zip(&view.sources).filter(|(_, row)| row.receipt_id.is_some());
+    let receipts = job.needs.iter().zip(&view.sources);
+    let receipts = receipts.filter(|(need, row)| row.receipt_id.is_some() || risk::counts_outdated(ctx, job, need));
     let receipts =
         receipts.filter_map(|(need, row)| Some(receipt_view(need.receipt.as_ref()?, &row.subject))).collect();
     Ok(Explanation {

@@ -27,7 +27,7 @@ pub struct ReportView {
     pub notice: String,
     /// The time of the read, or the moment that was asked for.
     pub at: String,
-    /// The latest sealed snapshot, if there is one.
+    /// The latest snapshot, if it holds just what is shown here; null where that is not sealed, or not any more.
     pub snapshot_id: Option<String>,
     /// The job.
     #[serde(flatten)]
@@ -80,7 +80,7 @@ pub async fn get(
         let report = ReportView {
             notice: words::one(lang, "job-notice", &[]),
             at: explain::time::rfc3339(ctx.now),
-            snapshot_id: shown.view.snapshots.last().map(|last| last.snapshot_id.clone()),
+            snapshot_id: explain::sealed(&ctx, &job, &shown.view)?.map(|sealed| sealed.snapshot_id.clone()),
             facts,
             not_checked: explain::not_checked(&ctx, &job, &shown.view),
             job: shown.view,

@@ -1,6 +1,6 @@
 //! Everything around jobs: tasks, reports, explanations, facts, evidence, snapshots, sources, the log.
 
-use crate::world::{KEY_A, KEY_ADMIN, World};
+use crate::world::{KEY_A, KEY_ADMIN, World, case, developer};
 use serde_json::{Value as Json, json};
 
 async fn completed(world: &World) -> (String, Json) {
@@ -36,6 +36,73 @@ async fn a_report_holds_facts_and_what_was_not_checked() {
     let link = format!("https:&#x2f;&#x2f;mirano.example&#x2f;snapshots&#x2f;{}", text(&report["snapshot_id"]));
     assert!(proxied.text.contains(&link) && proxied.text.contains("class=\"qr\""), "{}", proxied.text);
     assert_ne!(proxied.header("etag"), page.header("etag"), "by another name it is another page");
+}
+
+#[tokio::test]
+async fn a_report_names_a_snapshot_only_of_what_it_shows() {
+    let world = World::new().await;
+    let (job, view) = completed(&world).await;
+    let first = text(&view["snapshots"][0]["snapshot_id"]).to_owned();
+    let report = async || world.read(&format!("/v1/jobs/{job}/report?lang=en")).await;
+    let as_page = async || {
+        let page = world.request("GET", &format!("/v1/jobs/{job}/report?lang=en"), KEY_A).header("accept", "text/html");
+        world.send(page).await.text
+    };
+    assert_eq!(report().await["snapshot_id"], json!(first));
+    world.pass(60_000);
+    // One of two sources that are asked again has answered: this is sealed nowhere.
+    world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["courts", "bankrupts"]})).await;
+    assert_eq!(report().await["snapshot_id"], json!(first), "nothing else is shown yet");
+    world.answer_in_order(&job, "courts", vec![case("2", "Ответчик")]).await;
+    let between = report().await;
+    assert_eq!((&between["snapshot_id"], &between["final"]), (&Json::Null, &json!(false)));
+    let page = as_page().await;
+    assert!(page.contains("is not sealed as it stands") && page.contains(&first), "{page}");
+    assert!(!page.contains("How to verify this report"), "{page}");
+    world.answer_in_order(&job, "bankrupts", Vec::new()).await;
+    let done = report().await;
+    let second = text(&done["snapshot_id"]).to_owned();
+    assert_ne!(second, first);
+    assert!(as_page().await.contains("How to verify this report"));
+    let sealed = world.read(&format!("/v1/jobs/{job}/report?as_of={}", text(&view["position"]))).await;
+    assert_eq!(sealed["snapshot_id"], json!(first), "as it was sealed then");
+}
+
+/// What was assessed stays until the check moves: what age took from the page is told as counted, and not as left out.
+#[tokio::test]
+async fn a_score_that_counts_what_is_too_old_to_be_shown_says_so() {
+    let world = World::new().await;
+    const DAY: i64 = 86_400_000;
+    let (job, view) = completed(&world).await;
+    let receipt = view["sources"].as_array().expect("rows").iter().find(|row| row["source"] == "courts");
+    let receipt = receipt.expect("asked")["receipt_id"].clone();
+    // Assessed while the answer about courts is stale and shown; five days later it is not.
+    world.pass(100 * DAY);
+    world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["cadastre"]})).await;
+    world.answer_in_order(&job, "cadastre", vec![developer()]).await;
+    assert_eq!(world.read(&format!("/v1/jobs/{job}")).await["risk"]["outdated"], json!([]));
+    world.pass(5 * DAY);
+    let report = world.read(&format!("/v1/jobs/{job}/report?lang=en")).await;
+    assert_eq!((&report["snapshot_id"], &report["risk"]["score"]), (&Json::Null, &json!(60)), "{report:#}");
+    assert_eq!(report["risk"]["outdated"], json!(["courts"]));
+    let told = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    let of = |code: &str| -> Vec<Json> {
+        let sentences = told["sentences"].as_array().expect("sentences").iter();
+        sentences.filter(|sentence| sentence["code"] == code).cloned().collect()
+    };
+    assert_eq!(of("risk.factor")[0]["receipts"], json!([receipt]), "{told:#}");
+    let outdated = of("risk.outdated");
+    assert_eq!(outdated.len(), 1, "{told:#}");
+    assert!(text(&outdated[0]["text"]).contains("Courts"), "{outdated:?}");
+    assert_eq!(outdated[0]["receipts"], json!([receipt]));
+    let left_out = of("risk.unevaluated");
+    assert_eq!(left_out.iter().map(|one| &one["args"]["sources"]).collect::<Vec<_>>(), [&json!(["bankrupts"])]);
+    // A snapshot holds what is shown, so its risk is of that.
+    let sealed = world.send(world.request("POST", &format!("/v1/jobs/{job}/seal"), KEY_A)).await;
+    assert_eq!(sealed.status, 200, "{}", sealed.text);
+    let after = world.read(&format!("/v1/jobs/{job}/report?lang=en")).await;
+    assert_eq!((&after["risk"]["score"], &after["risk"]["outdated"]), (&json!(0), &json!([])), "{after:#}");
+    assert_eq!(after["snapshot_id"], sealed.json()["snapshot_id"]);
 }
 
 #[tokio::test]

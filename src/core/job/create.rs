@@ -150,9 +150,10 @@ fn sealed_inputs(
             let source = sources.get(&spec.source);
             source.is_some_and(|source| source.level == Level::Person)
         };
-        let person = needs
-            .iter()
-            .find(|need| need.level == Level::Person && profile.needs.get(need.entry as usize).is_some_and(reads));
+        // A need of this level that lacks an input is about nobody.
+        let person = needs.iter().find(|need| {
+            need.subject.level() == Level::Person && profile.needs.get(need.entry as usize).is_some_and(reads)
+        });
         let keys = match person {
             Some(need) => vault.find(&need.subject)?,
             // The person is not known yet, because another input is missing or a fact has to name somebody first.

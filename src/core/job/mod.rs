@@ -15,4 +15,4 @@ pub use assess::{Opened, RiskMemo};
 pub use create::create;
 pub(super) use discover::facts_under;
 pub use recheck::{ask_again, ask_ahead, may_ask, recheck, recheck_by_itself};
-pub use seal::seal;
+pub use seal::{Roots, roots, seal};

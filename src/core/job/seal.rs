@@ -1,12 +1,15 @@
 //! A FactSnapshot: what a report rests on, fixed.
 
+use super::settle::settle;
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::freshness::Freshness;
 use crate::core::job::status;
 use mirano_replay::rows::{JobRow, NeedRow};
-use mirano_replay::tree::{self, stored};
+use mirano_replay::store::StoreError;
+use mirano_replay::tree;
+use mirano_replay::tree::stored::{self, NodeStore};
 use mirano_schemas::*;
 use std::collections::BTreeMap;
 
@@ -15,6 +18,16 @@ pub fn seal(decision: &mut Decision<'_>, job: JobId, tenant: &str) -> Result<Rep
     let row = decision.job(job)?.filter(|row| row.created.tenant == tenant).ok_or(Rejection::JobNotFound)?;
     if row.needs.iter().all(|need| need.receipt.is_none()) {
         return Err(Rejection::NothingToSeal.into());
+    }
+    // What was assessed may rest on answers that are too old to be shown by now.
+    let outdated: Vec<NeedId> = row
+        .needs
+        .iter()
+        .filter(|need| need.applicable() && need.receipt.is_some() && !shown(need, decision.ctx.now()))
+        .map(|need| need.need.need_id)
+        .collect();
+    if !outdated.is_empty() {
+        settle(decision, job, &outdated)?;
     }
     Ok(Reply::Sealed(seal_unless_same(decision, job)?))
 }
@@ -35,14 +48,44 @@ pub(super) fn seal_unless_same(decision: &mut Decision<'_>, job: JobId) -> Resul
     Ok(snapshot)
 }
 
+/// Whether a need shows an answer at a time.
+fn shown(need: &NeedRow, now: Timestamp) -> bool {
+    need.applicable() && Freshness::of_receipt(need.receipt.as_ref(), now).shown()
+}
+
+/// Roots over what receipts show.
+pub struct Roots {
+    /// How many facts.
+    pub facts: u32,
+    /// Over the facts.
+    pub facts_root: Root,
+    /// Over the receipts.
+    pub receipts_root: Root,
+}
+
+/// The roots over what receipts show: equal to a snapshot's, where that holds the same.
+pub fn roots(rows: &(impl NodeStore + ?Sized), receipts: &[&Receipt]) -> Result<Roots, StoreError> {
+    let mut sets = Vec::new();
+    let mut leaves = Vec::new();
+    for receipt in receipts {
+        if !(bugs::on(Bug::SealForgetsReceipt) && receipts.last() == Some(receipt)) {
+            sets.push(receipt.facts_root);
+        }
+        let bytes = codec::encode(*receipt).map_err(|error| StoreError::Storage(error.to_string()))?;
+        leaves.push((receipt.receipt_id, bytes));
+    }
+    let (facts_root, facts) = stored::union_root(rows, &sets)?;
+    let receipts_root = tree::receipts_root(leaves.iter().map(|(id, bytes)| (*id, bytes.as_slice())))
+        .map_err(|error| StoreError::Storage(error.to_string()))?;
+    Ok(Roots { facts, facts_root, receipts_root })
+}
+
 fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideError> {
     let ctx = decision.ctx;
-    let shown = |need: &NeedRow| need.applicable() && Freshness::of_receipt(need.receipt.as_ref(), ctx.now()).shown();
+    let shown = |need: &NeedRow| shown(need, ctx.now());
     let mut receipts: Vec<&Receipt> =
         row.needs.iter().filter(|need| shown(need)).filter_map(|need| need.receipt.as_ref()).collect();
     receipts.sort_by_key(|receipt| receipt.need_id);
-    let mut roots = Vec::new();
-    let mut leaves = Vec::new();
     // Where the job stood before this decision, and the furthest place that any receipt rests on.
     let own = ctx.at.position;
     let mut cut: BTreeMap<u32, u64> = BTreeMap::new();
@@ -50,17 +93,10 @@ fn body(decision: &Decision<'_>, row: &JobRow) -> Result<SnapshotBody, DecideErr
         cut.insert(own.partition, before);
     }
     for receipt in &receipts {
-        if !(bugs::on(Bug::SealForgetsReceipt) && receipts.last() == Some(receipt)) {
-            roots.push(receipt.facts_root);
-        }
-        let bytes = codec::encode(*receipt).map_err(|error| DecideError::Encode(error.to_string()))?;
-        leaves.push((receipt.receipt_id, bytes));
         let place = cut.entry(receipt.at.partition).or_insert(receipt.at.seq);
         *place = (*place).max(receipt.at.seq);
     }
-    let (facts_root, facts) = stored::union_root(&decision.rows, &roots)?;
-    let receipts_root = tree::receipts_root(leaves.iter().map(|(id, bytes)| (*id, bytes.as_slice())))
-        .map_err(|error| DecideError::Encode(error.to_string()))?;
+    let Roots { facts, facts_root, receipts_root } = roots(&decision.rows, &receipts)?;
     let (status, _) = status::status(row, ctx.now(), |_| true);
     let risk = row.risk.as_ref().map(|risk| risk.assessment.clone());
     let body = SnapshotBody {

@@ -317,6 +317,9 @@ pub struct RiskView {
     pub unevaluated: Vec<UnevaluatedView>,
     /// How many rows it rests on.
     pub basis: Basis,
+    /// Sources whose answers it still counts, though they are too old to be shown by now.
+    #[serde(default)]
+    pub outdated: Vec<String>,
     /// The ruleset's name.
     pub ruleset: String,
     /// When it was computed.

@@ -51,8 +51,19 @@ pub(super) fn risk(
         "stops": stops,
         "unevaluated": unevaluated,
         "basis": basis,
+        "outdated": outdated(context, risk)?,
         "ruleset": text(risk, "ruleset"),
     }))
+}
+
+/// That the score counts answers which age has taken from the page since; null where it does not.
+fn outdated(context: Context<'_>, risk: &Value) -> Result<Value, WordError> {
+    let sources = list(risk, "outdated").iter().filter_map(Value::as_str);
+    let names: Vec<String> = sources.map(|source| context.title("sources", source)).collect();
+    match names.is_empty() {
+        true => Ok(Value::Null),
+        false => Ok(json!(context.say("risk-outdated", &[("sources", names.join(", ").into())])?)),
+    }
 }
 
 /// The word of a level: the page's own, else the policy's.

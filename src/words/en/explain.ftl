@@ -146,6 +146,7 @@ told_risk-possible = { $n ->
 }
 told_risk-unevaluated = Not evaluated: "{ $title }"; { $source }: { $why }.
 told_risk-unevaluated_error = Not evaluated: "{ $title }"; { $why }.
+told_risk-outdated = The score still counts answers that are too old to be shown by now, until they are asked for again: { $sources }.
 told_risk-unanswered = The score leaves out what has no answer: { $sources }.
 
 ## score: a score by itself

@@ -137,6 +137,7 @@ told_risk-factor = Добавляет { $points ->
 told_risk-possible = Совпадений только по имени, которые ничего не добавили: { $n }.
 told_risk-unevaluated = Не оценено: «{ $title }»; { $source }: { $why }.
 told_risk-unevaluated_error = Не оценено: «{ $title }»; { $why }.
+told_risk-outdated = В баллах ещё учтены ответы, которые уже слишком стары, чтобы их показывать, — до перепроверки: { $sources }.
 told_risk-unanswered = В баллах не учтено то, на что нет ответа: { $sources }.
 
 ## score: баллы сами по себе
