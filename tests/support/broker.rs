@@ -102,7 +102,14 @@ impl Brokers {
     /// Sends a signal to broker `number`.
     pub fn signal(&self, number: usize, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid(number)]).status().expect("kill runs");
-        assert!(sent.success(), "broker {number} was alive until now");
+        assert!(sent.success(), "broker {number} was alive until now; its log ends:\n{}", self.last_words(number));
+    }
+
+    /// The end of what broker `number` said.
+    fn last_words(&self, number: usize) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join(number.to_string()).join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n")
     }
 
     /// Starts broker `number` again after it was killed, and waits until it serves.
