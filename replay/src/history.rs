@@ -286,18 +286,14 @@ pub fn need_task_at(
 }
 
 /// A task as it stood; none before it was scheduled.
-pub fn task_at(mut task: TaskRow, at: Timestamp) -> Option<TaskRow> {
-    if task.enqueued_at > at {
-        return None;
-    }
-    let next = task.attempts.iter().find(|attempt| attempt.started_at > at).map(|attempt| attempt.started_at);
-    let all = next.is_none();
-    task.attempts.retain(|attempt| attempt.started_at <= at);
-    let Some(last) = task.attempts.last_mut() else {
-        task.state = TaskState::Queued;
-        return Some(task);
-    };
-    if last.ended_at.is_none_or(|ended| ended > at) {
+pub fn task_at(mut task: TaskRow, moment: &Moment) -> Option<TaskRow> {
+    let bound = moment.bound(task.partition);
+    let known = task.moves.partition_point(|one| (one.at, one.seq) <= bound);
+    task.moves.truncate(known);
+    task.state = task.moves.last()?.state.clone();
+    let started = task.moves.iter().filter(|one| matches!(one.state, TaskState::Running { .. })).count();
+    task.attempts.truncate(started);
+    if let (TaskState::Running { .. }, Some(last)) = (&task.state, task.attempts.last_mut()) {
         // What came of it was not known.
         *last = AttemptRow {
             ended_at: None,
@@ -307,9 +303,6 @@ pub fn task_at(mut task: TaskRow, at: Timestamp) -> Option<TaskRow> {
             evidence: Vec::new(),
             ..last.clone()
         };
-        task.state = TaskState::Running { lease: last.lease, deadline: at };
-    } else if !all || !(task.state.ended() || matches!(task.state, TaskState::Retrying { .. })) {
-        task.state = TaskState::Retrying { at: next.unwrap_or(at) };
     }
     Some(task)
 }

@@ -184,6 +184,29 @@ pub struct TaskRow {
     pub attempts: Vec<AttemptRow>,
     /// Where it is.
     pub state: TaskState,
+    /// The partition of its source.
+    pub partition: u32,
+    /// Where it came to be, in order: what `state` was at any moment, but for deadlines that moved.
+    pub moves: Vec<TaskMove>,
+}
+
+impl TaskRow {
+    /// It comes to be somewhere, by a commit.
+    pub fn move_to(&mut self, at: Timestamp, position: Position, state: TaskState) {
+        self.moves.push(TaskMove { at, seq: position.seq, state: state.clone() });
+        self.state = state;
+    }
+}
+
+/// A task came to be somewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskMove {
+    /// When.
+    pub at: Timestamp,
+    /// The seq of that commit.
+    pub seq: u64,
+    /// Where.
+    pub state: TaskState,
 }
 
 /// Where a task is.

@@ -37,7 +37,7 @@ impl<'a> Joined<'a> {
             None => None,
         };
         let task = match &ctx.as_of {
-            Some(moment) => task.and_then(|task| history::task_at(task, moment.at)),
+            Some(moment) => task.and_then(|task| history::task_at(task, moment)),
             None => task,
         };
         let freshness = Freshness::of_receipt(need.receipt.as_ref().filter(|_| need.applicable()), ctx.now);

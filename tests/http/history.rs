@@ -315,6 +315,45 @@ async fn a_diff_comes_as_lines_too() {
     assert_eq!(lines("/v1/diff?from=nonsense&to=nonsense", "application/x-ndjson").await.problem().0, 404);
 }
 
+/// Steps of a task within one millisecond are told apart by their positions, and a pause that is over from one that is not.
+#[tokio::test]
+async fn a_task_is_shown_as_it_stood_at_each_commit() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    let path = format!("/v1/jobs/{job}");
+    let stood = |view: &Json| {
+        let row = row(view, "cadastre");
+        [&row["state"], &row["attempts"], &row["cause"], &row["outcome"]].map(Clone::clone)
+    };
+    let mut seen: Vec<(String, [Json; 4])> = Vec::new();
+    let mut note = async |state: &str| {
+        let got = world.get(&path).await;
+        let now = stood(&got.json());
+        assert_eq!(now[0], state);
+        seen.push((got.header("mirano-position").to_owned(), now));
+    };
+    let task = world.lease("cadastre").await;
+    note("running").await;
+    world.fail(&task).await;
+    note("retrying").await;
+    // Behind its pause it waits until the next start looks for whom to take; another check's task is before it.
+    let other = json!({"address": "г Москва, ул Тверская, д 9"});
+    world.create("k2", other).await;
+    world.pass(3_600_000);
+    note("retrying").await;
+    world.lease("cadastre").await;
+    note("queued").await;
+    let task = world.lease("cadastre").await;
+    note("running").await;
+    world.answer(&task, vec![developer()]).await;
+    world.until(&job, |view| row(view, "cadastre")["state"] == "fresh").await;
+    for (position, then) in &seen {
+        let view = world.read(&format!("{path}?as_of={position}")).await;
+        assert_eq!(&stood(&view), then, "as of {position}");
+    }
+    assert!(seen.windows(2).all(|pair| pair[0].0 != pair[1].0 || pair[0].1 == pair[1].1), "{seen:?}");
+}
+
 #[tokio::test]
 async fn the_risk_moves_by_what_moved_it() {
     let world = World::new().await;

@@ -220,6 +220,8 @@ fn task(
             Waits::Running => TaskState::Running { lease, deadline: Timestamp(NOW + 60_000) },
             Waits::Retrying => TaskState::Retrying { at: Timestamp(NOW + 20_000) },
         },
+        partition: 0,
+        moves: Vec::new(),
     };
     store.put_row(task.as_bytes(), &task_row).expect("encodes");
 }

@@ -121,7 +121,7 @@ pub(super) fn fall_due(store: &mut impl Write, at: At, name: &str, source: &mut 
         source.delayed = source.delayed.saturating_sub(1);
         source.queued += 1;
         row.turn = weights.enter_again(source, &row.scheduled.requester.tenant, row.priority);
-        row.state = TaskState::Queued;
+        row.move_to(at.recorded_at, at.position, TaskState::Queued);
         store.put(Table::Ready, &key::ready(&row), Vec::new());
         store.put_last(task.as_bytes(), row)?;
     }

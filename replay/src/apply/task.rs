@@ -47,7 +47,7 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
     let weights = WeightsRow::of(store, at.position.partition)?;
     let turn = weights.enter(&mut source, &event.requester.tenant, event.priority);
     store.put_last(event.source.as_bytes(), source)?;
-    let row = TaskRow {
+    let mut row = TaskRow {
         scheduled: event.clone(),
         requesters: 1,
         priority: event.priority,
@@ -56,7 +56,10 @@ pub(super) fn scheduled(store: &mut impl Write, at: At, event: &TaskScheduled) -
         turn,
         attempts: Vec::new(),
         state: TaskState::Queued,
+        partition: at.position.partition,
+        moves: Vec::new(),
     };
+    row.move_to(at.recorded_at, at.position, TaskState::Queued);
     store.put(Table::Ready, &key::ready(&row), Vec::new());
     store.put_last(event.task.as_bytes(), row)?;
     name_for(store, at, event.task, &event.requester, false, false)
@@ -186,7 +189,8 @@ pub(super) fn started(store: &mut impl Write, at: At, event: &TaskStarted) -> Re
         http_status: None,
         evidence: Vec::new(),
     });
-    row.state = TaskState::Running { lease: event.lease, deadline: event.deadline };
+    let running = TaskState::Running { lease: event.lease, deadline: event.deadline };
+    row.move_to(at.recorded_at, at.position, running);
     Ok(store.put_last(event.task.as_bytes(), row)?)
 }
 
@@ -303,7 +307,7 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
         store.delete(Table::Chunk, &part);
     }
     if let Some(retry_at) = event.retry_at {
-        row.state = TaskState::Retrying { at: retry_at };
+        row.move_to(at.recorded_at, at.position, TaskState::Retrying { at: retry_at });
         source.delayed += 1;
         store.put(Table::Delayed, &key::delayed(&event.source, retry_at, event.task), Vec::new());
     }
@@ -343,7 +347,8 @@ fn unqueue(store: &mut impl Write, row: &TaskRow) -> Result<(), ApplyError> {
 pub(super) fn failed(store: &mut impl Write, at: At, event: &TaskFailed) -> Result<(), ApplyError> {
     let mut row = task_row(store, at, "TaskFailed", event.task)?;
     unqueue(store, &row)?;
-    row.state = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
+    let given_up = TaskState::Failed { outcome: event.outcome, cause: event.cause.clone() };
+    row.move_to(at.recorded_at, at.position, given_up);
     store.put_last(event.task.as_bytes(), row)?;
     store.put(Table::DeadLetter, &key::dead_letter(&event.source, at.recorded_at, event.task), Vec::new());
     if let Some(mut query) = store.row_to_change::<QueryRow>(event.query.as_bytes())? {
@@ -381,7 +386,7 @@ pub(super) fn completed(store: &mut impl Write, at: At, event: &TaskCompleted) -
         attempt.outcome = outcome;
         attempt.http_status = event.http_status;
     }
-    row.state = TaskState::Done { observation: event.observation };
+    row.move_to(at.recorded_at, at.position, TaskState::Done { observation: event.observation });
     let query = row.scheduled.query;
     store.put_last(event.task.as_bytes(), row)?;
     if let Some(mut known) = store.row_to_change::<QueryRow>(query.as_bytes())? {
