@@ -98,11 +98,16 @@ impl Node {
             );
         }
         let opened = embedded::Options { partitions: options.partitions, ..embedded::Options::default() };
-        let log = EmbeddedLog::open(&options.data, opened).context("the log can't be opened")?;
+        let log = Arc::new(EmbeddedLog::open(&options.data, opened).context("the log can't be opened")?);
+        let opened = Self::open_on(options, clock, log.clone()).await;
         for cut in log.cut_tails() {
-            tracing::warn!(?cut, "a torn tail was cut: nothing in it was ever acknowledged");
+            // The views vouch for what was acknowledged, as far as they came.
+            match &opened {
+                Ok(_) => tracing::warn!(?cut, "a torn tail was cut: nothing in it was ever acknowledged"),
+                Err(_) => tracing::warn!(?cut, "bytes at the log's end that are no whole record were cut"),
+            }
         }
-        Self::open_on(options, clock, Arc::new(log)).await
+        opened
     }
 
     /// The same on a log that was opened already, the files of which lie in the data folder.

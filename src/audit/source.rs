@@ -22,7 +22,7 @@ impl SourceError {
     /// Whether what was given is no log at all, or one of a newer version: a matter of how the program was called.
     pub fn misused(&self) -> bool {
         match self {
-            Self::Folder(error) => !matches!(error, OpenError::Corruption(_) | OpenError::BadFormat { .. }),
+            Self::Folder(error) => error.misused(),
             Self::File(error) => !matches!(error, FileError::Damaged { .. }),
         }
     }

@@ -7,7 +7,7 @@ use crate::sequencer::{Committed, Record, kafka};
 use anyhow::{Context, Result};
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Envelope;
-use mirano_schemas::{CommitHash, Position, Timestamp};
+use mirano_schemas::{CommitHash, Event, Position, Timestamp};
 use std::io::Write;
 
 /// Show the commits of a log
@@ -15,7 +15,7 @@ use std::io::Write;
 pub(super) struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// From this position on (`partition:seq`)
+    /// From this position on (`partition:seq`), one partition after the other
     #[arg(long, default_value = "0:0")]
     from: String,
     /// At most so many
@@ -31,21 +31,32 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args) -> Result<()> {
     let from: Position = args.from.parse().map_err(|error| Misused(format!("--from: {error}")))?;
+    if let Some(kind) = &args.kind
+        && !Event::CATALOGUE.iter().any(|(_, _, known)| known == kind)
+    {
+        return Err(Misused(format!("--type: there is no event {kind}; docs/FORMATS.md lists them")).into());
+    }
     let place = args.place.find().await?;
     let log = place.open()?;
     if from.partition >= log.partitions() {
         return Err(Misused(format!("this log has {} partitions", log.partitions())).into());
     }
     let mut out = std::io::stdout().lock();
-    let (mut next, mut shown) = (from.seq, 0);
-    loop {
-        let records = log.records(from.partition, next, PAGE)?;
-        let Some(last) = records.last() else { return Ok(()) };
+    let (Position { mut partition, seq: mut next }, mut shown) = (from, 0);
+    while shown < args.limit {
+        let records = log.records(partition, next, PAGE)?;
+        let Some(last) = records.last() else {
+            (partition, next) = (partition + 1, 0);
+            if partition == log.partitions() {
+                return Ok(());
+            }
+            continue;
+        };
         next = last.upon + 1;
         for record in records {
             let printed = match record.counts {
                 Some(hash) => {
-                    let commit = committed(from.partition, hash, record.record)?;
+                    let commit = committed(partition, hash, record.record)?;
                     let body =
                         CommitBody::decode(commit.body()).with_context(|| format!("commit {}", commit.position))?;
                     if args.kind.as_ref().is_some_and(|kind| !body.events.iter().any(|event| event.name() == kind)) {
@@ -55,7 +66,7 @@ pub(super) async fn run(args: &Args) -> Result<()> {
                 }
                 // What a void record says never happened, so it has no type.
                 None if args.kind.is_some() => continue,
-                None => print_void(&mut out, args.json, from.partition, &record),
+                None => print_void(&mut out, args.json, partition, &record),
             };
             // A reader that went away, such as `head`, ends the listing.
             if printed.is_err() {
@@ -63,10 +74,11 @@ pub(super) async fn run(args: &Args) -> Result<()> {
             }
             shown += 1;
             if shown >= args.limit {
-                return Ok(());
+                break;
             }
         }
     }
+    Ok(())
 }
 
 /// Records that are read at once.

@@ -51,7 +51,9 @@ mod titles;
 mod verify;
 mod verify_proof;
 
-use crate::sequencer::kafka::OpenError;
+use crate::demo::DemoError;
+use crate::sequencer::embedded::OpenError as FolderError;
+use crate::sequencer::kafka::OpenError as TopicError;
 use crate::words::{Arg, Lang, one};
 use clap::{CommandFactory, Parser, Subcommand};
 use server::Server;
@@ -221,8 +223,17 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("mirano: {error:#}");
-    let misused = error.is::<Misused>() || error.downcast_ref::<OpenError>().is_some_and(OpenError::misused);
-    ExitCode::from(if misused { 2 } else { 1 })
+    ExitCode::from(if misused(error) { 2 } else { 1 })
+}
+
+/// Whether the program was called wrongly: with what is not there, is in use, or can't be.
+fn misused(error: &anyhow::Error) -> bool {
+    error.is::<Misused>()
+        || error.chain().any(|cause| {
+            cause.downcast_ref::<TopicError>().is_some_and(TopicError::misused)
+                || cause.downcast_ref::<FolderError>().is_some_and(FolderError::misused)
+                || cause.is::<DemoError>()
+        })
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

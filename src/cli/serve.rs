@@ -124,6 +124,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let version = node.adopt(&loaded.document, args.replace_policy).await?;
     tracing::info!(version, sources = loaded.document.sources.len(), "policy in force");
+    let beyond = node.engine.policy()?;
+    for (kind, rules) in beyond.kinds_of_no_source() {
+        tracing::warn!(kind, rules = rules.join(", "), "no source gives facts of the kind that these rules look for");
+    }
     let (delivering, mut delivery) = deliveries(&node, loaded.mail.as_ref(), &loaded.document.notify)?;
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
     let state = http::AppState::new(

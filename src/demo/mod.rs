@@ -61,7 +61,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The address can't be listened on.
-    #[error("can't listen on {addr}: {source}")]
+    #[error("can't listen on {addr}")]
     Listen {
         /// The address.
         addr: SocketAddr,
@@ -69,7 +69,7 @@ pub enum DemoError {
         source: std::io::Error,
     },
     /// The data folder, or a file in it, can't be read.
-    #[error("can't read {path}: {source}")]
+    #[error("can't read {path}")]
     Data {
         /// The folder or file.
         path: PathBuf,

@@ -68,7 +68,7 @@ pub struct LogQuery {
 
 /// Read the log
 ///
-/// Needs the role `auditor`.
+/// Needs the role `auditor`. One partition after the other; where one ends, `next_cursor` leads to the next.
 #[utoipa::path(get, path = "/v1/log", tag = "log",
     params(("from" = Option<String>, Query, description = "`partition:seq`; from the start of partition 0 when left out"),
            ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
@@ -129,7 +129,7 @@ fn page(state: &AppState, query: &LogQuery, from: Position, limit: usize) -> Res
         let batch = (limit - items.len()).clamp(64, 1_024);
         let records = log.records(from.partition, next, batch).map_err(|error| Problem::internal(error.to_string()))?;
         if records.is_empty() {
-            return Ok(Page { items, next_cursor: None });
+            return Ok(Page { items, next_cursor: behind(state, from.partition) });
         }
         // Records judged at one head are not parted: a page ends only where the head moved.
         for record in records {
@@ -143,6 +143,12 @@ fn page(state: &AppState, query: &LogQuery, from: Position, limit: usize) -> Res
         }
         next += 1;
     }
+}
+
+/// Where the partition behind this one begins; none behind the last.
+fn behind(state: &AppState, partition: u32) -> Option<String> {
+    let next = Position { partition: partition + 1, seq: 0 };
+    (next.partition < state.engine().partitions()).then(|| cursor(LIST, next.to_string().as_bytes()))
 }
 
 fn fits(view: &RecordView, query: &LogQuery) -> bool {

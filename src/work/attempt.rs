@@ -365,13 +365,40 @@ fn retry_after_ms(fetched: &Fetched, now: Timestamp) -> Option<u64> {
     if fetched.status != 429 && fetched.status != 503 {
         return None;
     }
-    let value = fetched.header("retry-after")?.trim();
-    match value.parse::<u64>() {
-        Ok(seconds) => Some(seconds.saturating_mul(1_000)),
-        Err(_) => {
-            let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-            Some(Timestamp(date.timestamp_millis()).since_ms(now))
+    wait_of(fetched.header("retry-after")?.trim(), now)
+}
+
+/// The value of such a header, in milliseconds; a day at most.
+fn wait_of(value: &str, now: Timestamp) -> Option<u64> {
+    const DAY_MS: u64 = 86_400_000;
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Digits that no number holds are more than a day as well.
+        return Some(value.parse::<u64>().map_or(DAY_MS, |seconds| seconds.saturating_mul(1_000).min(DAY_MS)));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    Some(Timestamp(date.timestamp_millis()).since_ms(now).min(DAY_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wait_of;
+    use mirano_schemas::Timestamp;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date_and_a_day_at_most() {
+        let now = Timestamp(1_800_000_000_000);
+        for (value, ms) in [
+            ("20", Some(20_000)),
+            ("0", Some(0)),
+            ("86401", Some(86_400_000)),
+            ("99999999999999999999", Some(86_400_000)),
+            ("Fri, 15 Jan 2027 08:00:30 GMT", Some(30_000)),
+            ("Fri, 15 Jan 2027 07:59:30 GMT", Some(0)),
+            ("", None),
+            ("-5", None),
+            ("soon", None),
+        ] {
+            assert_eq!(wait_of(value, now), ms, "{value}");
         }
     }
-    .map(|ms| ms.min(86_400_000))
 }

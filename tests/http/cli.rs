@@ -223,3 +223,39 @@ fn a_port_in_use_is_told_with_the_option_that_names_another() {
         assert!(errors.contains(&format!("`{option} 127.0.0.1:0` takes a free port")), "{errors}");
     }
 }
+
+/// What can't be as it was asked for ends with 2, whichever command is asked, and is said once.
+#[test]
+fn wrong_use_is_told_alike_by_all_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing").display().to_string();
+    let foreign = folder.path().display().to_string();
+    std::fs::write(folder.path().join("letter.txt"), "Dear sir").expect("written");
+    for arguments in [
+        &["log", "--data", &missing][..],
+        &["log", "--data", &missing, "--type", "Nope"],
+        &["rebuild", "--data", &missing],
+        &["rebuild", "--data", &foreign],
+        &["serve", "--demo", "--data", &foreign, "--listen", "127.0.0.1:0", "--demo-listen", "127.0.0.1:0"],
+        &[
+            "serve",
+            "--demo",
+            "--data",
+            &missing,
+            "--partitions",
+            "0",
+            "--listen",
+            "127.0.0.1:0",
+            "--demo-listen",
+            "127.0.0.1:0",
+        ],
+        &["demo-sources", "--listen", "127.0.0.1:0", "--speed", "0"],
+        &["demo-sources", "--listen", "127.0.0.1:0", "--data", &missing],
+    ] {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_mirano")).args(arguments).output().expect("runs");
+        let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}: {errors}");
+        let parts: Vec<&str> = errors.trim_end().split(": ").collect();
+        assert!(parts.windows(2).all(|pair| pair[0] != pair[1]), "said twice: {errors}");
+    }
+}

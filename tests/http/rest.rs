@@ -325,6 +325,26 @@ async fn the_log_is_a_chain_and_can_be_searched() {
 }
 
 #[tokio::test]
+async fn the_log_is_listed_to_the_end_of_its_last_partition() {
+    let world = World::with_partitions(3).await;
+    completed(&world).await;
+    let (mut listed, mut path) = (Vec::new(), "/v1/log?limit=2".to_owned());
+    loop {
+        let page = world.send(world.request("GET", &path, KEY_ADMIN)).await.json();
+        listed.extend(page["items"].as_array().expect("items").iter().map(|one| text(&one["position"]).to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/log?limit=2&cursor={cursor}");
+    }
+    let mut all = Vec::new();
+    for partition in 0..3 {
+        let end = world.engine.log().head(partition).next_seq;
+        assert!(end > 0, "every partition has something");
+        all.extend((0..end).map(|seq| format!("{partition}:{seq}")));
+    }
+    assert_eq!(listed, all);
+}
+
+#[tokio::test]
 async fn another_tenants_fetch_is_shown_as_ones_own() {
     let world = World::new().await;
     let first = text(&world.create("k1", json!({})).await["job_id"]).to_owned();

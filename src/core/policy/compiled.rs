@@ -3,7 +3,7 @@
 use super::{FactSpec, LevelSpec, NeedSpec, PolicyDocument, RiskSpec, SourceSpec};
 use crate::core::risk::{self, Rules};
 use mirano_schemas::{Fact, PolicyAdopted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A policy document with its rules compiled.
 pub struct Policy {
@@ -21,6 +21,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Kinds of facts that risk rules look for and no source gives, each with the rules: a word that is misspelt, or a
+    /// source that is not here.
+    pub fn kinds_of_no_source(&self) -> BTreeMap<&str, Vec<&str>> {
+        let sources = self.document.sources.values();
+        let given: BTreeSet<&str> = sources.flat_map(|spec| spec.facts.iter().map(|fact| fact.kind.as_str())).collect();
+        let mut kinds = self.rules.kinds();
+        kinds.retain(|kind, _| !given.contains(kind));
+        kinds
+    }
+
     /// Compiles a document; the text of every problem when it can't be.
     pub fn compile(version: u64, document: PolicyDocument, connectors: BTreeMap<String, u32>) -> Result<Self, String> {
         let volatile = super::validate::volatile(&document);

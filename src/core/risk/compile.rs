@@ -8,7 +8,7 @@ use crate::core::policy::{LevelSpec, Points, RiskSpec, RuleSpec};
 use cel::common::ast::SourceInfo;
 use cel::{Env, IdedExpr};
 use mirano_schemas::{Severity, base32};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The largest number of points of one match or cap: sums of them can't overflow.
@@ -90,6 +90,17 @@ impl Rules {
     /// The sources that rules need, for a check that there are such.
     pub fn needs(&self) -> BTreeSet<&str> {
         self.rules.iter().flat_map(|rule| rule.needs.iter().map(String::as_str)).collect()
+    }
+
+    /// The kinds that rules look for, each with these rules' ids.
+    pub fn kinds(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for rule in &self.rules {
+            for kind in rule.kinds.iter().flatten() {
+                kinds.entry(kind).or_default().push(&rule.id);
+            }
+        }
+        kinds
     }
 
     /// The ids of the rules that a fact of this kind can touch, in the file's order.

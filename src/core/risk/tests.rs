@@ -592,6 +592,15 @@ fn the_default_rules_find_what_they_are_for() {
     assert!(unused.is_empty(), "never shown to match: {unused:?}");
 }
 
+/// A kind that is misspelt is found nowhere; whoever serves the rules can say so.
+#[test]
+fn rules_name_the_kinds_that_they_look_for() {
+    let rules = default_rules();
+    let kinds = rules.kinds();
+    assert_eq!(kinds["review.entry"], ["review.bad"]);
+    assert!(kinds["court.case"].contains(&"court.lost") && kinds["court.case"].contains(&"court.title"), "{kinds:?}");
+}
+
 #[test]
 fn the_default_rules_are_calm_about_calm_facts() {
     let rules = default_rules();

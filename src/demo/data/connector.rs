@@ -173,8 +173,8 @@ impl Table {
             set = self.set,
             kind = self.kind,
             id = quoted(id),
-            ru = quoted(&format!("Файлы: {} {}", self.set, self.kind)),
-            en = quoted(&format!("Files: {} {}", self.set, self.kind)),
+            ru = quoted(&format!("Файлы: {} {}{}", self.set, self.kind, if by.is_some() { ", по номеру" } else { "" })),
+            en = quoted(&format!("Files: {} {}{}", self.set, self.kind, if by.is_some() { ", by id" } else { "" })),
             params = by.map(|_| quoted(&param)).unwrap_or_default(),
             requests = limit.requests,
             period = limit.period.as_secs(),
@@ -215,8 +215,11 @@ impl Table {
 
 /// The profile of a set: its listings by id and their reviews, and its whole list of listings.
 pub fn profile(set: &str, tables: &[&Table]) -> String {
-    let mut text =
-        format!("\n[{set}]\ntitle = {{ ru = {0}, en = {0} }}\nneeds = [\n", quoted(&format!("Files: {set}")));
+    let mut text = format!(
+        "\n[{set}]\ntitle = {{ ru = {}, en = {} }}\nneeds = [\n",
+        quoted(&format!("Файлы: {set}")),
+        quoted(&format!("Files: {set}"))
+    );
     for table in tables {
         let param = slug(&table.by);
         let _ = writeln!(

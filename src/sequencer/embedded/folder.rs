@@ -84,6 +84,13 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether a person named or set something wrongly; else something is wrong with the log.
+    pub fn misused(&self) -> bool {
+        !matches!(self, Self::Corruption(_) | Self::BadFormat { .. })
+    }
+}
+
 /// Names the file an IO error is about.
 pub fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.to_owned();

@@ -9,7 +9,7 @@ site-pages = Pages
 site-sign_out = Sign out
 site-api = API reference
 site-footer = Mirano shows what sources answered, and when. It is not legal advice.
-site-demo = A demonstration: companies, people and addresses are invented.
+site-demo = A demonstration: the companies, people and addresses of its built-in world are invented.
 site-noscript = Without JavaScript the page does not update by itself: reload it to see what is new.
 
 ## start
