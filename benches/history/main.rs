@@ -34,6 +34,7 @@ fn main() -> Result<()> {
     };
     diffs::run(&Views::open(&folder.path().join("diffs"))?, most)?;
     ages::run(folder.path())?;
+    ages::of_subjects(folder.path())?;
     trees::run(&Views::open(&folder.path().join("trees"))?)
 }
 
