@@ -56,6 +56,7 @@ fn a_thousand_lives_keep_every_promise() {
         ("snapshot", sum(|left| left.counts.snapshots)),
         ("reaction", sum(|left| left.counts.reactions)),
         ("failed attempt", sum(|left| left.counts.failed_attempts)),
+        ("attempt lost to its proxy", sum(|left| left.counts.by_proxy)),
         ("reused answer", sum(|left| left.counts.reused)),
         ("coalesced answer", sum(|left| left.counts.coalesced)),
         ("chunk", sum(|left| left.counts.chunks)),
