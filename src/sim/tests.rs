@@ -86,8 +86,9 @@ fn an_hour_of_twenty_bad_sources() {
     for (what, times, least) in [
         ("crash", sum(|left| left.crashes as usize), 3),
         ("void record", sum(|left| left.void), 3),
-        ("request", sum(|left| left.requests), 600),
-        ("job", sum(|left| left.counts.jobs), 36),
+        ("request", sum(|left| left.requests), 2_000),
+        ("source asked at its whole rate", sum(|left| left.pressed), 30),
+        ("job", sum(|left| left.counts.jobs), 126),
         ("failed attempt", sum(|left| left.counts.failed_attempts), 150),
         ("dead letter", sum(|left| left.counts.dead_letters), 5),
         ("task put off", sum(|left| left.counts.put_off), 1),

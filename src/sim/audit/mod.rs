@@ -245,6 +245,11 @@ impl Auditor {
         limits::check(book, forward_jumps)
     }
 
+    /// How many sources were asked as fast as they allow, for two periods on end.
+    pub fn pressed(&self, book: &[Request]) -> usize {
+        limits::pressed(book, 2)
+    }
+
     /// The views at rest, compared with what the auditor knows.
     pub fn views(&mut self, views: &MemoryStore, vault: &MemoryVault) -> Result<(), Found> {
         self.jobs.views(views, &self.acknowledged, vault)?;
