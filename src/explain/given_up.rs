@@ -10,12 +10,10 @@ use mirano_schemas::{TaskId, Timestamp};
 /// Letters that are looked through behind the task's last attempt; of a task that is not among so many nothing is said.
 const MOST: usize = 1_000;
 
-/// Where the letter of a task is; none: it is none, or its question was answered since, by whatever task. What stood on the list at an
-/// earlier moment is not kept.
+/// Where the letter of a task is; none: it is none, or its question was answered since, by whatever task. When a letter was seen to is
+/// not kept, so of an earlier moment only that is said which no one has seen to yet.
 pub(super) fn find(ctx: &Context<'_>, task: Option<&TaskRow>) -> Result<Option<DeadLetterWord>, StoreError> {
-    let Some(task) = task.filter(|task| matches!(task.state, TaskState::Failed { .. }) && ctx.as_of.is_none()) else {
-        return Ok(None);
-    };
+    let Some(task) = task.filter(|task| matches!(task.state, TaskState::Failed { .. })) else { return Ok(None) };
     let (source, id) = (&task.scheduled.source, task.scheduled.task);
     // It was given up with its last attempt or after it.
     let ended = task.attempts.last().and_then(|attempt| attempt.ended_at).unwrap_or(task.enqueued_at);
@@ -28,7 +26,8 @@ pub(super) fn find(ctx: &Context<'_>, task: Option<&TaskRow>) -> Result<Option<D
     })?;
     let known: Option<QueryRow> = ctx.rows.row(task.scheduled.query.as_bytes())?;
     let answered = known.and_then(|known| known.last).map(|last| last.observed_at);
-    Ok(word(listed, seen, answered.is_some_and(|at: Timestamp| at > ended)))
+    let answered = answered.is_some_and(|at: Timestamp| at > ended && at <= ctx.now);
+    Ok(word(listed, seen, answered).filter(|word| *word == DeadLetterWord::Waiting || ctx.as_of.is_none()))
 }
 
 fn word(listed: bool, seen: usize, answered_since: bool) -> Option<DeadLetterWord> {
