@@ -87,7 +87,7 @@ fn an_hour_of_twenty_bad_sources() {
         ("crash", sum(|left| left.crashes as usize), 3),
         ("void record", sum(|left| left.void), 3),
         ("request", sum(|left| left.requests), 2_000),
-        ("source asked at its whole rate", sum(|left| left.pressed), 30),
+        ("source asked at its whole rate", sum(|left| left.pressed), 12),
         ("job", sum(|left| left.counts.jobs), 126),
         ("failed attempt", sum(|left| left.counts.failed_attempts), 150),
         ("dead letter", sum(|left| left.counts.dead_letters), 5),
