@@ -147,6 +147,7 @@ async fn sources_that_need_a_look_stand_first() {
     );
     assert!(html.contains("asked to wait &lt;b&gt;"), "what a source says is never HTML");
     assert!(html.contains("action=\"/dead-letters/t1/retry\"") && html.contains("5 attempts"), "{html}");
+    assert!(html.contains("href=\"/jobs/aka4idzf6cpjp4w7\">aka4idzf</a>"), "its checks are a step away: {html}");
     let (response, _) = post(&fixtures, "/dead-letters/t1/retry", "").await;
     assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/sources"));
     assert_eq!(post(&fixtures, "/dead-letters/t1/burn", "").await.0.status(), StatusCode::NOT_FOUND);

@@ -175,9 +175,13 @@ fn write(config: &Path, site: &str, pools: &[Pool<'_>]) {
     std::fs::create_dir_all(config.join("sources")).expect("writable");
     let (mut profiles, mut proxies) = (String::new(), String::new());
     for (id, pool, _) in pools {
+        let breaker = match *id {
+            "mixed" => "breaker = { failures = 2, rest = \"1h\", longest = \"1h\", give_up = \"1h\" }\n",
+            _ => "",
+        };
         let text = format!(
             "id = \"{id}\"\ntitle = {{ ru = \"{id}\", en = \"{id}\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
-             [limits]\nrate = \"600/m\"\nburst = 20\nconcurrency = 2\ntimeout = \"10s\"\nproxies = \"{id}\"\n\
+             [limits]\nrate = \"600/m\"\nburst = 20\nconcurrency = 2\ntimeout = \"10s\"\nproxies = \"{id}\"\n{breaker}\
              [retry]\nattempts = 4\ninitial = \"100ms\"\nmax = \"100ms\"\n\
              [request]\nurl = \"{site}/{id}\"\nallow_private = true\n\
              [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nblocked = [{{ status = 403 }}]\nvalid = [{{ at = \"$.items\" }}]\n\
@@ -249,6 +253,13 @@ async fn checks_through_real_proxies() {
     let mut other = Proxy::socks("127.0.0.7", true).await;
     let unknown = |proxy: &Proxy| proxy.url.replace("${PROXY_USER}:${PROXY_PASSWORD}@", "");
     let (no_password, no_password_socks) = (unknown(&secured), unknown(&secured_socks));
+    let wrong = |proxy: &Proxy| proxy.url.replace("${PROXY_USER}:${PROXY_PASSWORD}@", "${PROXY_USER}:${PROXY_USER}@");
+    let (wrong_password, wrong_password_socks) = (wrong(&secured), wrong(&secured_socks));
+    // Nobody listens there.
+    let mut dead = Vec::new();
+    for _ in 0..3 {
+        dead.push(format!("http://127.0.0.1:{}", free_port().await));
+    }
     write(
         &folder.join("config"),
         &url,
@@ -259,6 +270,18 @@ async fn checks_through_real_proxies() {
             ("secured_socks", "", vec![("p", secured_socks.url.as_str())]),
             ("unknown", "failures = 100", vec![("p", no_password.as_str())]),
             ("unknown_socks", "failures = 100", vec![("p", no_password_socks.as_str())]),
+            ("wrong", "failures = 100", vec![("p", wrong_password.as_str())]),
+            ("wrong_socks", "failures = 100", vec![("p", wrong_password_socks.as_str())]),
+            (
+                "mixed",
+                "failures = 2\ncool_down = \"1h\"",
+                vec![
+                    ("a1", dead[0].as_str()),
+                    ("a2", dead[1].as_str()),
+                    ("a3", dead[2].as_str()),
+                    ("ok", plain.url.as_str()),
+                ],
+            ),
             ("blocks", "failures = 1\ncool_down = \"1h\"", vec![("a", plain.url.as_str()), ("b", socks.url.as_str())]),
             ("crash", "", vec![("p", secured_socks.url.as_str())]),
             ("held", "failures = 1\ncool_down = \"1h\"", vec![("a", first.url.as_str()), ("b", other.url.as_str())]),
@@ -276,8 +299,8 @@ async fn checks_through_real_proxies() {
         assert_eq!(attempts(&mut api, &job).await[0].0, format!("{source}/p"), "the task names it");
     }
 
-    // Without the password the proxy lets nobody through: its fault, and not the source's.
-    for source in ["unknown", "unknown_socks"] {
+    // Without the password, or with a wrong one, the proxy lets nobody through: its fault, and not the source's.
+    for source in ["unknown", "unknown_socks", "wrong", "wrong_socks"] {
         let job = ask(&mut api, source, 1).await;
         api.until_final(&job).await;
         let tried = attempts(&mut api, &job).await;
@@ -287,6 +310,23 @@ async fn checks_through_real_proxies() {
         );
         assert_eq!(site.callers(source), Vec::<String>::new());
     }
+
+    // Of a pool with dead proxies those rest, and all tasks end through the one that lives: the source, which would be left alone for an
+    // hour after two failures, has none.
+    let mut jobs = Vec::new();
+    for flat in 1..=4 {
+        jobs.push(ask(&mut api, "mixed", flat).await);
+    }
+    for job in jobs {
+        let row = api.until_final(&job).await["sources"][0].clone();
+        assert_eq!((&row["facts"], &row["last_failure"]), (&json!(1), &Value::Null), "{row:#}");
+    }
+    assert_eq!(site.callers("mixed"), [plain.seen_as; 4]);
+    let now = health(&mut api, "mixed").await;
+    assert!(
+        now.iter().all(|(name, (failures, _, rests))| (name == "mixed/ok") != (*failures == 2 && *rests)),
+        "{now:?}"
+    );
 
     // A block is by address: the next attempt goes through the other proxy, and then none is left that does not rest.
     let job = ask(&mut api, "blocks", 1).await;

@@ -59,6 +59,7 @@ fn documents_agree_with_the_code() {
     complaints.extend(tidy::documents::indexes_are_whole(&tree));
     complaints.extend(tidy::documents::formats_hash(&tree));
     complaints.extend(tidy::documents::error_codes(&tree));
+    complaints.extend(tidy::documents::blocks_can_be_pasted(&tree));
     expect_none("documents", complaints);
 }
 

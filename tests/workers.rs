@@ -14,7 +14,8 @@ use mirano::demo;
 use mirano::http::{self, AppState, Auth};
 use mirano::node::{Node, NodeOptions};
 use mirano::sources::config::{self, LoadedConfig};
-use mirano_replay::rows::JobRow;
+use mirano_replay::rows::{JobRow, SourceRow};
+use mirano_replay::store::ReadExt;
 use mirano_schemas::{Event, JobId, JobStatus, Root};
 use sites::{Fault, Site, answer};
 use std::collections::BTreeSet;
@@ -44,18 +45,34 @@ async fn served(data: &Path, configuration: &LoadedConfig) -> (Arc<Node>, String
 
 /// One source, which answers with JSON.
 fn one_source(site: &Site) -> LoadedConfig {
-    let source = format!(
+    let source = source_of(site, "");
+    load(&[("sources/one.toml", source.as_str())])
+}
+
+/// The same, asked through a proxy, and once only.
+fn one_through_a_proxy(site: &Site) -> LoadedConfig {
+    let source = source_of(site, "proxies = \"hidden\"\n[retry]\nattempts = 1\ninitial = \"50ms\"\nmax = \"50ms\"\n");
+    let proxies = "[hidden]\n[hidden.proxies]\nonly = \"http://127.0.0.1:1\"\n";
+    load(&[("sources/one.toml", source.as_str()), ("proxies.toml", proxies)])
+}
+
+fn source_of(site: &Site, limits: &str) -> String {
+    format!(
         "id = \"one\"\ntitle = {{ ru = \"one\", en = \"one\" }}\nlevel = \"property\"\nttl = \"7d\"\nparams = [\"address\"]\n\
-         [limits]\nrate = \"600/m\"\nburst = 20\n\
+         [limits]\nrate = \"600/m\"\nburst = 20\n{limits}\
          [request]\nurl = \"{}/?a={{{{ address | urlencode }}}}\"\nallow_private = true\n\
          [answer]\nformat = \"json\"\nitems = \"$.items[*]\"\nvalid = [{{ at = \"$.items\" }}]\n\
          [[fact]]\nkind = \"one.thing\"\nidentity = [\"n\"]\n[fact.attrs]\nn = {{ at = \"$.n\", type = \"text\", required = true }}\n",
         site.url
-    );
+    )
+}
+
+fn load(files: &[(&str, &str)]) -> LoadedConfig {
     let profiles = "[standard]\ntitle = { ru = \"Одна\", en = \"One\" }\n\
                     needs = [{ source = \"one\", params = { address = \"{{ address.canonical }}\" } }]\n";
-    let files = [("sources/one.toml", source.as_str()), ("profiles.toml", profiles)];
-    config::load(&files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).expect("valid")
+    let profiles = ("profiles.toml", profiles);
+    let all = files.iter().chain([&profiles]);
+    config::load(&all.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()).expect("valid")
 }
 
 fn start(command: &mut Command, server: &str) -> Child {
@@ -110,11 +127,7 @@ async fn workers_in_go_give_facts() {
     let body = serde_json::json!({ "items": items }).to_string();
     let site = Site::open(answer("200 OK", "Content-Type: application/json\r\n", body.as_bytes()), Fault::Drips).await;
     let folder = tempfile::tempdir().expect("temp");
-    let program = folder.path().join("worker");
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(example("worker.go"));
-    build.env("GO111MODULE", "off").env("GOCACHE", folder.path().join("cache"));
-    assert!(build.status().await.expect("go runs").success(), "it compiles");
+    let program = built(folder.path()).await;
     let (node, server) = served(&folder.path().join("data"), &one_source(&site)).await;
     let _workers: Vec<Child> =
         (0..2).map(|_| start(Command::new(&program).args(["one", "one.thing", "items"]), &server)).collect();
@@ -124,6 +137,52 @@ async fn workers_in_go_give_facts() {
         assert_eq!((row.status, known(&row)[0].2), (JobStatus::Completed, 3));
     }
     assert_eq!(site.heads.lock().expect("no panic").len(), 4, "one request each");
+}
+
+/// The worker in Go, compiled.
+async fn built(folder: &Path) -> std::path::PathBuf {
+    let program = folder.join("worker");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).arg(example("worker.go"));
+    build.env("GO111MODULE", "off").env("GOCACHE", folder.join("cache"));
+    assert!(build.status().await.expect("go runs").success(), "it compiles");
+    program
+}
+
+/// Its attempts are lost on our side: they use up none of the source's, are booked to nobody, and nobody is asked directly.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_without_the_proxy_costs_the_source_nothing() {
+    let folder = tempfile::tempdir().expect("temp");
+    let mut go = Command::new(built(folder.path()).await);
+    go.args(["one", "one.thing", "items"]);
+    let mut python = Command::new("python3");
+    python.arg(example("worker.py"));
+    for (name, mut command) in [("go", go), ("python", python)] {
+        let body = br#"{"items": []}"#;
+        let site = Site::open(answer("200 OK", "Content-Type: application/json\r\n", body), Fault::Drips).await;
+        let (node, server) = served(&folder.path().join(name), &one_through_a_proxy(&site)).await;
+        let mut folded = node.engine.subscribe();
+        let _worker = start(&mut command, &server);
+        create(&node, 1, ADDRESS, "standard").await;
+        let mut causes = Vec::new();
+        // Three, where the source's file allows one.
+        while causes.len() < 3 {
+            let next = tokio::time::timeout(std::time::Duration::from_secs(60), folded.recv()).await;
+            let commit =
+                next.unwrap_or_else(|_| panic!("{name} tells nothing more: {causes:?}")).expect("is read in time");
+            for event in &commit.body.events {
+                match event {
+                    Event::TaskAttemptFailed(event) => causes.push(event.cause.clone()),
+                    Event::TaskFailed(event) => panic!("{name}: {} ends it", event.cause),
+                    _ => {}
+                }
+            }
+        }
+        assert!(causes.iter().all(|cause| cause.starts_with("proxy_not_here: ")), "{name}: {causes:?}");
+        let row: SourceRow = node.engine.views().row(b"one").expect("readable").expect("there");
+        assert_eq!((row.failures, row.breakers), (0, Default::default()), "{name}");
+        assert!(site.heads.lock().expect("no panic").is_empty(), "{name} asked directly");
+    }
 }
 
 /// Four sources that allow more than anybody asks.

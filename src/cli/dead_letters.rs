@@ -111,6 +111,10 @@ fn shown(letter: &Value, lang: Lang) -> String {
         format!("    {kept}"),
         format!("  {}", one(lang, "cli-dead_given_up", &given_up)),
     ];
+    for waits in items(letter, "waiting") {
+        let named = [("job", text(waits, "job_id").into()), ("task", text(waits, "task_id").into())];
+        lines.push(format!("  {}", one(lang, "cli-dead_waiting", &named)));
+    }
     for evidence in items(letter, "evidence").filter_map(Value::as_str) {
         lines.push(format!("  {}", one(lang, "cli-dead_evidence", &[("id", evidence.into())])));
     }
@@ -125,7 +129,8 @@ mod tests {
     #[test]
     fn a_letter_says_why_in_the_readers_language_and_keeps_the_details() {
         let letter = json!({"task_id": "t", "source": "companies", "subject": "company:7707083893", "outcome": "blocked", "attempts": 5,
-            "cause": "blocked: blocked by {\"contains\":\"captcha\"}", "failed_at": "2026-11-24T10:00:00Z", "requesters": 2, "evidence": ["e1"]});
+            "cause": "blocked: blocked by {\"contains\":\"captcha\"}", "failed_at": "2026-11-24T10:00:00Z", "requesters": 2, "evidence": ["e1"],
+            "waiting": [{"job_id": "j1", "need_id": "n1", "task_id": "a1"}]});
         let russian = shown(&letter, Lang::Ru);
         let lines: Vec<&str> = russian.lines().collect();
         assert_eq!(
@@ -135,6 +140,7 @@ mod tests {
                 "  источник ограничил доступ",
                 "    blocked: blocked by {\"contains\":\"captcha\"}",
                 "  оставлено 24 ноября 2026, 10:00 UTC; попыток: 5, осталось без ответа: 2",
+                "  ждёт проверка j1 (задача a1)",
                 "  свидетельство e1",
             ]
         );

@@ -3,8 +3,8 @@
 use super::{Misused, Wrong};
 use crate::core::policy::AuthKind;
 use crate::engine::{Clock, SystemClock};
-use crate::sources::config::{QUEUE_SCHEMA, SCHEMA, read_source};
-use crate::sources::connector::report::{TestReport, TestedPage, report};
+use crate::sources::config::{QUEUE_SCHEMA, ReadSource, SCHEMA, read_source};
+use crate::sources::connector::report::{TestReport, TestedPage, blamed_for_request, report, step_of};
 use crate::sources::connector::{Connector, PreparedRequest, RawPage};
 use crate::work::fetch::{FetchOptions, Fetcher};
 use crate::work::page::Page;
@@ -12,6 +12,7 @@ use crate::work::session::Session;
 use crate::work::tokens::{NoToken, Tokens, Wanted};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Work on files of sources
@@ -85,30 +86,63 @@ pub(super) async fn run(args: Args) -> Result<()> {
         let body = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
         read.push(RawPage { status, headers: Vec::new(), body: body.into(), final_url: String::new() });
     }
-    let mut tested = report(&name, &text, given.clone(), &read);
-    if pages.is_empty() && !dry_run && tested.request.is_some() {
-        let mut asker = Asker::new(&name, &text, direct)?;
-        let mut next = tested.request.clone();
-        while let Some(request) = next.take().filter(|_| read.len() < requests) {
-            read.push(asker.fetch(&request).await?);
-            tested = report(&name, &text, given.clone(), &read);
-            next.clone_from(&tested.next);
+    let ask = pages.is_empty() && !dry_run;
+    let tested = report(&name, &text, given.clone(), &read);
+    let mut out = std::io::stdout().lock();
+    show_head(&mut out, &tested)?;
+    let tested = match tested.request.clone().filter(|_| ask) {
+        Some(first) => {
+            let mut asker = Asker::new(&name, &text, direct)?;
+            ask_all(&mut out, &mut asker, first, requests, |read| report(&name, &text, given.clone(), read)).await?
         }
-    }
-    show(&tested);
+        None => {
+            for page in &tested.pages {
+                show_place(&mut out, &page.request, &page.step)?;
+                show_page(&mut out, page)?;
+            }
+            tested
+        }
+    };
+    show_end(&mut out, &tested)?;
     if tested.ok() { Ok(()) } else { Err(Wrong("the source is not usable like this".to_owned()).into()) }
 }
 
+/// Asks page by page, and shows each request before it is sent: one that brings nothing is seen as well.
+async fn ask_all(
+    out: &mut impl Write,
+    asker: &mut Asker<'_>,
+    first: PreparedRequest,
+    requests: usize,
+    judged: impl Fn(&[RawPage]) -> TestReport,
+) -> Result<TestReport> {
+    let (mut read, mut next) = (Vec::new(), Some(first));
+    let mut tested = judged(&read);
+    while let Some(request) = next.take().filter(|_| read.len() < requests) {
+        show_place(out, &request, &step_of(asker.connector.spec(), request.step))?;
+        out.flush()?;
+        read.push(asker.fetch(&request).await?);
+        tested = judged(&read);
+        for page in tested.pages.iter().skip(read.len() - 1) {
+            show_page(out, page)?;
+        }
+        next.clone_from(&tested.next);
+    }
+    Ok(tested)
+}
+
 /// Asks a source as a worker does, without a permit: a person waits.
-struct Asker {
+struct Asker<'t> {
+    source: ReadSource<'t>,
+    /// The file's name.
+    name: &'t str,
     connector: Connector,
     fetcher: Fetcher,
     session: Session,
     tokens: Tokens,
 }
 
-impl Asker {
-    fn new(name: &str, text: &str, direct: bool) -> Result<Self> {
+impl<'t> Asker<'t> {
+    fn new(name: &'t str, text: &'t str, direct: bool) -> Result<Self> {
         let source = read_source(name, text).map_err(|problems| Wrong(lines(&problems)))?;
         let connector = Connector::compile(&source.spec).map_err(|problems| Wrong(lines(&problems)))?;
         if source.spec.limits.proxies.is_some() && !direct {
@@ -116,7 +150,7 @@ impl Asker {
             return Err(Wrong(why.to_owned()).into());
         }
         let fetcher = Fetcher::new(FetchOptions::default());
-        Ok(Self { connector, fetcher, session: Session::default(), tokens: Tokens::default() })
+        Ok(Self { source, name, connector, fetcher, session: Session::default(), tokens: Tokens::default() })
     }
 
     async fn fetch(&mut self, request: &PreparedRequest) -> Result<RawPage> {
@@ -126,7 +160,13 @@ impl Asker {
         }
         loop {
             let sent = page.send(&self.fetcher, &mut self.session).await;
-            let sent = sent.map_err(|error| Wrong(format!("unavailable: {}: {}", error.code(), error.cause)))?;
+            let sent = sent.map_err(|error| {
+                let at = blamed_for_request(&self.source.spec, request, error.code());
+                let line = self.source.line(&at).map(|line| format!(":{line}")).unwrap_or_default();
+                let place = place(request, &step_of(&self.source.spec, request.step));
+                let (code, cause, name) = (error.code(), &error.cause, self.name);
+                Wrong(format!("unavailable: {code}: {cause} ({place}; {name}{line})"))
+            })?;
             if sent.whole {
                 return Ok(sent.fetched.into());
             }
@@ -155,55 +195,169 @@ fn lines(problems: &[impl ToString]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn show(report: &TestReport) {
+fn show_head(out: &mut impl Write, report: &TestReport) -> std::io::Result<()> {
     for problem in &report.problems {
-        println!("{problem}");
+        writeln!(out, "{problem}")?;
     }
     if let Some(request) = &report.request {
-        println!("request   {} {}", request.method, request.url);
+        writeln!(out, "request   {} {}", request.method, request.url)?;
     }
     if let Some(why) = &report.not_asked {
-        println!("not asked {why}");
+        writeln!(out, "not asked {why}")?;
     }
-    for page in &report.pages {
-        show_page(page);
-    }
+    Ok(())
+}
+
+fn show_end(out: &mut impl Write, report: &TestReport) -> std::io::Result<()> {
     if let Some(next) = &report.next {
-        println!("next      {} {}", next.method, next.url);
+        writeln!(out, "next      {} {}", next.method, next.url)?;
     }
     if let Some(answer) = report.answer.as_ref().filter(|_| report.pages.len() > 1) {
         let whole = if answer.complete { "complete" } else { "not complete" };
-        println!("answer    {:?}, {} facts, {whole}", answer.outcome, answer.facts.len());
+        writeln!(out, "answer    {:?}, {} facts, {whole}", answer.outcome, answer.facts.len())?;
         if let Some(cause) = &answer.cause {
-            println!("because   {cause}");
+            writeln!(out, "because   {cause}")?;
         }
     }
+    Ok(())
 }
 
-fn show_page(page: &TestedPage) {
-    if page.request.step > 0 || page.request.number > 0 || !page.step.is_empty() {
-        let step = if page.step.is_empty() { "[request]" } else { &page.step };
-        println!("page      {} of {step}: {} {}", page.request.number + 1, page.request.method, page.request.url);
+/// Which page of which step a request is for.
+fn place(request: &PreparedRequest, step: &str) -> String {
+    let step = if step.is_empty() { "[request]" } else { step };
+    format!("page {} of {step}", request.number + 1)
+}
+
+/// A request that is not the first.
+fn show_place(out: &mut impl Write, request: &PreparedRequest, step: &str) -> std::io::Result<()> {
+    if request.step == 0 && request.number == 0 && step.is_empty() {
+        return Ok(());
     }
-    println!("verdict   {:?}", page.verdict);
+    let place = place(request, step);
+    writeln!(out, "{}: {} {}", place.replacen("page ", "page      ", 1), request.method, request.url)
+}
+
+fn show_page(out: &mut impl Write, page: &TestedPage) -> std::io::Result<()> {
+    writeln!(out, "verdict   {:?}", page.verdict)?;
     if let Some(cause) = &page.cause {
         let line = page.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        println!("because   {cause}{line}");
+        writeln!(out, "because   {cause}{line}")?;
     }
-    println!("items     {}   attributes filled {} of {}", page.items, page.filled.0, page.filled.1);
+    writeln!(out, "items     {}   attributes filled {} of {}", page.items, page.filled.0, page.filled.1)?;
     for note in &page.notes {
-        println!("note      {note}");
+        writeln!(out, "note      {note}")?;
     }
     for request in &page.then {
-        println!("leads to  {} {}", request.method, request.url);
+        writeln!(out, "leads to  {} {}", request.method, request.url)?;
     }
     for fact in &page.facts {
-        println!("fact      {} about {}", fact.kind, fact.subject);
+        writeln!(out, "fact      {} about {}", fact.kind, fact.subject)?;
         let all = [("identity", &fact.identity), ("material", &fact.attrs), ("volatile", &fact.volatile)];
         for (word, attrs) in all {
             for (name, value) in attrs {
-                println!("            {word:<9} {name} = {value:?}");
+                writeln!(out, "            {word:<9} {name} = {value:?}")?;
             }
         }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A source of JSON in pages, of which the second redirects for ever.
+    const FILE: &str = r#"
+id = "courts"
+title = { ru = "Суды", en = "Courts" }
+level = "developer"
+ttl = "1d"
+params = ["inn", "region"]
+
+[limits]
+timeout = "20s"
+
+[request]
+url = "http://HOST/cases?inn={{ inn }}&region={{ region }}"
+allow_private = true
+
+[pages]
+next = "$.next"
+
+[answer]
+format = "json"
+items = "$.items[*]"
+valid = [{ at = "$.items" }]
+
+[[fact]]
+kind = "court.case"
+identity = ["n"]
+[fact.attrs]
+n = { at = "$.n", type = "text" }
+"#;
+
+    async fn site() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let host = listener.local_addr().expect("bound").to_string();
+        let again = host.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let read = stream.read(&mut head).await.expect("a request");
+                let asked = String::from_utf8_lossy(head.get(..read).expect("within")).into_owned();
+                let (status, more, body) = if asked.contains("page=2") {
+                    ("302 Found", format!("Location: http://{again}/cases?page=2\r\n"), String::new())
+                } else {
+                    let body = format!(r#"{{"items": [{{"n": "1"}}], "next": "http://{again}/cases?page=2"}}"#);
+                    ("200 OK", "Content-Type: application/json\r\n".to_owned(), body)
+                };
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            }
+        });
+        host
+    }
+
+    #[tokio::test]
+    async fn a_request_that_brings_nothing_is_shown_with_its_place() {
+        let host = site().await;
+        let text = FILE.replace("HOST", &host);
+        let given: BTreeMap<String, String> =
+            [("inn", "1"), ("region", "77")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let judged = |read: &[RawPage]| report("courts.toml", &text, given.clone(), read);
+        let first = judged(&[]).request.expect("a request");
+        let mut asker = Asker::new("courts.toml", &text, false).expect("a source");
+        let mut out = Vec::new();
+        let error = ask_all(&mut out, &mut asker, first, 3, judged).await.expect_err("it redirects for ever");
+        let shown = String::from_utf8(out).expect("text");
+        assert!(shown.starts_with("verdict   Found\n"), "{shown}");
+        assert!(shown.ends_with(&format!("page      2 of [request]: GET http://{host}/cases?page=2\n")), "{shown}");
+        let line = 1 + FILE.lines().position(|line| line.starts_with("url = ")).expect("there");
+        let wanted = format!(
+            "unavailable: too_many_redirects: more than 5 for one page (page 2 of [request]; courts.toml:{line})"
+        );
+        assert_eq!(error.to_string(), wanted);
+    }
+
+    #[test]
+    fn a_parameter_that_the_source_has_not_is_refused() {
+        let not_asked = |params: &[(&str, &str)]| {
+            let given = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let tested = report("courts.toml", &FILE.replace("HOST", "x.example"), given, &[]);
+            (tested.ok(), tested.not_asked.unwrap_or_default())
+        };
+        let known = [("inn", "1"), ("region", "77"), ("subject", "company:1")];
+        assert_eq!(not_asked(&known), (true, String::new()));
+        let near = not_asked(&[&known[..], &[("regoin", "77")]].concat());
+        assert_eq!(
+            near,
+            (false, "the source has no parameter `regoin`; is `region` meant? (it has `inn`, `region`)".to_owned())
+        );
+        let far = not_asked(&[&known[..], &[("foo", "2")]].concat());
+        assert_eq!(far, (false, "the source has no parameter `foo` (it has `inn`, `region`)".to_owned()));
     }
 }

@@ -11,6 +11,7 @@ use super::decision::{DecideError, Decision};
 use super::freshness::shortest_ttl_ms;
 use super::job;
 use super::policy::{PrefetchSpec, SourceSpec};
+use super::source::all_rest_since;
 use super::source::breaker::{self, State};
 use super::source::limits;
 use mirano_replay::apply::be_u64;
@@ -161,7 +162,9 @@ fn affordable(
     let row: SourceRow = decision.rows.row(spec.id.as_bytes())?.unwrap_or_default();
     let free = (spec.limits.concurrency as usize).saturating_sub(row.leases.len() + asked_now);
     let rests = row.rest_until.is_some_and(|until| until > now);
-    if row.queued > 0 || free == 0 || rests || breaker::of_source(spec, &row, now) != State::Closed {
+    let open = breaker::of_source(spec, &row, now) != State::Closed;
+    let open = open || all_rest_since(&decision.ctx.policy.document, spec, &row).is_some();
+    if row.queued > 0 || free == 0 || rests || open {
         return Ok((PrefetchVerdict::Busy, later(now, stale_at)));
     }
     if let Some(next) = limits::kept(&spec.limits, row.day, now) {

@@ -6,6 +6,7 @@
 mod asked;
 mod blocked;
 mod fact;
+mod given_up;
 mod grounds;
 mod job;
 pub mod model;

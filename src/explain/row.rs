@@ -23,6 +23,8 @@ pub(super) struct Joined<'a> {
     pub task: Option<TaskRow>,
     pub freshness: Freshness,
     pub state: RowState,
+    /// What became of its task, where that was given up and nothing new is asked.
+    pub dead_letter: Option<DeadLetterWord>,
 }
 
 impl<'a> Joined<'a> {
@@ -42,7 +44,9 @@ impl<'a> Joined<'a> {
         };
         let freshness = Freshness::of_receipt(need.receipt.as_ref().filter(|_| need.applicable()), ctx.now);
         let state = state(need, task.as_ref(), freshness);
-        Ok(Self { need, named, task, freshness, state })
+        let given_up = need.applicable() && need.pending.is_none() && need.last_failure.is_some();
+        let dead_letter = super::given_up::find(ctx, task.as_ref().filter(|_| given_up))?;
+        Ok(Self { need, named, task, freshness, state, dead_letter })
     }
 
     /// Whether its source was asked: by the task that this need waits for now.
@@ -152,10 +156,15 @@ pub(super) fn view(
             at: rfc3339(failure.at),
         }),
         task_id: row.named.as_ref().map(|named| named.alias.to_string()),
-        attempts: row.task.as_ref().map_or(0, |task| super::tasks::attempts_seen(job, task)),
+        attempts: attempts(job, row),
+        dead_letter: row.dead_letter,
         blocked_on: blocked,
         note: note(ctx, job, row),
     })
+}
+
+fn attempts(job: &JobRow, row: &Joined<'_>) -> u32 {
+    row.task.as_ref().map_or(0, |task| super::tasks::attempts_seen(job, task))
 }
 
 /// What was decided when the job took the data.
@@ -186,14 +195,16 @@ fn note(ctx: &Context<'_>, job: &JobRow, row: &Joined<'_>) -> Both {
         RowState::Queued => pending("note-queued"),
         RowState::WaitingForSubject => plain("note-waiting"),
         RowState::NotApplicable => super::unchecked::nothing_to_ask(ctx, job, row.need),
-        RowState::Failed => match (&row.need.receipt, &row.need.last_failure) {
-            (Some(_), None) => plain("note-too_old"),
-            (Some(_), Some(failure)) => {
-                both("note-too_old_failed", &[("cause", failure_words(ctx, job, failure).into())])
+        RowState::Failed => {
+            let why =
+                |failure| super::given_up::told(failure_words(ctx, job, failure), row.dead_letter, attempts(job, row));
+            match (&row.need.receipt, &row.need.last_failure) {
+                (Some(_), None) => plain("note-too_old"),
+                (Some(_), Some(failure)) => both("note-too_old_failed", &[("cause", why(failure).into())]),
+                (None, Some(failure)) => why(failure),
+                (None, None) => plain("note-no_answer"),
             }
-            (None, Some(failure)) => failure_words(ctx, job, failure),
-            (None, None) => plain("note-no_answer"),
-        },
+        }
         RowState::Stale => plain("note-stale"),
         RowState::Fresh => fresh_note(shown),
     }

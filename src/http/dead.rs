@@ -12,13 +12,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mirano_replay::apply::be_u64;
 use mirano_replay::facts;
-use mirano_replay::rows::{QueryRow, TaskRow, TaskState, key};
+use mirano_replay::rows::{JobRow, NeedRow, NeedTaskRow, QueryRow, TaskRow, TaskState, key};
 use mirano_replay::store::{ReadExt, StoreError, Table};
-use mirano_schemas::{TaskId, Timestamp, source_of};
+use mirano_schemas::{JobId, QueryKey, TaskId, Timestamp, source_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 const LIST: &str = "dead letters";
+/// Jobs that are named of a letter.
+const MOST_WAITING: usize = 20;
 
 /// A task that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -41,6 +43,19 @@ pub struct DeadLetter {
     pub evidence: Vec<String>,
     /// How many askers went without an answer.
     pub requesters: u32,
+    /// The jobs that wait for it still; 20 at most.
+    pub waiting: Vec<DeadWaiter>,
+}
+
+/// A need of a job that has no answer because of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeadWaiter {
+    /// The job.
+    pub job_id: String,
+    /// Its need.
+    pub need_id: String,
+    /// What the job calls the task; `null` where it never had one.
+    pub task_id: Option<String>,
 }
 
 /// Which ones.
@@ -120,7 +135,36 @@ fn letter(state: &AppState, place: &[u8]) -> std::result::Result<Option<DeadLett
             .map(|last| last.evidence.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
         requesters: row.requesters,
+        waiting: waiting(state, row.scheduled.query)?,
     }))
+}
+
+/// Who would ask again.
+fn waiting(state: &AppState, query: QueryKey) -> std::result::Result<Vec<DeadWaiter>, StoreError> {
+    let views = state.engine().views();
+    let mut found = Vec::new();
+    for partition in 0..state.engine().partitions() {
+        let prefix = key::failed_need(partition, query, None);
+        for place in views.keys(Table::FailedNeed, &prefix, &[], MOST_WAITING - found.len().min(MOST_WAITING))? {
+            let Some(job) = key::tail(&place).map(JobId) else { continue };
+            let Some(row) = views.row::<JobRow>(job.as_bytes())? else { continue };
+            let asks = |row: &&NeedRow| {
+                let unanswered = row.applicable() && row.pending.is_none() && row.last_failure.is_some();
+                unanswered && row.need.query == Some(query)
+            };
+            for need in row.needs.iter().filter(asks) {
+                let need_id = need.need.need_id;
+                let named: Option<NeedTaskRow> = views.row(&key::need_task(job, need_id))?;
+                found.push(DeadWaiter {
+                    job_id: job.to_string(),
+                    need_id: need_id.to_string(),
+                    task_id: named.map(|named| named.alias.to_string()),
+                });
+            }
+        }
+    }
+    found.truncate(MOST_WAITING);
+    Ok(found)
 }
 
 /// Try a dead letter again

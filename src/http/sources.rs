@@ -62,11 +62,11 @@ pub struct SourceView {
     pub rest_until: Option<String>,
     /// Its proxies, by pool and name.
     pub proxies: Vec<ProxyView>,
-    /// What came of the last attempt.
+    /// What came of the last attempt that was not lost to its proxy.
     pub last_outcome: Option<LastOutcome>,
     /// When it last answered; to the minute, unless the caller is an operator.
     pub last_answer_at: Option<String>,
-    /// Attempts that failed since.
+    /// Attempts that failed since; those that were lost to their proxy are its own.
     pub failures: u32,
     /// The connector's version.
     pub connector: String,

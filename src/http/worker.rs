@@ -17,7 +17,6 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use mirano_replay::rows::lost_on_our_side;
 use mirano_schemas::{EvidenceId, LeaseToken, Level, Outcome, Permit, TaskId, Timestamp};
 use shapes::*;
 use std::time::Duration;
@@ -294,11 +293,6 @@ pub async fn fail(
     if body.cause.trim().is_empty() || body.cause.chars().count() > LONGEST_CAUSE {
         return Err(Problem::invalid("/cause", format!("is empty or longer than {LONGEST_CAUSE} characters")));
     }
-    // It would count as nobody's failure: no breaker, no pace, a hundred attempts.
-    if lost_on_our_side(&body.cause) {
-        let said = "begins with a word that the server keeps for what goes wrong on its own side";
-        return Err(Problem::invalid("/cause", said));
-    }
     let failed = Failed {
         outcome,
         cause: body.cause,
@@ -352,6 +346,7 @@ impl From<RemoteError> for Problem {
             RemoteError::Evidence(error) => error.into(),
             RemoteError::NoTask => Self::not_found("task"),
             RemoteError::LeaseLost => Self::new(Code::LeaseLost, said),
+            RemoteError::OurWord => Self::invalid("/cause", said),
             RemoteError::TooEarly => Self::invalid("/observed_at", said),
             RemoteError::Erased => Self::new(Code::Erased, said),
             RemoteError::Source(_) => Self::new(Code::SourceUnknown, said),

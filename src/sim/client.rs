@@ -1,5 +1,6 @@
 //! Those who ask: tenants with keys, addresses and a seller's number, who retry until they are answered.
 
+use super::farm;
 use super::policy::{SOURCES, sources};
 use super::rng::Rng;
 use super::source::COMPANIES;
@@ -59,11 +60,11 @@ pub fn request(number: u64, rng: &mut Rng) -> CreateJob {
     }
 }
 
-/// A request for all sources of the farm; two about each of six objects.
+/// A request for all sources of the farm; more than one about each object.
 pub fn farm_request(number: u64, rng: &mut Rng) -> CreateJob {
     let short = request(number, rng);
     let (profile, inputs, max_age_ms) = ("farm".to_owned(), BTreeMap::new(), BTreeMap::new());
-    CreateJob { profile, inputs, max_age_ms, address: address(number % 6), ..short }
+    CreateJob { profile, inputs, max_age_ms, address: address(number % farm::OBJECTS), ..short }
 }
 
 /// Asks for a check; half of them so that somebody is told of it.

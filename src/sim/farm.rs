@@ -15,6 +15,25 @@ pub const FARM: [&str; 20] = [
 pub const START: i64 = 20_718 * 86_400_000 - 1_800_000;
 pub const HOUR: i64 = 3_600_000;
 
+/// Jobs that come one by one, over the whole hour.
+pub const ALONE: u64 = 12;
+/// Jobs that come together at each of some moments: then each source has more to do than its rate lets through.
+pub const TOGETHER: u64 = 10;
+/// Those moments.
+pub const RUSHES: [i64; 3] = [600_000, 1_500_000, 2_700_000];
+/// Within so long they come.
+const RUSH: u64 = 20_000;
+/// Objects that are asked about.
+pub const OBJECTS: u64 = 24;
+
+/// When a job is asked for.
+pub fn comes_at(number: u64, rng: &mut Rng) -> i64 {
+    match number.checked_sub(ALONE).map(|later| later / TOGETHER) {
+        None => 1_000 + rng.below(HOUR as u64) as i64,
+        Some(rush) => RUSHES[rush as usize % RUSHES.len()] + rng.below(RUSH) as i64,
+    }
+}
+
 /// Which of them a source is.
 pub fn number(source: &str) -> Option<usize> {
     source.strip_prefix("farm")?.parse().ok()
@@ -29,7 +48,7 @@ pub fn limits(n: usize) -> Limits {
         burst,
         concurrency: 1 + n as u32 % 3,
         timeout_ms: 8_000,
-        daily: (n % 4 == 2).then_some(9),
+        daily: (n % 4 == 2).then_some(15),
         quiet: (n % 6 == 5).then_some((23 * 60 + 45, 15)),
     }
 }

@@ -8,6 +8,7 @@ mod trouble;
 use super::around::{Around, Out, Stop};
 use super::audit::Auditor;
 use super::client;
+use super::farm;
 use super::log::Log;
 use super::node::Node;
 use super::policy;
@@ -132,7 +133,10 @@ impl Life {
         }
         for number in 0..self.weather.jobs as u64 {
             let within = if self.weather.rush { 30_000 } else { self.weather.span };
-            let at = 1_000 + self.rng.below(within as u64) as i64;
+            let at = match self.weather.farm {
+                true => farm::comes_at(number, &mut self.rng),
+                false => 1_000 + self.rng.below(within as u64) as i64,
+            };
             self.after(at, Happens::NewJob(number));
         }
         self.after(self.weather.span / 40, Happens::Trouble);

@@ -38,6 +38,8 @@ pub struct Left {
     pub void: usize,
     pub commits: usize,
     pub requests: usize,
+    /// Sources that were asked at their whole rate for a while.
+    pub pressed: usize,
 }
 
 /// Lives a seed. The error is the invariant that does not hold, and how that shows.
@@ -83,6 +85,7 @@ fn live_through(mut life: Life) -> Result<Left, String> {
         void: life.log.void(),
         commits,
         requests: life.sources.book.len(),
+        pressed: life.auditor.pressed(&life.sources.book),
     })
 }
 

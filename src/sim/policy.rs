@@ -99,6 +99,8 @@ pub const GIVE_UP_MS: i64 = 240_000;
 /// So many failures in a row make a proxy rest.
 pub const PROXY_FAILURES: usize = 3;
 
+/// The pool, as attempts name its proxies.
+pub const PROXIES: [&str; 2] = ["ru/one", "ru/two"];
 /// The proxies of `courts`: so many requests each in such a period, and one task at a time.
 pub const PROXY_RATE: (u32, i64) = (4, 20_000);
 /// What all sources that share a proxy may send through it together, and how many tasks.

@@ -72,6 +72,13 @@ impl Sources {
         took
     }
 
+    /// Whether a proxy is down for these five minutes: then nothing reaches the source through it.
+    pub fn is_down(&self, proxy: &str, now: i64) -> bool {
+        let name: Vec<u64> = proxy.bytes().map(u64::from).collect();
+        let when = [self.seed, now as u64 / 300_000];
+        self.moods.fails > 0 && rng::of(&[&when[..], &name[..]].concat()).is_multiple_of(4)
+    }
+
     /// What the source says when asked at `now`, for all pages together.
     pub fn say(&self, source: &str, subject: &Subject, params: &Params, now: i64, rng: &mut Rng) -> Said {
         if one_in(rng, self.moods.fails) {

@@ -109,7 +109,7 @@ impl Weather {
             forward_jumps: 0,
             slow_sync: 30,
             moods: Moods { fails: 2, slow: 4, ..Moods::default() },
-            jobs: 12,
+            jobs: (farm::ALONE + farm::TOGETHER * farm::RUSHES.len() as u64) as usize,
             rush: false,
             span: farm::HOUR,
             policies: vec![(0, policy)],

@@ -73,6 +73,13 @@ impl Work {
             // It meant to ask for several pages and asks for one.
             self.pages_left = self.pages_left.min(1);
         }
+        if self.task.proxy.as_deref().is_some_and(|proxy| sources.is_down(proxy, now)) {
+            let cause = "proxy: connection refused";
+            let outcome = Outcome::Unavailable;
+            self.said = Some(Said::Fails { outcome, cause, retry_after_ms: None, http_status: None });
+            self.pages_left = 0;
+            return Next::After(rng.range(1, 50));
+        }
         let request = Request {
             source: self.task.source().to_owned(),
             proxy: self.task.proxy.clone(),

@@ -12,6 +12,9 @@ pub fn cause(text: &str, outcome: Option<&str>) -> Both {
     let code = kind(code.trim());
     let told = match number(details) {
         Some(seconds) if code == "breaker_open" => return both("cause-given_up", &[("time", within(seconds).into())]),
+        Some(seconds) if code == "proxies_down" => {
+            return both("cause-through_none", &[("time", within(seconds).into())]);
+        }
         Some(status) if matches!(code, "http_status" | "unexpected_status") => {
             return both(&format!("cause-{code}"), &[("status", status.to_string().into())]);
         }
@@ -35,7 +38,8 @@ pub fn not_asked(parent: Option<&Both>) -> Both {
 
 /// Whether there is such a message, and it can be said without details.
 fn is_plain(id: &str) -> bool {
-    has(id) && !matches!(id, "cause-http_status" | "cause-unexpected_status" | "cause-given_up" | "cause-depends_on")
+    let with_details = ["http_status", "unexpected_status", "given_up", "through_none", "depends_on"];
+    has(id) && !with_details.iter().any(|of| id.strip_prefix("cause-") == Some(of))
 }
 
 /// Codes that say the same to who only wants to know what the source did.
@@ -99,6 +103,11 @@ mod tests {
                 "breaker_open: it has not answered for 1260 s; timeout: no answer within 20s",
                 "источник уже 21 минуту не даёт годного ответа, запрос снят с очереди",
                 "the source has given no usable answer for 21 minutes, and the request was given up",
+            ),
+            (
+                "proxies_down: for 960 s no proxy of `ru2` has let anything through; proxy: by proxy ru2/a1: Connection refused",
+                "уже 16 минут ни через один прокси не удаётся спросить источник, запрос снят с очереди",
+                "for 16 minutes no proxy has let a request through to the source, and the request was given up",
             ),
             (
                 "the parameter `inn` is missing",

@@ -15,6 +15,7 @@ mod address;
 mod client;
 mod credentials;
 mod error;
+mod proxied;
 mod redirect;
 mod secrets;
 
@@ -162,7 +163,7 @@ impl Fetcher {
     }
 
     /// Sends one request and reads the whole answer. An HTTP status, whatever it is, is an answer and not an error,
-    /// except a proxy's own 407.
+    /// except a proxy's own that it does not take our credentials.
     pub async fn send(&self, request: &Outgoing) -> Result<Fetched, FetchError> {
         let mut secrets = Resolver::new(&self.options.environment, Some(&request.secrets));
         let mut proxy_secrets = Resolver::new(&self.options.environment, None);
@@ -190,10 +191,15 @@ impl Fetcher {
             Ok(answer) => answer.map_err(|error| error::of_request(&error, &sent, via))?,
         };
         let status = answer.status().as_u16();
-        if let (407, Some(name)) = (status, via) {
-            return Err(FetchError::new(FetchErrorKind::Proxy, format!("proxy {name} refused the credentials (407)")));
-        }
         let mut headers = headers_of(answer.headers());
+        // Of `https` a proxy sees only the tunnel: what comes through that is the source's.
+        let by_proxy = request.proxy.as_ref().filter(|_| matches!(status, 401 | 407) && sent.scheme() == "http");
+        if let Some(proxy) = by_proxy {
+            let address = proxy_secrets.url(&proxy.url).ok().and_then(|url| Url::parse(&url).ok());
+            if let Some(refused) = proxied::refusal(status, &headers, &proxy.name, address.as_ref()) {
+                return Err(refused);
+            }
+        }
         // Cookies may be who we are: they go to the next request, and nowhere else.
         headers.remove("set-cookie");
         let set_cookies = answer.headers().get_all("set-cookie").iter();

@@ -22,7 +22,7 @@ use crate::sources::connector::{Answer, AskContext, ExtractedFact, GivenFact, Gi
 use asked::Asked;
 use bytes::Bytes;
 pub use lease::Offer;
-use mirano_replay::rows::{SourceRow, TaskRow};
+use mirano_replay::rows::{PROXY_NOT_HERE, SourceRow, TaskRow, lost_on_our_side};
 use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::*;
 use std::sync::atomic::AtomicUsize;
@@ -57,6 +57,9 @@ pub enum RemoteError {
     /// The facts do not fit the source's file.
     #[error("{} of the facts do not fit the source's file", .0.len())]
     Facts(Vec<GivenProblem>),
+    /// A cause that begins with a word of the server's own.
+    #[error("begins with a word that the server keeps for what goes wrong on its own side")]
+    OurWord,
     /// The source's file can't be used any more.
     #[error("{0}")]
     Source(String),
@@ -276,11 +279,24 @@ impl Remote {
 
     /// Records that an attempt failed.
     pub async fn fail(&self, task: TaskId, lease: LeaseToken, failed: Failed) -> Result<Answered, RemoteError> {
-        let source = self.task(task)?.scheduled.source;
+        let row = self.task(task)?;
+        // It would count as nobody's failure: no breaker, no pace, a hundred attempts.
+        if lost_on_our_side(&failed.cause) && !lacks_proxy(&row, lease, &failed.cause) {
+            return Err(RemoteError::OurWord);
+        }
+        let source = row.scheduled.source;
         let Failed { outcome, cause, http_status, evidence, retry_after_ms } = failed;
         let failed = FailAttempt { source, task, lease, outcome, cause, http_status, evidence, retry_after_ms };
         Ok(self.engine.submit(Command::Fail(failed)).await?)
     }
+}
+
+/// Whether a worker may say this of an attempt, although it is the server's own word: that it lacks the proxy which the attempt was
+/// given. That is no fault of the source's, nor of the proxy's.
+fn lacks_proxy(row: &TaskRow, lease: LeaseToken, cause: &str) -> bool {
+    let attempt = row.attempts.iter().rev().find(|attempt| attempt.lease == lease);
+    let through_one = attempt.is_some_and(|attempt| attempt.proxy.is_some());
+    through_one && cause.split(':').next() == Some(PROXY_NOT_HERE)
 }
 
 /// When the attempt under a lease began.

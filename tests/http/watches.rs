@@ -126,7 +126,15 @@ async fn a_dead_letter_is_tried_again() {
     let job = text(&world.create("k", json!({})).await["job_id"]).to_owned();
     let task = world.lease("bankrupts").await;
     world.fail(&task).await;
-    world.until(&job, |view| row(view, "bankrupts")["state"] == "failed").await;
+    let view = world.until(&job, |view| row(view, "bankrupts")["state"] == "failed").await;
+    // The job says so, in words and by a code, and the operators' list names the job as the job names the task.
+    let without = row(&view, "bankrupts");
+    assert_eq!(without["dead_letter"], "waiting", "{without}");
+    let note = text(&without["note"]["en"]);
+    assert!(note.ends_with("(given up, attempts: 1; it waits for an operator, who can have it tried again)"), "{note}");
+    let told = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    let told = told["sentences"].as_array().expect("sentences").iter().find(|one| one["code"] == "source.failed");
+    assert!(told.is_some_and(|one| text(&one["text"]).contains("waits for an operator")), "{told:?}");
     let operator = |method: &'static str, path: String| world.send(world.request(method, &path, KEY_ADMIN));
     let listed = operator("GET", "/v1/dead-letters".to_owned()).await.json();
     let letter = listed["items"][0].clone();
@@ -135,6 +143,9 @@ async fn a_dead_letter_is_tried_again() {
         (&json!("bankrupts"), &json!(1), Some(1))
     );
     assert!(text(&letter["cause"]).starts_with("timeout:"), "{letter}");
+    let waits = json!([{"job_id": job, "need_id": without["need_id"], "task_id": without["task_id"]}]);
+    assert_eq!(letter["waiting"], waits);
+    assert_eq!(world.read(&format!("/v1/tasks/{}", text(&waits[0]["task_id"]))).await["status"], "failed");
     assert_eq!(operator("GET", "/v1/dead-letters?source=courts".to_owned()).await.json()["items"], json!([]));
     let about = format!("/v1/dead-letters/{}", text(&letter["task_id"]));
     let user = world.send(world.request("POST", &format!("{about}/retry"), KEY_A)).await;

@@ -85,7 +85,8 @@ impl PageData for Fixtures {
     async fn dead_letters(&self, _: &Visitor, _: Lang) -> Result<Value, Problem> {
         Ok(
             json!({"items": [{"task_id": "t1", "source": "courts", "subject": "company:7707083893", "outcome": "unavailable",
-            "cause": "timeout: no answer within 20s", "attempts": 5, "failed_at": "2026-11-24T10:30:00Z", "evidence": [], "requesters": 3}],
+            "cause": "timeout: no answer within 20s", "attempts": 5, "failed_at": "2026-11-24T10:30:00Z", "evidence": [], "requesters": 3,
+            "waiting": [{"job_id": "aka4idzf6cpjp4w7", "need_id": "n4", "task_id": "a4"}]}],
             "next_cursor": null}),
         )
     }

@@ -63,6 +63,34 @@ pub fn indexes_are_whole(tree: &Tree) -> Vec<String> {
     complaints
 }
 
+/// A block of a shell can be pasted as it stands: what serves for ever ends it, or runs beside the rest (`&`). A line with `…` shows a
+/// part of a command, which nobody pastes.
+pub fn blocks_can_be_pasted(tree: &Tree) -> Vec<String> {
+    let pages = tree.files.iter().filter(|file| file.path.ends_with(".md"));
+    pages
+        .flat_map(|file| stuck(&file.text).into_iter().map(|line| format!("{}: goes on behind `{line}`", file.path)))
+        .collect()
+}
+
+/// Commands of shell blocks that never end, and have others behind them.
+fn stuck(text: &str) -> Vec<String> {
+    let blocks = text.split("\n```sh\n").skip(1).filter_map(|rest| rest.split_once("\n```"));
+    blocks
+        .flat_map(|(block, _)| {
+            let block = block.replace("\\\n", " ");
+            let lines: Vec<String> = block.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+            let before_last = lines.len().saturating_sub(1);
+            lines.into_iter().take(before_last).filter(|line| serves(line)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn serves(line: &str) -> bool {
+    let command = line.split_once(" #").map_or(line, |(command, _)| command);
+    let serves = ["mirano serve", "mirano demo-sources"].iter().any(|words| command.trim_start().starts_with(words));
+    serves && !command.contains(" &") && !command.contains('…')
+}
+
 fn links(text: &str) -> Vec<String> {
     text.split("](")
         .skip(1)
@@ -163,6 +191,18 @@ fn lost_paths_and_links_are_found() {
     assert_eq!(named, ["docs/errors/", "src/core/", "src/core/x.rs"]);
     assert_eq!(links("[a](../b.md#c) [d](https://e.org) [f](#g)"), ["../b.md"]);
     assert_eq!(joined("docs/decisions", "../b.md"), "docs/b.md");
+}
+
+#[test]
+fn what_serves_for_ever_is_found_in_the_middle_of_a_block() {
+    let block = |lines: &str| stuck(&format!("Text\n```sh\n{lines}\n```\n"));
+    assert_eq!(block("mirano serve --data d   # runs\nmirano check x").len(), 1);
+    assert_eq!(block("mirano demo-sources \\\n  --seed 1\ncurl x").len(), 1);
+    for good in
+        ["mirano serve --demo &\ncurl x", "curl x\nmirano serve --demo \\\n  --data d", "mirano serve … --a\ncurl x"]
+    {
+        assert_eq!(block(good), Vec::<String>::new(), "{good}");
+    }
 }
 
 #[test]

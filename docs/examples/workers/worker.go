@@ -32,6 +32,7 @@ type task struct {
 		Headers map[string]string `json:"headers"`
 		Body    *string           `json:"body"`
 	} `json:"request"`
+	Proxy     *string  `json:"proxy"`
 	Permits   []window `json:"permits"`
 	TimeoutMS int64    `json:"timeout_ms"`
 	MaxBytes  int64    `json:"max_bytes"`
@@ -116,6 +117,14 @@ func ask(t task) (int, string, []byte, error) {
 
 func work(t task, kind, items string) error {
 	about := "/v1/worker/tasks/" + t.TaskID
+	fail := func(outcome, cause string) error {
+		said := map[string]any{"lease_token": t.Lease, "outcome": outcome, "cause": cause}
+		return call(about+"/fail", said, &struct{}{})
+	}
+	// Never directly instead: that would show an address that the operator hides.
+	if t.Proxy != nil {
+		return fail("unavailable", "proxy_not_here: this worker has no proxies")
+	}
 	permit := t.Permits[0]
 	time.Sleep(time.Until(permit.NotBefore))
 	for time.Now().After(permit.NotAfter) {
@@ -131,10 +140,6 @@ func work(t task, kind, items string) error {
 		time.Sleep(time.Until(permit.NotBefore))
 	}
 	observed := time.Now().UTC().Format(time.RFC3339Nano)
-	fail := func(outcome, cause string) error {
-		said := map[string]any{"lease_token": t.Lease, "outcome": outcome, "cause": cause}
-		return call(about+"/fail", said, &struct{}{})
-	}
 	status, contentType, content, err := ask(t)
 	if err != nil {
 		return fail("unavailable", "no_answer: "+t.Source)

@@ -97,7 +97,7 @@ def work(task):
         return call(f"{about}/fail", {**lease, "outcome": outcome, "cause": cause, **more})
 
     if task["proxy"]:
-        return fail("unavailable", "proxy_unknown: this worker has no proxies")
+        return fail("unavailable", f"proxy_not_here: {NAME} has no proxies")
     permit, request, pages = task["permits"][0], task["request"], []
     observed_at = None
     while request:

@@ -8,6 +8,11 @@ use mirano_schemas::*;
 /// The key of the source itself among its breakers.
 const ITSELF: &str = "";
 
+/// Notes an attempt that its proxy did not let through: it says nothing about the source, whatever state that is in.
+pub(super) fn note_lost_to(source: &mut SourceRow, proxy: &str) {
+    source.breakers.entry(proxy.to_owned()).or_default().note(true);
+}
+
 /// Notes an attempt that says something about the source, and about the proxy that it went through.
 pub(super) fn note(source: &mut SourceRow, proxy: Option<&str>, failed: bool) {
     let own = source.breakers.entry(ITSELF.to_owned()).or_default();

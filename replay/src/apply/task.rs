@@ -284,13 +284,18 @@ pub(super) fn attempt_failed(store: &mut impl Write, at: At, event: &TaskAttempt
     let mut source = source_row(store, &event.source)?;
     let held = release(store, at, &mut source, event.lease)?;
     source.rest_until = source.rest_until.max(event.rest_until);
+    let proxy = held.and_then(|held| held.proxy);
     // What was lost on our side is nobody's failure: not the source's, and not the proxy's.
     if !lost_on_our_side(&event.cause) {
-        source.failures += 1;
-        source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
-        let proxy = held.and_then(|held| held.proxy);
-        let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
-        health::note(&mut source, proxy.as_deref(), failed);
+        match lost_to_proxy(&event.cause, proxy.as_deref()) {
+            Some(proxy) => health::note_lost_to(&mut source, proxy),
+            None => {
+                source.failures += 1;
+                source.last_outcome = Some((event.outcome, at.recorded_at, event.cause.clone()));
+                let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
+                health::note(&mut source, proxy.as_deref(), failed);
+            }
+        }
         if let Some(proxy) = proxy {
             source.proxies.entry(proxy).or_default().failures += 1;
         }

@@ -146,6 +146,15 @@ pub fn lost_on_our_side(cause: &str) -> bool {
     cause.split(':').next().is_some_and(|code| OURS.contains(&code))
 }
 
+/// The code of an attempt that its proxy did not let through: it could not be reached, or refused us.
+pub const BY_PROXY: &str = "proxy";
+
+/// The proxy that an attempt was lost to: the source was not asked, so this says nothing of the source. `proxy`: the one that the
+/// attempt went through.
+pub fn lost_to_proxy<'p>(cause: &str, proxy: Option<&'p str>) -> Option<&'p str> {
+    proxy.filter(|_| cause.split(':').next() == Some(BY_PROXY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +176,16 @@ mod tests {
         assert!(lost_on_our_side("proxy_not_here: this node's proxies.toml has no ru/one"));
         assert!(lost_on_our_side("lease_expired"));
         assert!(!lost_on_our_side("proxy_unknown: an older version said so, and it counted as the source's"));
+    }
+
+    #[test]
+    fn what_is_lost_to_a_proxy_is_told_by_its_code_and_needs_a_proxy() {
+        let of = |cause| lost_to_proxy(cause, Some("ru/one"));
+        assert_eq!(of("proxy: courts.example by proxy ru/one: Connection refused"), Some("ru/one"));
+        assert_eq!(lost_to_proxy("proxy: no such thing", None), None, "it was asked directly");
+        for other in ["timeout: no answer", "no_tunnel: courts.example by proxy ru/one", "proxy_not_here: ru/one"] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 
     #[test]

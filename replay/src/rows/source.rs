@@ -20,11 +20,11 @@ pub struct SourceRow {
     pub rest_until: Option<Timestamp>,
     /// Health of each proxy.
     pub proxies: BTreeMap<String, ProxyRow>,
-    /// What came of the last attempt.
+    /// What came of the last attempt that was not lost to its proxy.
     pub last_outcome: Option<(Outcome, Timestamp, String)>,
     /// When it last answered.
     pub last_answer: Option<Timestamp>,
-    /// Attempts that failed since.
+    /// Attempts that failed since; those that were lost to their proxy are not among them.
     pub failures: u32,
     /// Smoothed duration of an attempt, milliseconds (1/8 weight for the last).
     pub attempt_ms: u64,

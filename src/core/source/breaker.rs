@@ -5,21 +5,17 @@
 //! an event, so every node sees the same state and a restart forgets nothing.
 //!
 //! Only *unavailable* and *blocked* count. A page that can't be read, or refused parameters, are answers of somebody who is
-//! there; what went wrong on our side says nothing.
+//! there; what went wrong on our side says nothing. What a proxy did not let through counts for that proxy alone, in any state
+//! of the source: whoever was not asked can't have failed.
 
 use super::source_row;
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::{BreakerSpec, Policy, ProxyPoolSpec, SourceSpec};
-use mirano_replay::rows::{BreakerRow, OpenRow, SourceRow, key};
-use mirano_replay::store::{ReadExt, Table};
+use mirano_replay::rows::{BreakerRow, OpenRow, SourceRow};
 use mirano_schemas::*;
 
 /// The rest of a proxy grows to so many times its pool's `cool_down`.
 const LONGEST_COOL_DOWN: u64 = 8;
-/// Tasks of one queue that are looked at for those that waited too long.
-const GIVEN_UP_AT_ONCE: usize = 128;
-/// Places of a queue that are looked through for the tasks that came first.
-const LOOKED_THROUGH: usize = 4_096;
 
 /// What an attempt was made with, as long as its lease is there.
 pub(super) struct Attempt {
@@ -139,26 +135,49 @@ pub(super) fn after(
     attempt: &Attempt,
     failed: Option<(Outcome, &str)>,
 ) -> Result<(), DecideError> {
-    let policy = decision.ctx.policy;
-    for proxy in std::iter::once(None).chain(attempt.proxy.as_deref().map(Some)) {
-        let Some(rule) = Rule::find(policy, source, proxy) else { continue };
-        let row = source_row(decision, source)?;
-        let Some(breaker) = row.breakers.get(proxy.unwrap_or_default()) else { continue };
-        let saw = breaker.open.as_ref().is_some_and(|open| attempt.started_at >= open.until);
-        // While the source itself does not answer, no proxy is to blame.
-        let to_blame = proxy.is_none() || row.breakers.get("").is_none_or(|own| own.open.is_none());
-        match (&breaker.open, failed) {
-            (None, Some(failed)) if to_blame && rule.opens(breaker) => open(decision, source, proxy, &rule, failed)?,
-            (Some(_), Some(failed)) if to_blame && saw => open(decision, source, proxy, &rule, failed)?,
-            (Some(open), None) if saw => {
-                let proxy = proxy.map(str::to_owned);
-                decision.emit(BreakerClosed { source: source.to_owned(), proxy, since: open.since })?;
-            }
-            // What was begun before the rest, and ends during it, tells nothing new.
-            _ => {}
-        }
+    turn(decision, source, attempt, None, failed)?;
+    let Some(proxy) = attempt.proxy.as_deref() else { return Ok(()) };
+    // While the source itself does not answer, no proxy is to blame.
+    let down = source_row(decision, source)?.breakers.get("").is_some_and(|own| own.open.is_some());
+    if failed.is_some() && down {
+        return Ok(());
     }
-    Ok(())
+    turn(decision, source, attempt, Some(proxy), failed)
+}
+
+/// After an attempt that its proxy did not let through: the source was not asked, so its own breaker stays as it is.
+pub(super) fn after_lost_to(
+    decision: &mut Decision<'_>,
+    source: &str,
+    attempt: &Attempt,
+    proxy: &str,
+    failed: (Outcome, &str),
+) -> Result<(), DecideError> {
+    turn(decision, source, attempt, Some(proxy), Some(failed))
+}
+
+/// Opens or closes one breaker, by what was noted of it.
+fn turn(
+    decision: &mut Decision<'_>,
+    source: &str,
+    attempt: &Attempt,
+    proxy: Option<&str>,
+    failed: Option<(Outcome, &str)>,
+) -> Result<(), DecideError> {
+    let Some(rule) = Rule::find(decision.ctx.policy, source, proxy) else { return Ok(()) };
+    let row = source_row(decision, source)?;
+    let Some(breaker) = row.breakers.get(proxy.unwrap_or_default()) else { return Ok(()) };
+    let saw = breaker.open.as_ref().is_some_and(|open| attempt.started_at >= open.until);
+    match (&breaker.open, failed) {
+        (None, Some(failed)) if rule.opens(breaker) => open(decision, source, proxy, &rule, failed),
+        (Some(_), Some(failed)) if saw => open(decision, source, proxy, &rule, failed),
+        (Some(open), None) if saw => {
+            let proxy = proxy.map(str::to_owned);
+            decision.emit(BreakerClosed { source: source.to_owned(), proxy, since: open.since })
+        }
+        // What was begun before the rest, and ends during it, tells nothing new.
+        _ => Ok(()),
+    }
 }
 
 fn open(
@@ -182,57 +201,6 @@ fn open(
         outcome,
         cause: cause.to_owned(),
     })
-}
-
-/// The tasks of a queue that have waited longest, of those that are not being tried again; and of those the ones that are due first.
-fn oldest(decision: &Decision<'_>, queue: &str) -> Result<Vec<TaskId>, DecideError> {
-    let prefix = key::source_prefix(queue);
-    // A place names the turn, the priority, and when the task came.
-    let came = |place: &Vec<u8>| place.get(prefix.len() + 9..prefix.len() + 17).map(mirano_replay::apply::be_u64);
-    let mut waiting = decision.rows.keys(Table::Ready, &prefix, &[], LOOKED_THROUGH)?;
-    if waiting.len() > GIVEN_UP_AT_ONCE {
-        waiting.sort_by_key(came);
-        waiting.truncate(GIVEN_UP_AT_ONCE);
-    }
-    waiting.extend(decision.rows.keys(Table::Delayed, &prefix, &[], GIVEN_UP_AT_ONCE)?);
-    Ok(waiting.iter().filter_map(|place| key::tail(place).map(TaskId)).collect())
-}
-
-/// Gives up the tasks that waited too long for a source that has not answered all the while, so that their checks end.
-/// Returns when to look again: none where the source answers.
-pub(super) fn give_up(decision: &mut Decision<'_>, spec: &SourceSpec) -> Result<Option<Timestamp>, DecideError> {
-    let row = source_row(decision, &spec.id)?;
-    let Some(open) = open_of(spec, &row) else { return Ok(None) };
-    let (now, limit) = (decision.ctx.now(), spec.limits.breaker.give_up.0);
-    if now.since_ms(open.since) < limit {
-        return Ok(Some(open.since.plus_ms(limit)));
-    }
-    let waiting = oldest(decision, &spec.id)?;
-    let (outcome, cause) = match &row.last_outcome {
-        Some((outcome, _, cause)) if !outcome.is_answer() => (*outcome, cause.as_str()),
-        _ => (Outcome::Unavailable, ""),
-    };
-    let (mut next, mut ended) = (None::<Timestamp>, 0);
-    for task in waiting {
-        let Some(row) = decision.task(task)? else { continue };
-        let end = row.enqueued_at.max(open.since).plus_ms(limit);
-        if end > now {
-            next = Some(next.map_or(end, |next| next.min(end)));
-            continue;
-        }
-        if ended == GIVEN_UP_AT_ONCE {
-            break;
-        }
-        ended += 1;
-        decision.emit(TaskFailed {
-            task,
-            source: spec.id.clone(),
-            query: row.scheduled.query,
-            outcome,
-            cause: format!("breaker_open: it has not answered for {} s; {cause}", now.since_ms(open.since) / 1_000),
-        })?;
-    }
-    Ok(if ended >= GIVEN_UP_AT_ONCE { Some(now) } else { next })
 }
 
 #[cfg(test)]

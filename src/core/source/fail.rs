@@ -5,16 +5,20 @@
 //! be kept) says nothing about the source: such an attempt is made again, up to [`MOST_LOST`] times, so that a task which
 //! kills its worker each time ends all the same.
 //!
-//! A third one is of tasks that are *put off*: the day's quota ended, or quiet hours began, between two of their requests.
+//! What a *proxy* did not let through is neither: the source was not asked, and another proxy may do. So such an attempt uses none
+//! up while the pool has another proxy that is not left alone (as those on our side, up to [`MOST_LOST`]); once it has none, as many
+//! as the source's file allows.
+//!
+//! A last count is of tasks that are *put off*: the day's quota ended, or quiet hours began, between two of their requests.
 
 use super::breaker::{self, Attempt};
 use super::suspicion::SUSPICION_MS;
-use super::{holds, pace, shards, source_row, spec};
+use super::{holds, pace, proxies, shards, source_row, spec};
 use crate::core::bugs::{self, Bug};
 use crate::core::command::{FailAttempt, Rejection, Reply};
 use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::RetrySpec;
-use mirano_replay::rows::{AttemptRow, LeaseEndRow, PUT_OFF, TaskRow, TaskState, key, lost_on_our_side};
+use mirano_replay::rows::{AttemptRow, LeaseEndRow, PUT_OFF, TaskRow, TaskState, key, lost_on_our_side, lost_to_proxy};
 use mirano_replay::store::ReadExt;
 use mirano_schemas::*;
 
@@ -36,15 +40,18 @@ pub const MOST_PUT_OFF: u32 = 7;
 enum Doing {
     Source,
     Ours,
+    /// The proxy's: the source was not asked.
+    Proxys,
     /// Nobody's: it was put off.
     Nobodys,
 }
 
 impl Doing {
-    fn of(cause: &str) -> Self {
+    fn of(cause: &str, proxy: Option<&str>) -> Self {
         match cause.split(':').next() {
             Some(PUT_OFF) => Self::Nobodys,
             _ if lost_on_our_side(cause) => Self::Ours,
+            _ if lost_to_proxy(cause, proxy).is_some() => Self::Proxys,
             _ => Self::Source,
         }
     }
@@ -52,18 +59,45 @@ impl Doing {
     fn most(self, retry: &RetrySpec) -> u32 {
         match self {
             Self::Ours if !bugs::on(Bug::DeadWorkersCount) => retry.attempts.max(MOST_LOST),
+            Self::Proxys => retry.attempts.max(MOST_LOST),
             Self::Nobodys => MOST_PUT_OFF,
             Self::Source | Self::Ours => retry.attempts,
         }
     }
 }
 
-/// Of an attempt's own kind, how many the task has had with this one, and how many it may have.
-fn used(task: &TaskRow, cause: &str, retry: &RetrySpec) -> (u32, u32) {
-    let doing = Doing::of(cause);
-    let before = |attempt: &&AttemptRow| attempt.cause.as_deref().is_some_and(|cause| Doing::of(cause) == doing);
-    let before = task.attempts.iter().filter(before).count();
-    (u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1), doing.most(retry))
+/// Of an attempt's own kind, with this one.
+struct Tries {
+    /// How many the task has had.
+    used: u32,
+    /// How many it may have.
+    most: u32,
+    /// How many the pause before the next one grows by.
+    pauses: u32,
+}
+
+impl Tries {
+    /// `proxy`: the one that the attempt went through. `no_other`: since when its pool has had no other that is of use.
+    fn count(task: &TaskRow, cause: &str, proxy: Option<&str>, retry: &RetrySpec, no_other: Option<Timestamp>) -> Self {
+        let doing = Doing::of(cause, proxy);
+        let after = |since: Timestamp| {
+            let same = |attempt: &&AttemptRow| {
+                let of = attempt.cause.as_deref().map(|cause| Doing::of(cause, attempt.proxy.as_deref()));
+                of == Some(doing) && attempt.ended_at.is_some_and(|ended| ended > since)
+            };
+            u32::try_from(task.attempts.iter().filter(same).count()).unwrap_or(u32::MAX).saturating_add(1)
+        };
+        let (all, most) = (after(Timestamp(i64::MIN)), doing.most(retry));
+        match (doing, no_other) {
+            (Doing::Proxys, Some(since)) if all < most => {
+                let used = after(since);
+                Self { used, most: retry.attempts, pauses: used }
+            }
+            // Through another it may go at once.
+            (Doing::Proxys, None) => Self { used: all, most, pauses: 1 },
+            _ => Self { used: all, most, pauses: all },
+        }
+    }
 }
 
 /// Decides `Fail`.
@@ -100,25 +134,33 @@ pub(super) fn attempt_failed(
     let now = decision.ctx.now();
     let retry = spec(decision, &command.source).map(|spec| spec.retry.clone()).unwrap_or_default();
     let rest_until = command.retry_after_ms.map(|ms| now.plus_ms(ms));
-    let (used, most) = used(task, &command.cause, &retry);
+    let row = source_row(decision, &command.source)?;
+    let made = Attempt::of(&row, command.lease);
+    let proxy = made.as_ref().and_then(|made| made.proxy.as_deref());
+    let policy = &decision.ctx.policy.document;
+    let no_other = proxy.and_then(|proxy| proxies::no_other_since(policy, &row, proxy));
+    let Tries { used, most, pauses } = Tries::count(task, &command.cause, proxy, &retry, no_other);
     // Nobody would ever try it again.
     let removed = is_removed(decision, &command.source);
     let retry_at = (command.outcome != Outcome::Refused && used < most && !removed).then(|| {
         let wait = match command.outcome {
-            Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, used, decision.ctx.entropy)),
-            _ => backoff_ms(&retry, used, decision.ctx.entropy),
+            Outcome::Suspicious => SUSPICION_MS.max(backoff_ms(&retry, pauses, decision.ctx.entropy)),
+            _ => backoff_ms(&retry, pauses, decision.ctx.entropy),
         };
         now.plus_ms(wait).max(rest_until.unwrap_or_default())
     });
     let last = retry.within.map(|within| task.enqueued_at.plus_ms(within.0));
     let retry_at = retry_at.filter(|at| last.is_none_or(|last| *at <= last));
-    let made = Attempt::of(&*source_row(decision, &command.source)?, command.lease);
     note(decision, task, command, used, retry_at, rest_until)?;
     if let Some(made) = made.filter(|_| !lost_on_our_side(&command.cause)) {
-        let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked);
-        let failed = failed.then_some((command.outcome, command.cause.as_str()));
-        pace::after(decision, &command.source, &made, command.http_status)?;
-        breaker::after(decision, &command.source, &made, failed)?;
+        let how = (command.outcome, command.cause.as_str());
+        if let Some(proxy) = lost_to_proxy(&command.cause, made.proxy.as_deref()) {
+            breaker::after_lost_to(decision, &command.source, &made, proxy, how)?;
+        } else {
+            let failed = matches!(command.outcome, Outcome::Unavailable | Outcome::Blocked).then_some(how);
+            pace::after(decision, &command.source, &made, command.http_status)?;
+            breaker::after(decision, &command.source, &made, failed)?;
+        }
     }
     Ok(retry_at)
 }
@@ -147,7 +189,7 @@ pub(super) fn put_off(
         evidence: Vec::new(),
         retry_after_ms: None,
     };
-    let (used, most) = used(&task, &command.cause, &RetrySpec::default());
+    let Tries { used, most, .. } = Tries::count(&task, &command.cause, None, &RetrySpec::default(), None);
     let retry_at = (used < most).then_some(until);
     note(decision, &task, &command, used, retry_at, None)?;
     Ok(retry_at)

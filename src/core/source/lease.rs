@@ -2,6 +2,7 @@
 
 use super::breaker::{self, State};
 use super::fail::REMOVED;
+use super::give_up::give_up;
 use super::proxies::{self, Choice, Limited};
 use super::{LEASE_GRACE_MS, limits, pace, source_row, spec};
 use crate::core::bugs::{self, Bug};
@@ -29,7 +30,7 @@ const REMOVED_AT_ONCE: usize = 128;
 pub fn lease(decision: &mut Decision<'_>, command: &LeaseTasks) -> Result<Reply, DecideError> {
     let Ok(spec) = spec(decision, &command.source) else { return end_removed(decision, &command.source) };
     let mut leased = Leased::default();
-    let look_again = breaker::give_up(decision, spec)?;
+    let look_again = give_up(decision, spec)?;
     for token in &command.tokens {
         match next(decision, spec)? {
             Next::Task { task, grant, proxy } => {

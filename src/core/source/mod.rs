@@ -5,6 +5,7 @@ mod complete;
 mod dead;
 mod fail;
 pub mod forecast;
+mod give_up;
 mod lease;
 pub mod limits;
 mod narrow;
@@ -21,6 +22,7 @@ pub use dead::{drop_dead, revive, revived};
 pub use fail::{MOST_LOST, MOST_PUT_OFF, expire, fail};
 pub use lease::lease;
 pub use permit::{MOST_PERMITS, grant, heartbeat, return_permits};
+pub use proxies::all_rest_since;
 pub use shards::{obey, told_to};
 pub use want::want;
 

@@ -71,6 +71,36 @@ pub(super) fn choose(
     })
 }
 
+/// Since when a source leaves each proxy of a pool alone, in the order of the pool; none: it does not.
+fn rests(policy: &PolicyDocument, pool: &str, row: &SourceRow) -> Vec<(String, Option<Timestamp>)> {
+    let names = policy.proxies.get(pool).map(|spec| spec.proxies.as_slice()).unwrap_or_default();
+    let full = names.iter().map(|name| format!("{pool}/{name}"));
+    full.map(|name| {
+        let open = row.breakers.get(&name).and_then(|row| row.open.as_ref());
+        let since = open.map(|open| open.since);
+        (name, since)
+    })
+    .collect()
+}
+
+/// Since when all proxies of a source's pool are left alone; none: one of them is not, or the source is asked directly.
+pub fn all_rest_since(policy: &PolicyDocument, source: &SourceSpec, row: &SourceRow) -> Option<Timestamp> {
+    let rests: Option<Vec<_>> =
+        rests(policy, source.limits.proxies.as_ref()?, row).into_iter().map(|(_, since)| since).collect();
+    rests?.into_iter().max()
+}
+
+/// Since when there has been no other proxy in its pool than this one that is not left alone; none: there is another. Where it is the
+/// only one, since ever.
+pub(super) fn no_other_since(policy: &PolicyDocument, row: &SourceRow, proxy: &str) -> Option<Timestamp> {
+    let (pool, _) = proxy.split_once('/')?;
+    // It may be the last that began to rest, and then it was the only one since the last but one did.
+    let since = |(name, since): (String, Option<Timestamp>)| since.or((name == proxy).then_some(Timestamp(i64::MAX)));
+    let mut rests: Vec<Timestamp> = rests(policy, pool, row).into_iter().map(since).collect::<Option<_>>()?;
+    rests.sort_unstable();
+    Some(rests.iter().rev().nth(1).copied().unwrap_or(Timestamp(i64::MIN)))
+}
+
 /// A limit on requests through a proxy, of one source or of all together.
 pub(super) struct Limited {
     name: String,

@@ -179,10 +179,24 @@ pub struct RowView {
     pub task_id: Option<String>,
     /// Attempts of that task.
     pub attempts: u32,
+    /// Where the row's last task was given up: whether it waits on the list of dead letters for an operator. `null`: it was not given
+    /// up, or its question was answered since.
+    #[serde(default)]
+    pub dead_letter: Option<DeadLetterWord>,
     /// What it waits for.
     pub blocked_on: Option<BlockedOn>,
     /// One sentence in both languages.
     pub note: Both,
+}
+
+/// What became of a task that was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterWord {
+    /// It is on the list of dead letters, and can be tried again or dropped.
+    Waiting,
+    /// An operator had it tried again, or dropped it.
+    SeenTo,
 }
 
 /// How fresh an answer is.

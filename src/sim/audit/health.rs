@@ -29,6 +29,8 @@ pub struct Health {
     pub closed: usize,
     pub slowed: usize,
     pub given_up: usize,
+    /// Tasks given up because no proxy let anything through.
+    pub through_none: usize,
     /// Until when each queue leaves its source alone.
     rests: BTreeMap<String, Timestamp>,
     /// Which source wanted to be left alone, when it said so, and until when.
@@ -61,7 +63,10 @@ impl Health {
                 }
                 let failed = matches!(event.outcome, Outcome::Unavailable | Outcome::Blocked);
                 let ours = ["lease_expired", "put_off"].iter().any(|code| event.cause.starts_with(code));
-                self.ended(event.lease, (!ours).then_some(failed));
+                match event.cause.starts_with("proxy:") {
+                    true => self.lost_to_proxy(event.lease)?,
+                    false => self.ended(event.lease, (!ours).then_some(failed)),
+                }
                 Ok(())
             }
             Event::TaskCompleted(event) => {
@@ -74,6 +79,16 @@ impl Health {
                     Some((since, ..)) if now.0 - since.0 >= policy::GIVE_UP_MS => Ok(()),
                     open => Err(format!("I4: given up for a source whose breaker is {open:?} at {now:?}")),
                 }
+            }
+            Event::TaskFailed(event) if event.cause.starts_with("proxies_down") => {
+                self.through_none += 1;
+                for proxy in policy::PROXIES {
+                    match self.of(&event.source, Some(proxy.to_owned())).open {
+                        Some((since, ..)) if now.0 - since.0 >= policy::GIVE_UP_MS => {}
+                        open => return Err(format!("I4: given up for a pool of which {proxy} is {open:?} at {now:?}")),
+                    }
+                }
+                Ok(())
             }
             Event::BreakerOpened(event) => self.opens(now, event),
             Event::BreakerClosed(event) => {
@@ -164,6 +179,14 @@ impl Health {
         if proxy.is_some() && !blameless {
             self.of(&source, proxy).failed.push(failed);
         }
+    }
+
+    /// The source was not asked: only the proxy has failed.
+    fn lost_to_proxy(&mut self, lease: LeaseToken) -> Result<(), Found> {
+        let Some((source, proxy)) = self.running.remove(&lease) else { return Ok(()) };
+        let proxy = proxy.ok_or_else(|| format!("I7: {source} was asked directly, and a proxy is to blame"))?;
+        self.of(&source, Some(proxy)).failed.push(true);
+        Ok(())
     }
 
     fn opens(&mut self, now: Timestamp, event: &BreakerOpened) -> Result<(), Found> {

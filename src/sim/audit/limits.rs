@@ -50,6 +50,24 @@ pub fn check(book: &[Request], forward_jumps: bool) -> Result<(), Found> {
     Ok(())
 }
 
+/// Sources that were asked as fast as they allow for so many periods on end, by the clock that the permits were given by: what is
+/// never pressed is not shown to hold.
+pub fn pressed(book: &[Request], periods: u32) -> usize {
+    let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for request in book {
+        by_source.entry(&request.source).or_default().push(request.wall);
+    }
+    let at_its_rate = |(source, times): (&str, Vec<i64>)| {
+        let Limits { requests, period_ms, .. } = policy::limits(source);
+        let mut times = times;
+        times.sort_unstable();
+        // A permit is good for a while, so requests are not quite as regular as what was granted.
+        let within = period_ms * i64::from(periods) * 11 / 10;
+        times.windows((requests * periods) as usize).any(|run| run[run.len() - 1] - run[0] <= within)
+    };
+    by_source.into_iter().map(at_its_rate).filter(|pressed| *pressed).count()
+}
+
 /// The moments of the requests by each clock that counts, sorted.
 fn clocks(requests: &[&Request], forward_jumps: bool) -> Vec<(&'static str, Vec<i64>)> {
     let sorted = |of: fn(&Request) -> i64| {

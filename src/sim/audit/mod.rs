@@ -245,6 +245,11 @@ impl Auditor {
         limits::check(book, forward_jumps)
     }
 
+    /// How many sources were asked as fast as they allow, for two periods on end.
+    pub fn pressed(&self, book: &[Request]) -> usize {
+        limits::pressed(book, 2)
+    }
+
     /// The views at rest, compared with what the auditor knows.
     pub fn views(&mut self, views: &MemoryStore, vault: &MemoryVault) -> Result<(), Found> {
         self.jobs.views(views, &self.acknowledged, vault)?;
@@ -270,6 +275,8 @@ impl Auditor {
             chunks: self.facts.chunks_seen,
             narrowed: self.facts.narrowed,
             put_off: self.tasks.put_off,
+            by_proxy: self.tasks.by_proxy,
+            through_none: self.health.through_none,
             dead_letters: self.tasks.given_up,
             opened: self.health.opened,
             closed: self.health.closed,
@@ -297,6 +304,8 @@ pub struct Counts {
     pub chunks: usize,
     pub narrowed: usize,
     pub put_off: usize,
+    pub by_proxy: usize,
+    pub through_none: usize,
     pub dead_letters: usize,
     pub opened: usize,
     pub closed: usize,

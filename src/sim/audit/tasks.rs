@@ -11,6 +11,8 @@ struct Task {
     attempts: u32,
     /// Attempts that came to nothing by the source's doing.
     refused: u32,
+    /// Attempts that a proxy did not let through.
+    by_proxy: u32,
     /// Attempts whose worker fell silent.
     lost: u32,
     /// Attempts whose source might not be asked on for long.
@@ -32,6 +34,7 @@ pub struct Tasks {
     queues: BTreeMap<QueryKey, String>,
     pub failed_attempts: usize,
     pub put_off: usize,
+    pub by_proxy: usize,
     pub given_up: usize,
 }
 
@@ -80,7 +83,15 @@ impl Tasks {
                 if *queue != event.source {
                     return Err(format!("I8: a query of {queue} is asked by {}", event.source));
                 }
-                let task = Task { query: event.query, ended: false, attempts: 0, refused: 0, lost: 0, put_off: 0 };
+                let task = Task {
+                    query: event.query,
+                    ended: false,
+                    attempts: 0,
+                    refused: 0,
+                    by_proxy: 0,
+                    lost: 0,
+                    put_off: 0,
+                };
                 match self.tasks.insert(event.task, task) {
                     None => Ok(()),
                     Some(_) => Err("I3: the task was scheduled before".to_owned()),
@@ -106,6 +117,10 @@ impl Tasks {
                 let task = self.tasks.get_mut(&event.task).ok_or("I3: an attempt at what was not scheduled")?;
                 match event.cause.split(':').next() {
                     Some("lease_expired") => task.lost += 1,
+                    Some("proxy") => {
+                        task.by_proxy += 1;
+                        self.by_proxy += 1;
+                    }
                     Some("put_off") => {
                         task.put_off += 1;
                         self.put_off += 1;
@@ -152,8 +167,9 @@ impl Tasks {
     fn may_be_given_up(&self, event: &TaskFailed) -> Result<(), Found> {
         let task = self.tasks.get(&event.task).ok_or("I3: gave up what was not scheduled")?;
         // Whether its source was left alone for long enough is asked elsewhere.
-        let left_alone = event.cause.starts_with("breaker_open");
+        let left_alone = ["breaker_open", "proxies_down"].iter().any(|code| event.cause.starts_with(code));
         let may = left_alone
+            || event.cause.starts_with("proxy:") && task.by_proxy >= policy::ATTEMPTS
             || event.outcome == Outcome::Refused
             || task.refused >= policy::ATTEMPTS
             || task.lost >= policy::MOST_LOST

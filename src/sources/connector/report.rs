@@ -3,6 +3,7 @@
 //! Shows values of the page, so it is for a terminal, never for a log.
 
 use super::{Answer, AskContext, Assembly, Connector, ExtractedFact, PageVerdict, PreparedRequest, RawPage};
+use crate::core::policy::validate::nearest;
 use crate::core::policy::{Guard, SourceSpec};
 use crate::sources::config::{ConfigProblem, read_source};
 use mirano_schemas::Level;
@@ -88,6 +89,9 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
         };
         format!("{prefix}:test")
     });
+    if let Some(unknown) = unknown(&source.spec, &params) {
+        return TestReport { not_asked: Some(unknown), ..report };
+    }
     let request = match connector.first(&params) {
         Ok(request) => request,
         Err(error) => return TestReport { not_asked: Some(error.to_string()), ..report },
@@ -105,7 +109,7 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
             tested.cause.as_deref().and_then(|cause| blamed(&source.spec, cause)).and_then(|at| source.line(&at));
         next = assembly.add(tested.clone());
         report.pages.push(TestedPage {
-            step: source.spec.before.get(request.step).map(|step| step.id.clone()).unwrap_or_default(),
+            step: step_of(&source.spec, request.step),
             request,
             verdict: tested.verdict,
             cause: tested.cause,
@@ -121,6 +125,33 @@ pub fn report(name: &str, text: &str, mut params: BTreeMap<String, String>, page
     report.answer = (!report.pages.is_empty()).then(|| assembly.finish());
     report.request = Some(request);
     report
+}
+
+/// The step of the file that a request belongs to; empty for `[request]`.
+pub fn step_of(spec: &SourceSpec, step: usize) -> String {
+    spec.before.get(step).map(|step| step.id.clone()).unwrap_or_default()
+}
+
+/// The keys of the file that a request which brought no answer is about: `code` says what went wrong with it.
+pub fn blamed_for_request(spec: &SourceSpec, request: &PreparedRequest, code: &str) -> String {
+    let prefix = spec.before.get(request.step).map(|_| format!("before[{}].", request.step)).unwrap_or_default();
+    match code {
+        "timeout" => "limits.timeout".to_owned(),
+        "too_large" => format!("{prefix}request.max_bytes"),
+        _ => format!("{prefix}request.url"),
+    }
+}
+
+/// What is wrong with parameters that the file does not name.
+fn unknown(spec: &SourceSpec, params: &BTreeMap<String, String>) -> Option<String> {
+    let known = || spec.params.iter().map(String::as_str);
+    let wrong = params.keys().find(|name| !known().any(|known| known == name.as_str()))?;
+    let meant = nearest(wrong, known()).map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
+    let has = match spec.params.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("it has {}", known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    };
+    Some(format!("the source has no parameter `{wrong}`{meant} ({has})"))
 }
 
 /// The keys of the file that a cause is about.

@@ -136,6 +136,7 @@ pub(in crate::ui) fn dead_letters(context: Context<'_>, letters: &Value) -> Resu
             "cause": some_text(letter, "cause"),
             "attempts": context.counted("date-attempts", number(letter, "attempts"))?,
             "failed_at": some_text(letter, "failed_at"),
+            "waiting": list(letter, "waiting").iter().map(|waits| text(waits, "job_id")).collect::<Vec<_>>(),
         }))
     };
     list(letters, "items").iter().map(row).collect()

@@ -62,6 +62,7 @@ cli-not_final =
     check { $id } is not final: it was opened again meanwhile
     Follow it with `--watch`, or on the page.
 cli-renewal_failed = the last attempt failed: { $cause }
+cli-dead_waiting = check { $job } waits for it (task { $task })
 cli-dead_given_up = given up at { $at }; attempts: { $attempts }, left without an answer: { $waiting }
 cli-dead_evidence = evidence { $id }
 cli-events_ended =

@@ -598,6 +598,7 @@ log-none = The log is empty.
 dead-title = Dead letters
 dead-col_cause = What went wrong
 dead-col_at = Given up
+dead-waiting = Checks without it:
 dead-retry = Try again
 dead-drop = Drop
 dead-none = Nothing was given up, or somebody has seen to it.

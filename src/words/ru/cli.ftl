@@ -64,6 +64,7 @@ cli-not_final =
     проверка { $id } не завершена: тем временем её открыли снова
     Следить за ней: `--watch` или страница.
 cli-renewal_failed = последняя попытка не удалась: { $cause }
+cli-dead_waiting = ждёт проверка { $job } (задача { $task })
 cli-dead_given_up = оставлено { $at }; попыток: { $attempts }, осталось без ответа: { $waiting }
 cli-dead_evidence = свидетельство { $id }
 cli-events_ended =

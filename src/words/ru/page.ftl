@@ -614,6 +614,7 @@ log-none = Журнал пуст.
 dead-title = Невыполненные задания
 dead-col_cause = Что случилось
 dead-col_at = Оставлено
+dead-waiting = Без него проверки:
 dead-retry = Повторить
 dead-drop = Убрать
 dead-none = Таких нет, или о них уже позаботились.

@@ -1,6 +1,7 @@
 //! What can go wrong with one request, told apart, in words that hold no secret.
 
 use super::client::LookupError;
+use super::proxied;
 use super::secrets::Missing;
 use std::error::Error as StdError;
 use std::fmt;
@@ -34,8 +35,10 @@ pub enum FetchErrorKind {
     TooLarge,
     /// The answer ended before it was whole.
     Truncated,
-    /// The proxy could not be reached or refused.
+    /// The proxy could not be reached, or refused us: the source was not asked.
     Proxy,
+    /// The proxy is there and did not get through to the source: it may be the fault of either.
+    NoTunnel,
     /// One page leads from redirect to redirect.
     TooManyRedirects,
     /// What came is not HTTP, or its encoding is broken.
@@ -60,6 +63,7 @@ impl FetchErrorKind {
             Self::TooLarge => "too_large",
             Self::Truncated => "truncated",
             Self::Proxy => "proxy",
+            Self::NoTunnel => "no_tunnel",
             Self::TooManyRedirects => "too_many_redirects",
             Self::Protocol => "protocol",
             Self::BadUrl => "bad_url",
@@ -110,7 +114,8 @@ pub(super) fn of_request(error: &reqwest::Error, url: &Url, via: Option<&str>) -
             let cause = format!("the name {host} leads to an address that is not public");
             return FetchError::new(FetchErrorKind::PrivateAddress, cause);
         }
-        Some(LookupError::Failed(failed)) if via.is_none() => {
+        // Through a proxy it is the source's name where we look that up, and else the proxy's own.
+        Some(LookupError::Failed(failed)) if via.is_none() || proxied::looked_up_here(error) => {
             return FetchError::new(FetchErrorKind::Dns, format!("{host}: {failed}"));
         }
         _ => {}
@@ -119,7 +124,7 @@ pub(super) fn of_request(error: &reqwest::Error, url: &Url, via: Option<&str>) -
     let kind = if find::<rustls::Error>(error).is_some() {
         FetchErrorKind::Tls
     } else if via.is_some() && error.is_connect() {
-        FetchErrorKind::Proxy
+        proxied::kind(error)
     } else if error.is_connect() {
         FetchErrorKind::Connect
     } else if is_cut(error) {
@@ -164,7 +169,7 @@ fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Optio
     })
 }
 
-fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+pub(super) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |at| (*at).source())
 }
 

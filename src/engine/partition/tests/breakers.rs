@@ -39,12 +39,21 @@ impl World {
     }
 
     fn fails(&mut self, task: &LeasedTask, outcome: Outcome, http_status: Option<u16>) {
+        self.fails_because(task, outcome, "timeout", http_status);
+    }
+
+    /// The proxy of the attempt can't be reached.
+    fn lost_to_proxy(&mut self, task: &LeasedTask) {
+        self.fails_because(task, Outcome::Unavailable, "proxy: x by proxy ru/one: Connection refused", None);
+    }
+
+    fn fails_because(&mut self, task: &LeasedTask, outcome: Outcome, cause: &str, http_status: Option<u16>) {
         let command = FailAttempt {
             source: task.queue.clone(),
             task: task.task,
             lease: task.lease,
             outcome,
-            cause: "timeout".to_owned(),
+            cause: cause.to_owned(),
             http_status,
             evidence: Vec::new(),
             retry_after_ms: None,
@@ -197,6 +206,122 @@ fn a_proxy_that_brings_nothing_is_left_alone_and_the_other_is_used() {
     assert_eq!(probe.proxy.as_deref(), Some("ru/one"));
     world.answer(&probe, Vec::new()).expect("answers");
     assert_eq!(breaker::of_proxy(&world.cadastre(), "ru/one", world.now), State::Closed);
+}
+
+/// A world whose cadastre goes through these proxies; three attempts, and a breaker that opens after three failures.
+fn through(proxies: &[&str], breaker: Json) -> World {
+    let mut policy: Json = serde_json::from_str(POLICY).expect("JSON");
+    let cadastre = &mut policy["sources"]["cadastre"];
+    cadastre["limits"] = json!({"rate": "10/s", "burst": 10, "concurrency": 4, "proxies": "ru", "breaker": breaker});
+    cadastre["retry"] = json!({"attempts": 3, "initial": "1s", "factor": 1.0, "max": "1s"});
+    policy["proxies"] = json!({"ru": {"proxies": proxies, "failures": 3, "cool_down": "20s"}});
+    World::with_policy(&policy.to_string())
+}
+
+#[test]
+fn dead_proxies_are_not_booked_to_the_source_and_their_tasks_go_on_through_the_living_one() {
+    let breaker = json!({"failures": 3, "rest": "20s", "give_up": "1m"});
+    let mut world = through(&["a1", "a2", "a3", "ok"], breaker);
+    let jobs: Vec<JobId> = (1..=4).map(|n| world.ask(n)).collect();
+    let start = world.now;
+    let mut lost = 0;
+    while jobs.iter().any(|job| world.job(*job).needs[0].receipt.is_none()) {
+        assert!(world.now.since_ms(start) < 2 * MINUTE, "a proxy is alive, and not all are answered");
+        let leased: Vec<LeasedTask> = std::iter::from_fn(|| world.lease("cadastre")).collect();
+        for task in leased {
+            if task.proxy.as_deref() == Some("ru/ok") {
+                world.answer(&task, vec![developer()]).expect("answers");
+            } else {
+                lost += 1;
+                world.lost_to_proxy(&task);
+            }
+        }
+        world.now = world.now.plus_ms(500);
+    }
+    assert!(lost >= 3, "dead ones were tried: {lost}");
+    let opened = world.said(opened);
+    assert!(opened.iter().all(|(proxy, _)| proxy.is_some()), "the source answered whenever it was asked: {opened:?}");
+    assert_eq!(world.said(|event| matches!(event, Event::TaskFailed(_)).then_some(())), []);
+    let row = world.cadastre();
+    assert_eq!((row.failures, row.breakers[""].failed_of(64).0), (0, 0));
+    assert!(row.last_outcome.is_some_and(|(outcome, ..)| outcome.is_answer()), "what the source itself did last");
+}
+
+#[test]
+fn a_proxy_that_is_dead_rests_though_the_source_is_down_as_well() {
+    let mut world = through(&["one", "two"], json!({"failures": 2, "rest": "1s", "longest": "1s", "give_up": "1h"}));
+    for n in 1..=8 {
+        world.ask(n);
+    }
+    for _ in 0..2 {
+        let task = world.lease("cadastre").expect("asked");
+        world.fails(&task, Outcome::Unavailable, None);
+        world.now = world.now.plus_ms(100);
+    }
+    assert_eq!(world.said(opened), [(None, 1)]);
+    // Each further look at the source is lost to the proxy that it goes through.
+    while world.said(opened).iter().all(|(proxy, _)| proxy.is_none()) {
+        world.now = world.now.plus_ms(1_000);
+        assert!(world.now.0 < 1_800_000_060_000, "the dead proxy never rests");
+        if let Some(task) = world.lease("cadastre") {
+            match task.proxy.as_deref() {
+                Some("ru/one") => world.lost_to_proxy(&task),
+                _ => world.fails(&task, Outcome::Unavailable, None),
+            }
+        }
+    }
+    let (row, now) = (world.cadastre(), world.now);
+    assert_ne!(world.state(), State::Closed, "it has not answered");
+    assert!(matches!(breaker::of_proxy(&row, "ru/one", now), State::Open(_)), "{:?}", row.breakers);
+    assert_eq!(breaker::of_proxy(&row, "ru/two", now), State::Closed, "the source was down, not this one");
+}
+
+#[test]
+fn a_task_without_any_living_proxy_ends_after_its_attempts_with_the_true_cause() {
+    let mut world = through(&["a1", "a2"], json!({"failures": 3, "give_up": "1h"}));
+    let job = world.ask(1);
+    let mut through = Vec::new();
+    let start = world.now;
+    while !world.job(job).is_final {
+        assert!(world.now.since_ms(start) < 30 * MINUTE, "it is tried for ever: {through:?}");
+        match world.lease("cadastre") {
+            Some(task) => {
+                through.push(task.proxy.clone().expect("through a proxy"));
+                world.lost_to_proxy(&task);
+            }
+            None => world.now = world.now.plus_ms(500),
+        }
+    }
+    // While the other is not left alone an attempt uses none up. They take turns: the first rests after its third, which is the fifth
+    // in all. From then on each counts, and there are three.
+    assert_eq!(through.len(), 8, "{through:?}");
+    let failure = world.job(job).needs[0].last_failure.clone().expect("failed");
+    assert!(failure.cause.starts_with("proxy: "), "{}", failure.cause);
+    let row = world.cadastre();
+    assert_eq!((row.failures, world.state(), row.last_outcome), (0, State::Closed, None), "nobody asked the source");
+}
+
+#[test]
+fn a_queue_behind_a_dead_pool_is_given_up_as_behind_a_dead_source() {
+    let mut world = through(&["a1", "a2"], json!({"failures": 3, "give_up": "10m"}));
+    let jobs: Vec<JobId> = (1..=60).map(|n| world.ask(n)).collect();
+    let start = world.now;
+    while jobs.iter().any(|job| !world.job(*job).is_final) {
+        let waited = world.now.since_ms(start);
+        assert!(waited < 12 * MINUTE, "a queue of sixty waits for a pool that lets nothing through");
+        match world.lease("cadastre") {
+            Some(task) => world.lost_to_proxy(&task),
+            None => world.now = world.now.plus_ms(1_000),
+        }
+    }
+    assert!(world.now.since_ms(start) >= 10 * MINUTE, "no sooner than the source's file says");
+    let causes: Vec<String> = world.said(|event| match event {
+        Event::TaskFailed(event) => Some(event.cause.clone()),
+        _ => None,
+    });
+    let given_up = causes.iter().filter(|cause| cause.starts_with("proxies_down: for 6")).count();
+    assert!(given_up > 40, "{causes:?}");
+    assert!(causes.iter().all(|cause| !cause.starts_with("breaker_open")), "{causes:?}");
 }
 
 #[test]

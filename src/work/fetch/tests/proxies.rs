@@ -27,7 +27,7 @@ async fn an_http_proxy_gets_the_request_with_its_credentials() {
 async fn https_asks_an_http_proxy_for_a_tunnel() {
     let proxy = Server::answering("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;
     let request = by(format!("http://127.0.0.1:{}", proxy.port()), get("https://courts.example/"));
-    assert_eq!(kind(&request).await, FetchErrorKind::Proxy);
+    assert_eq!(kind(&request).await, FetchErrorKind::NoTunnel, "it is there: the fault may be the source's");
     assert!(proxy.requests().concat().starts_with("CONNECT courts.example:443 HTTP/1.1\r\n"));
 }
 
@@ -53,6 +53,54 @@ async fn a_proxy_that_is_down_or_refuses_is_the_proxy() {
         let error = fetcher().send(&by(url.to_owned(), get("http://courts.example/"))).await.expect_err("an error");
         assert!(matches!(error.kind, FetchErrorKind::Proxy | FetchErrorKind::SecretMissing), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_reach_the_source_is_told_apart_from_one_that_refuses_us() {
+    for (says, target, expected) in [
+        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "https://courts.example/", FetchErrorKind::NoTunnel),
+        ("HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", "https://courts.example/", FetchErrorKind::Proxy),
+        ("", "https://courts.example/", FetchErrorKind::Proxy),
+        // The tunnel is there, and the other end breaks off.
+        ("HTTP/1.1 200 OK\r\n\r\n", "https://courts.example/", FetchErrorKind::NoTunnel),
+    ] {
+        let proxy = Server::answering(says).await;
+        let request = by(format!("http://127.0.0.1:{}", proxy.port()), get(target));
+        assert_eq!(kind(&request).await, expected, "{says:?}");
+    }
+    // SOCKS: no way to the source (5), no method that the proxy takes (255), wrong credentials.
+    for (says, expected) in
+        [(&[5, 0, 5, 5, 0, 1, 0, 0, 0, 0, 0, 0][..], FetchErrorKind::NoTunnel), (&[5, 255], FetchErrorKind::Proxy)]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody");
+            // Version, one method, none; then what is asked for; what is said at once is read when its turn comes.
+            let mut greeting = [0; 3];
+            stream.read_exact(&mut greeting).await.expect("bytes");
+            stream.write_all(says).await.expect("written");
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+        let request = by(format!("socks5h://127.0.0.1:{port}"), get("http://courts.example/"));
+        assert_eq!(kind(&request).await, expected, "{says:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_at_tinyproxy_is_the_proxys() {
+    let says = "HTTP/1.1 401 Unauthorized\r\nServer: tinyproxy/1.11.1\r\nWWW-Authenticate: Basic realm=\"Tinyproxy\"\r\nContent-Length: 0\r\n\r\n";
+    let proxy = Server::answering(says).await;
+    let url = format!("http://${{P_USER}}:${{P_PASSWORD}}@127.0.0.1:{}", proxy.port());
+    let error = fetcher().send(&by(url, get("http://courts.example/"))).await.expect_err("refused");
+    assert_eq!(
+        (error.kind, error.cause.as_str()),
+        (FetchErrorKind::Proxy, "proxy default/p1 refused the credentials (401)")
+    );
+    // A source that wants credentials says so through a proxy as well.
+    let source = Server::answering("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"Courts\"\r\nVia: 1.1 tinyproxy (tinyproxy/1.11.1)\r\nContent-Length: 0\r\n\r\n").await;
+    let url = format!("http://${{P_USER}}:${{P_PASSWORD}}@127.0.0.1:{}", source.port());
+    assert_eq!(fetcher().send(&by(url, get("http://courts.example/"))).await.expect("its answer").status, 401);
 }
 
 #[tokio::test]
