@@ -263,6 +263,9 @@ fn table(diff: &Value, lang: Lang) -> String {
             let title = if title.is_empty() { text(because, "rule") } else { title };
             line(format!("  {points:+} {title}: {} ({facts})", code(lang, "by", text(because, "by"))));
         }
+        if let Some(ends) = words::score_ends(risk) {
+            line(format!("  {}", dim.apply_to(ends.get(lang))));
+        }
     }
     out
 }
@@ -301,6 +304,9 @@ mod tests {
               +10 price.low: by facts that changed (1)
         "#]]
         .assert_eq(&table(&diff, Lang::En));
+        let full = json!({"risk": {"from": 45, "to": 100, "because": [{"rule": "r", "points": 170, "by": "added"}]}});
+        assert!(table(&full, Lang::En).ends_with("a score ends at 100.\n"), "{}", table(&full, Lang::En));
+        assert!(table(&full, Lang::Ru).contains("не выходит за 100"), "{}", table(&full, Lang::Ru));
         let russian = table(&diff, Lang::Ru);
         assert!(russian.contains("цена: 7\u{a0}₽") && !russian.contains("price:"), "{russian}");
     }
