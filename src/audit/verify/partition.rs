@@ -17,7 +17,7 @@ use mirano_replay::store::MemoryStore;
 use mirano_replay::verify::{Collected, Finding, Kind, Looked, PartitionAudit, RootCheck, Trust, facts};
 use mirano_schemas::codec::{CommitBody, DecodeError};
 use mirano_schemas::envelope::Head;
-use mirano_schemas::{LogId, Position};
+use mirano_schemas::{LogId, Position, base32};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -140,7 +140,7 @@ pub fn of_file<'a>(file: &LogFile, partition: u32, shared: &'a Shared<'a>, pool:
     let whole = damage.is_none();
     follow.findings.extend(damage.map(|error| read_finding(partition, head.next_seq, &error)));
     let bytes = if partition == 0 { file.bytes() } else { 0 };
-    follow.finish(bytes, whole)
+    follow.finish(bytes, whole, None)
 }
 
 /// Commits that were decoded, and what their facts came to.
@@ -155,7 +155,7 @@ impl<'p, 'a> Follow<'p, 'a> {
             let anchor = views.anchors.get(&partition).copied();
             (MemoryStore::default(), anchor.unwrap_or(Head::genesis(log_id, partition)))
         });
-        Self {
+        let mut follow = Self {
             shared,
             log_id,
             partition,
@@ -172,7 +172,10 @@ impl<'p, 'a> Follow<'p, 'a> {
             fold,
             trusted_to: shared.resume.map_or(0, |resume| resume.trusted_to(partition)),
             behind: Behind::default(),
-        }
+        };
+        // A head over nothing is one as well.
+        follow.compare(Position { partition, seq: 0 });
+        follow
     }
 
     /// Reads on a thread of its own, decodes and hashes on those of the pool, and follows in order.
@@ -340,11 +343,7 @@ impl<'p, 'a> Follow<'p, 'a> {
         if next.seq < views.map_or(0, |until| until.next_seq) {
             self.folding = false;
         }
-        let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(self.leaves.clone()) };
-        let root = match Subtrees::new(&self.blocks, &mut give).root(next.seq) {
-            Ok(root) => root,
-            Err(never) => match never {},
-        };
+        let root = self.root();
         let anchor =
             Anchor { log_id: self.log_id, partition: self.partition, size: next.seq, hash: self.head.hash, root };
         let collected = self.audit.finish();
