@@ -219,6 +219,12 @@ pub async fn run(
         None if across.evidence.is_empty() => {}
         None => {
             let pieces = across.evidence.len();
+            if let Some(gone) = &options.evidence_gone {
+                let detail = format!(
+                    "the folder is not there, and the log names {pieces} pieces of evidence; say where it is, or leave it out"
+                );
+                found.insert(Finding::beside(Kind::EvidenceMissing, gone.display().to_string(), detail));
+            }
             notes.push(format!("{pieces} pieces of evidence were not looked at: they are not beside the log"));
             found.extend(of_evidence);
         }
