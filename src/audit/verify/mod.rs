@@ -108,6 +108,10 @@ pub async fn run(
                 let place = options.log.join(crate::sequencer::embedded::FORMAT_FILE).display().to_string();
                 found.insert(Finding::beside(Kind::Folder, place, "it is not byte for byte what was written"));
             }
+            for strange in folder.strange() {
+                let why = format!("the log has {} partitions, and this is none of them", folder.partitions());
+                found.insert(Finding::beside(Kind::StrangeFile, strange.display().to_string(), why));
+            }
             (folder.log_id(), folder.partitions(), folder.in_use())
         }
         Lies::File(file) => {
@@ -229,6 +233,10 @@ pub async fn run(
             found.extend(of_evidence);
         }
         Some(store) => {
+            for strange in store.strange() {
+                let place = strange.display().to_string();
+                found.insert(Finding::beside(Kind::StrangeFile, place, "it is no piece of evidence"));
+            }
             let named = evidence::Named {
                 all: &across.evidence,
                 earlier: resume.map(|resume| resume.evidence().clone()).unwrap_or_default(),

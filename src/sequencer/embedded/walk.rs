@@ -95,6 +95,17 @@ impl AuditedFolder {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// What lies beside the folders of the partitions and is none of the log's, sorted.
+    pub fn strange(&self) -> Vec<PathBuf> {
+        let log = self.folder.join(LOG_FOLDER);
+        let ours: BTreeSet<PathBuf> =
+            (0..self.format.partitions).map(|partition| partition_folder(&log, partition)).collect();
+        let entries = std::fs::read_dir(&log).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut strange: Vec<PathBuf> = entries.filter(|path| !ours.contains(path)).collect();
+        strange.sort();
+        strange
+    }
+
     /// Bytes of all segment files.
     pub fn bytes(&self) -> u64 {
         let segments = (0..self.format.partitions).filter_map(|partition| self.list(partition).ok()).flatten();
