@@ -10,6 +10,7 @@ pub mod file;
 pub mod heads;
 pub mod import;
 pub mod json;
+pub mod latest;
 mod parts;
 mod pool;
 pub mod proofs;
