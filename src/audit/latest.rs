@@ -38,7 +38,7 @@ pub enum LatestError {
 
 /// What it is read from.
 enum Base {
-    Views(Views, Vec<Head>),
+    Views(Box<Views>, Vec<Head>),
     Log(Box<Replayed>),
 }
 
@@ -63,7 +63,7 @@ impl Latest {
             }
             if !stands.is_empty() && views.of_this_form()? {
                 stands.iter().try_for_each(|head| cut.log.check_anchor(head))?;
-                return Ok(Self { cut, base: Base::Views(views, stands) });
+                return Ok(Self { cut, base: Base::Views(Box::new(views), stands) });
             }
         }
         let mut replayed = replay_to(&*cut.log, &cut.ends, persons, |_| ControlFlow::Continue(()));
@@ -76,7 +76,7 @@ impl Latest {
     /// Asks the rows as they are after the last of its commits.
     pub fn ask<T>(&self, ask: impl FnOnce(&dyn Read) -> T) -> Result<T, LatestError> {
         let (views, stands) = match &self.base {
-            Base::Views(views, stands) => (views, stands),
+            Base::Views(views, stands) => (&**views, stands),
             Base::Log(replayed) => return Ok(ask(&replayed.store)),
         };
         let mut rows = Overlay::new(views);

@@ -182,12 +182,12 @@ pub async fn run(
         let place = options.log.display().to_string();
         found.insert(Finding::beside(Kind::Frame, place, "the hash at its end is not that of the file"));
     }
-    let judged = match &lies {
-        _ if options.first.is_some() => Judged::Before((0u32..).zip(options.first.iter().flatten().copied()).collect()),
-        // A copy that is read from a topic has of each partition what came so far, whatever others rest on.
-        Lies::Folder(_) if MirrorFolder::is_one(options.log) => Judged::Closed,
-        Lies::Folder(_) => Judged::Before(parts.iter().map(|part| (part.head.partition, part.first)).collect()),
-        Lies::File(_) => Judged::All,
+    let judged = match (&options.first, &lies) {
+        (Some(first), _) => Judged::Before((0u32..).zip(first.iter().copied()).collect()),
+        // A mirror of a topic has of each partition what came so far, whatever others rest on.
+        (None, Lies::Folder(_)) if MirrorFolder::is_one(options.log) => Judged::Closed,
+        (None, Lies::Folder(_)) => Judged::Before(parts.iter().map(|part| (part.head.partition, part.first)).collect()),
+        (None, Lies::File(_)) => Judged::All,
     };
     let heads: Heads =
         parts.iter().map(|part| (part.head.partition, part.whole.then_some(part.head.next_seq))).collect();
