@@ -9,6 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[path = "audit/damage.rs"]
 mod damage;
+#[path = "audit/ends.rs"]
+mod ends;
 #[path = "support/facts.rs"]
 mod facts;
 #[path = "audit/figures.rs"]
@@ -17,6 +19,8 @@ mod figures;
 mod golden;
 #[path = "audit/history.rs"]
 mod history;
+#[path = "audit/latest.rs"]
+mod latest;
 #[path = "audit/parts.rs"]
 mod parts;
 #[path = "audit/python.rs"]

@@ -199,6 +199,10 @@ def envelope(record):
     return partition, seq, prev, length, body_hash, derive("mirano 2026 commit v1", record[:84])
 
 
+def genesis(log_id, partition):
+    return derive("mirano 2026 genesis v1", log_id + struct.pack("<I", partition))
+
+
 def events(body):
     """Number, version and payload of each event."""
     reader = Reader(body)

@@ -3,7 +3,7 @@
 import json
 import struct
 
-from formats import Reader, Wrong, b32, commit_leaf, commit_root, derive, envelope, events, plain, set_root
+from formats import Reader, Wrong, b32, commit_leaf, commit_root, derive, envelope, events, genesis, plain, set_root
 from formats import snapshot_of, tree_root, un32, world_of
 
 
@@ -177,8 +177,8 @@ def read_log(path):
     return log_id, records, ends
 
 
-def head_text(log_id, partition, hashes, genesis):
-    last = hashes[-1] if hashes else genesis
+def head_text(log_id, partition, hashes):
+    last = hashes[-1] if hashes else genesis(log_id, partition)
     root = commit_root([commit_leaf(commit) for commit in hashes])
     return f"mirano-head-1:{b32(log_id)}:{partition}:{len(hashes)}:{b32(last)}:{b32(root)}"
 
@@ -187,8 +187,7 @@ def check_log(path, kept):
     log_id, records, ends = read_log(path)
     audit, heads = Audit(), []
     for partition, list_of_records in enumerate(records):
-        genesis = derive("mirano 2026 genesis v1", log_id + struct.pack("<I", partition))
-        prev, hashes = genesis, []
+        prev, hashes = genesis(log_id, partition), []
         for seq, record in enumerate(list_of_records):
             at = (partition, seq)
             its_partition, its_seq, its_prev, length, body_hash, commit = envelope(record)
@@ -206,9 +205,9 @@ def check_log(path, kept):
             raise Wrong(f"the end names another head of partition {partition}")
         for head in (head for head in kept if head.split(":")[2] == str(partition)):
             size = int(head.split(":")[3])
-            if size > len(hashes) or head_text(log_id, partition, hashes[:size], genesis) != head:
+            if size > len(hashes) or head_text(log_id, partition, hashes[:size]) != head:
                 raise Wrong(f"the log does not have the head {head}")
-        heads.append(head_text(log_id, partition, hashes, genesis))
+        heads.append(head_text(log_id, partition, hashes))
     for head in kept:
         if un32(head.split(":")[1]) != log_id or int(head.split(":")[2]) >= len(records):
             raise Wrong(f"the log does not have the head {head}")

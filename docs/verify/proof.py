@@ -2,8 +2,8 @@
 
 import json
 
-from formats import Wrong, b32, before, bit_of, branch_hash, commit_leaf, commit_node, envelope, events, leaf_hash, plain
-from formats import root_of, set_root, snapshot_of, un32, world_of
+from formats import Wrong, b32, before, bit_of, branch_hash, commit_leaf, commit_node, commit_root, envelope, events, genesis
+from formats import leaf_hash, plain, root_of, set_root, snapshot_of, un32, world_of
 
 
 def climb(place, last, hashes):
@@ -49,6 +49,34 @@ def parse_head(text):
     if name != "mirano-head-1":
         raise Wrong("not a head")
     return un32(log_id), int(partition), int(size), un32(commit), un32(root)
+
+
+def check_bound(bound, head):
+    """That log, partition, count and hash of a head are those of its root: its first and its last commit say so."""
+    log_id, partition, size, last, root = head
+    found = []
+    for seq, under in ((0, bound["first"]), (size - 1, bound["last"])):
+        header = un32(under["header"])
+        told, place, prev, _, _, commit = envelope(header)
+        up = root_by_path(commit_leaf(commit), seq, size, [un32(text) for text in under["path"]])
+        if len(header) != 84 or (told, place) != (partition, seq) or up != root:
+            raise Wrong("the head's words are not those of its root")
+        found.append((prev, commit))
+    if found[0][0] != genesis(log_id, partition) or found[1][1] != last:
+        raise Wrong("the head's words are not those of its root")
+
+
+def check_bounds(bounds, heads):
+    """Whether the words of heads are tied to their roots; proofs of older versions have nothing that does."""
+    for head in heads:
+        if not head[2] and (head[3], head[4]) != (genesis(*head[:2]), commit_root([])):
+            raise Wrong("the head's words are not those of its root")
+    heads = [head for head in heads if head[2]]
+    if bounds and len(bounds) != len(heads):
+        raise Wrong("not every head is tied to its root")
+    for bound, head in zip(bounds, heads):
+        check_bound(bound, head)
+    return bool(bounds) or not heads
 
 
 def check_member(proof, facts_root):
@@ -99,6 +127,7 @@ def check_proof(path, kept):
         elif old[2] == new[2] and old != new:
             raise Wrong("two histories of one length")
         told, heads = dict(kind="extension"), [proof["from"], proof["to"]]
+        told["heads_bound"] = check_bounds(proof.get("bounds", []), [old, new])
     else:
         content, world = un32(proof["snapshot"]), {"fact": False, "world_fact": True}[proof["kind"]]
         name, facts_root, facts, *_ = world_of(content) if world else snapshot_of(content)
@@ -120,6 +149,8 @@ def check_proof(path, kept):
             if root_by_path(commit_leaf(commit), seq, head[2], path_up) != head[4]:
                 raise Wrong("the path leads to another root than the head's")
             heads, told["position"] = [proof["log"]["head"]], f"{partition}:{seq}"
+            bound = proof["log"].get("bound")
+            told["heads_bound"] = check_bounds([bound] if bound else [], [head])
     if kept and not set(kept) & set(heads):
         raise Wrong("the proof is about other heads")
     print(json.dumps({"ok": True, **told, "heads": heads}))

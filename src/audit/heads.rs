@@ -4,9 +4,9 @@
 //! proof after a start reads the partition's log once.
 
 use crate::sequencer::{ReadError, Sequencer};
-use mirano_replay::proof::{Anchor, BLOCK, ExtensionProof, Subtrees, block_root, leaf};
+use mirano_replay::proof::{Anchor, BLOCK, Bound, ExtensionProof, Subtrees, Under, block_root, leaf};
 use mirano_schemas::Position;
-use mirano_schemas::envelope::{Head, genesis};
+use mirano_schemas::envelope::{HEADER_LEN, Head, genesis};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of log that are read at once.
@@ -54,7 +54,24 @@ impl CommitTrees {
         let same = self.anchor(log, from.partition, Some(from.size))?.as_ref() == Some(from);
         let Some(to) = self.anchor(log, from.partition, None)?.filter(|_| same) else { return Ok(None) };
         let hashes = self.with(log, from.partition, to.size, |tree| tree.extension(from.size, to.size))?;
-        Ok(Some(ExtensionProof { from: *from, to, hashes }))
+        let mut bounds = Vec::new();
+        for head in [from, &to] {
+            bounds.extend(self.bound(log, head)?);
+        }
+        Ok(Some(ExtensionProof { from: *from, to, hashes, bounds }))
+    }
+
+    /// What ties the words of a head of this log to its root; none where it is over nothing.
+    pub fn bound(&self, log: &dyn Sequencer, head: &Anchor) -> Result<Option<Bound>, ReadError> {
+        let Some(last) = head.size.checked_sub(1) else { return Ok(None) };
+        let under = |seq: u64| -> Result<Option<Under>, ReadError> {
+            let at = Position { partition: head.partition, seq };
+            let commits = log.read(head.partition, seq, 0)?;
+            let header = commits.first().and_then(|commit| commit.record.first_chunk::<HEADER_LEN>().copied());
+            let path = self.path(log, at, head.size)?;
+            Ok(header.map(|header| Under { header, path }))
+        };
+        Ok(under(0)?.zip(under(last)?).map(|(first, last)| Bound { first, last }))
     }
 
     fn with<T>(

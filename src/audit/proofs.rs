@@ -103,5 +103,6 @@ pub fn log_part(
     let anchor = anchor.ok_or(ProveError::NoCommit(at))?;
     let commits = log.read(at.partition, at.seq, 0)?;
     let commit = commits.first().filter(|commit| commit.position == at).ok_or(ProveError::NoCommit(at))?;
-    Ok(LogPart { anchor, record: commit.record.to_vec(), path: trees.path(log, at, anchor.size)? })
+    let path = trees.path(log, at, anchor.size)?;
+    Ok(LogPart { anchor, record: commit.record.to_vec(), path, bound: trees.bound(log, &anchor)? })
 }

@@ -3,6 +3,7 @@
 use super::until::{Until, UntilError};
 use crate::sequencer::{ReadError, Sequencer};
 use mirano_replay::verify::{Looked, NoKeys, facts};
+use mirano_schemas::Position;
 use mirano_schemas::codec::CommitBody;
 use serde::Serialize;
 use std::time::Instant;
@@ -22,7 +23,7 @@ pub struct Quote {
     pub bytes: u64,
     /// Seconds on one core of this machine, from a piece that was tried.
     pub seconds: f64,
-    /// The positions up to which, by partition.
+    /// The positions of the last commits, by partition; none of one without commits.
     pub until: Vec<String>,
 }
 
@@ -43,7 +44,8 @@ pub fn quote(log: &dyn Sequencer, until: Option<&Until>) -> Result<Quote, UntilE
         bytes += sum as f64 / f64::from(seen.max(1)) * *end as f64;
     }
     let rate = tried(log)?;
-    let until = (0u32..).zip(&ends).map(|(partition, end)| format!("{partition}:{end}")).collect();
+    let last = |(partition, end): (u32, &u64)| Some(Position { partition, seq: end.checked_sub(1)? }.to_string());
+    let until = (0u32..).zip(&ends).filter_map(last).collect();
     Ok(Quote { commits, bytes: bytes as u64, seconds: bytes / rate, until })
 }
 

@@ -1,7 +1,7 @@
 //! Proofs as JSON: for people, and for programs in other languages. Hashes and bytes in base32, as everywhere.
 
-use mirano_replay::proof::{Anchor, Checked, Ends, ExtensionProof, FactProof, LogPart, Member, ParseAnchorError};
-use mirano_replay::proof::{Proof, ProofError, Scope, Step, check};
+use mirano_replay::proof::{Anchor, Bound, Checked, Ends, ExtensionProof, FactProof, LogPart, Member};
+use mirano_replay::proof::{ParseAnchorError, Proof, ProofError, Scope, Step, Under, check};
 use mirano_replay::tree::{Node, NodeHash};
 use mirano_schemas::{base32, from_base32};
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,27 @@ pub struct LogText {
     pub record: String,
     /// The hashes beside its way to the head's root.
     pub path: Vec<String>,
+    /// What ties the head's words to its root; proofs of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<BoundText>,
+}
+
+/// What ties the words of a head to its root: the first and the last commit under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BoundText {
+    /// The first commit: it follows upon the genesis of the log and the partition.
+    pub first: UnderText,
+    /// The last commit: it has its place in its envelope.
+    pub last: UnderText,
+}
+
+/// A commit under a head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnderText {
+    /// Its envelope, of which its hash is.
+    pub header: String,
+    /// The hashes beside its way to the head's root.
+    pub path: Vec<String>,
 }
 
 /// That one head extends another.
@@ -120,6 +141,9 @@ pub struct ExtensionText {
     pub to: String,
     /// What leads from one to the other.
     pub hashes: Vec<String>,
+    /// What ties the words of each head that is over commits to its root, the earlier first; proofs of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<BoundText>,
 }
 
 impl ProofText {
@@ -141,6 +165,7 @@ impl ProofText {
                         head: anchor.to_string(),
                         record: base32(&part.record),
                         path: part.path.iter().map(|hash| base32(hash)).collect(),
+                        bound: part.bound.as_ref().map(bound),
                     }),
                 });
                 match proof.scope {
@@ -152,6 +177,7 @@ impl ProofText {
                 from: proof.from.to_string(),
                 to: proof.to.to_string(),
                 hashes: proof.hashes.iter().map(|hash| base32(hash)).collect(),
+                bounds: proof.bounds.iter().map(bound).collect(),
             }),
             (Proof::Fact(_), Checked::Extension { .. }) => {
                 return Err(ProofError::Malformed("of two kinds".to_owned()));
@@ -178,6 +204,7 @@ impl ProofText {
                         anchor: anchor(&log.head)?,
                         record: bytes(&log.record)?,
                         path: hashes(&log.path)?,
+                        bound: log.bound.as_ref().map(read_bound).transpose()?,
                     }),
                 };
                 let world = matches!(self.proof, Kind::WorldFact(_));
@@ -197,6 +224,7 @@ impl ProofText {
                 from: anchor(&text.from)?,
                 to: anchor(&text.to)?,
                 hashes: hashes(&text.hashes)?,
+                bounds: text.bounds.iter().map(read_bound).collect::<Result<_, _>>()?,
             })),
         }
     }
@@ -247,6 +275,23 @@ fn read_ends(text: &EndsText) -> Result<Ends, ProofError> {
             right: NodeHash(hash(right)?),
         }),
     })
+}
+
+fn bound(bound: &Bound) -> BoundText {
+    let text = |under: &Under| UnderText {
+        header: base32(&under.header),
+        path: under.path.iter().map(|hash| base32(hash)).collect(),
+    };
+    BoundText { first: text(&bound.first), last: text(&bound.last) }
+}
+
+fn read_bound(text: &BoundText) -> Result<Bound, ProofError> {
+    let under = |text: &UnderText| -> Result<Under, ProofError> {
+        let header = bytes(&text.header)?.try_into();
+        let header = header.map_err(|_| ProofError::Malformed("an envelope of another length".to_owned()))?;
+        Ok(Under { header, path: hashes(&text.path)? })
+    };
+    Ok(Bound { first: under(&text.first)?, last: under(&text.last)? })
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, ProofError> {

@@ -3,6 +3,7 @@
 use crate::sequencer::{ReadError, Sequencer};
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::{Position, Timestamp};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// A moment of the log.
@@ -17,14 +18,20 @@ pub enum Until {
 
 /// Text that is no moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a time (`2026-03-01T00:00:00Z`, `2026-03-01`), a position (`0:1234`) or a cut (`0:10,1:7`): {0:?}")]
-pub struct ParseUntilError(pub String);
+pub enum ParseUntilError {
+    /// It is of no form that we know.
+    #[error("not a time (`2026-03-01T00:00:00Z`, `2026-03-01`), a position (`0:1234`) or a cut (`0:10,1:7`): {0:?}")]
+    Unread(String),
+    /// A cut has one end for each partition.
+    #[error("a cut names the last commit of a partition once, and {0:?} names partition {1} twice")]
+    Twice(String, u32),
+}
 
 impl FromStr for Until {
     type Err = ParseUntilError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let error = || ParseUntilError(text.to_owned());
+        let error = || ParseUntilError::Unread(text.to_owned());
         if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
             return Ok(Self::Time(Timestamp(at.timestamp_millis())));
         }
@@ -33,8 +40,18 @@ impl FromStr for Until {
             return Ok(Self::Time(Timestamp(end.and_utc().timestamp_millis())));
         }
         let cut: Result<Vec<Position>, _> = text.split(',').map(|part| part.trim().parse()).collect();
-        cut.map(Self::Cut).map_err(|_| error())
+        let cut = cut.map_err(|_| error())?;
+        match named_twice(&cut) {
+            Some(partition) => Err(ParseUntilError::Twice(text.to_owned(), partition)),
+            None => Ok(Self::Cut(cut)),
+        }
     }
+}
+
+/// A partition that a cut names more than once.
+pub fn named_twice(cut: &[Position]) -> Option<u32> {
+    let mut seen = BTreeSet::new();
+    cut.iter().map(|at| at.partition).find(|partition| !seen.insert(*partition))
 }
 
 /// Why a moment can't be gone to.
@@ -112,6 +129,8 @@ mod tests {
         assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Until::Time(Timestamp(1000))));
         assert_eq!("1970-01-01".parse(), Ok(Until::Time(Timestamp(86_399_999))));
         assert_eq!("0:5, 1:7".parse(), Ok(Until::Cut(vec![at(0, 5), at(1, 7)])));
+        let twice = "0:1,1:7,0:2".parse::<Until>().expect_err("which one is it?").to_string();
+        assert!(twice.contains("names partition 0 twice"), "{twice}");
         for bad in ["", "yesterday", "5", "0:5,"] {
             assert!(bad.parse::<Until>().is_err(), "{bad}");
         }

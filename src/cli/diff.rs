@@ -1,14 +1,16 @@
-//! `mirano diff`: what two moments differ in, as a table; from a server, or from a data folder without one.
+//! `mirano diff`: what two moments differ in, as a table; from a server, or from a data folder or an exported file without one.
 
+use super::log::time;
+use super::place::no_cut;
 use super::{Misused, Server, Wrong, list, text};
+use crate::audit::latest::{Latest, LatestError};
 use crate::audit::verify::Keys;
 use crate::core::policy::Policy;
 use crate::core::vault::{MemoryVault, Vault};
+use crate::engine::{Clock, SystemClock};
 use crate::history::side::Side;
-use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, compare, render, survey};
+use crate::history::{Asker, Book, HELD, HistoryError, LogTimes, Times, compare, render, survey};
 use crate::node::{KEYS, VIEWS};
-use crate::sequencer::embedded::EmbeddedLog;
-use crate::views::Views;
 use crate::words::{self, Lang, attribute, code, moment, one};
 use anyhow::{Context, Result};
 use console::Style;
@@ -16,6 +18,7 @@ use futures::StreamExt;
 use mirano_replay::apply::in_force;
 use mirano_replay::rows::{PolicyRow, key};
 use mirano_replay::store::{ReadExt, StoreError};
+use mirano_schemas::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 use std::io::Write;
@@ -32,8 +35,8 @@ pub(super) struct Args {
     from: String,
     /// The later side
     to: String,
-    /// Read a data folder instead of asking a server; a running server may keep writing to it
-    #[arg(long, value_name = "DIR")]
+    /// Read a data folder or an exported file instead of asking a server; a running server may keep writing to it
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Print the whole difference as JSON
     #[arg(long)]
@@ -143,37 +146,47 @@ async fn each_line(args: &Args, mut take: impl FnMut(&[u8]) -> Result<bool>) -> 
     if ended { Ok(()) } else { Err(Wrong("the answer has no end: it was broken off".to_owned()).into()) }
 }
 
-/// Asks the history of a folder.
-fn in_folder<T>(folder: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T, HistoryError>) -> Result<T> {
-    let log = EmbeddedLog::open_read_only(folder).context("the log can't be read")?;
-    let views = Views::open_to_read(&folder.join(VIEWS))
-        .context("the views can't be read; `mirano rebuild` makes them from the log")?;
-    if !views.of_this_form()? {
-        return Err(Wrong("the views are of another version: `mirano rebuild` makes them anew".to_owned()).into());
+/// Asks the history of a folder or an exported file, up to its last commit.
+fn in_folder<T>(path: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T, HistoryError>) -> Result<T> {
+    let keys = Keys::in_folder(&path.join(KEYS)).context("the keys of persons can't be read")?;
+    let latest = Latest::open(path, &path.join(VIEWS), &keys).map_err(|error| unread(path, error))?;
+    let log = &*latest.cut.log;
+    let last = latest.last();
+    let times = LogTimes(log);
+    let mut ended = Timestamp::default();
+    for position in &last {
+        ended = ended.max(times.recorded_at(*position)?.unwrap_or_default());
     }
-    let keys = Keys::in_folder(&folder.join(KEYS)).context("the keys of persons can't be read")?;
+    let cut: Vec<String> = last.iter().map(ToString::to_string).collect();
+    eprintln!("read up to {}, recorded at {}", cut.join(","), time(ended));
+    // A folder knows what is known now; a file what was known at its end.
+    let now = if path.is_file() { ended } else { Clock::now(&SystemClock) };
     // Without keys, persons are as if they were erased.
     let nobody: Arc<dyn Vault> = Arc::new(MemoryVault::seeded(0));
     let vault = keys.0.unwrap_or(nobody);
-    let policy = |version: u64| -> Result<_, StoreError> {
-        let row: Option<PolicyRow> = views.row(&key::policy(version))?;
-        let row = row.ok_or_else(|| StoreError::Storage(format!("there is no policy {version}")))?;
-        Policy::adopted(&row.adopted).map(Arc::new).map_err(StoreError::Storage)
-    };
-    let version = in_force(&views, 0)?.ok_or_else(|| Wrong("no policy was ever adopted here".to_owned()))?;
-    let book = Book {
-        rows: &views,
-        times: &LogTimes(&log),
-        vault: &*vault,
-        policy: &policy,
-        now: crate::engine::Clock::now(&crate::engine::SystemClock),
-        asker: Asker::Holder,
-    };
-    let in_force = policy(version)?;
-    ask(&book, &in_force).map_err(|error| match error {
-        HistoryError::Store(_) | HistoryError::Log(_) | HistoryError::NobodyReads => anyhow::Error::from(error),
-        other => Misused(other.to_string()).into(),
-    })
+    let asked = latest.ask(|rows| -> Result<T> {
+        let policy = |version: u64| -> Result<_, StoreError> {
+            let row: Option<PolicyRow> = rows.row(&key::policy(version))?;
+            let row = row.ok_or_else(|| StoreError::Storage(format!("there is no policy {version}")))?;
+            Policy::adopted(&row.adopted).map(Arc::new).map_err(StoreError::Storage)
+        };
+        let version = in_force(rows, 0)?.ok_or_else(|| Wrong("no policy was ever adopted here".to_owned()))?;
+        let in_force = policy(version)?;
+        let book = Book { rows, times: &times, vault: &*vault, policy: &policy, now, asker: Asker::Holder };
+        ask(&book, &in_force).map_err(|error| match error {
+            HistoryError::Store(_) | HistoryError::Log(_) | HistoryError::NobodyReads => anyhow::Error::from(error),
+            other => Misused(other.to_string()).into(),
+        })
+    });
+    asked.map_err(|error| unread(path, error))?
+}
+
+/// Why a folder or file can't be asked, as wrong use or as something that is wrong.
+fn unread(path: &Path, error: LatestError) -> anyhow::Error {
+    match error {
+        LatestError::Cut(error) => no_cut(path, error),
+        other => Wrong(other.to_string()).into(),
+    }
 }
 
 /// A value of an attribute as people write it; nothing is `—`.
@@ -263,6 +276,9 @@ fn table(diff: &Value, lang: Lang) -> String {
             let title = if title.is_empty() { text(because, "rule") } else { title };
             line(format!("  {points:+} {title}: {} ({facts})", code(lang, "by", text(because, "by"))));
         }
+        if let Some(ends) = words::score_ends(risk) {
+            line(format!("  {}", dim.apply_to(ends.get(lang))));
+        }
     }
     out
 }
@@ -301,6 +317,9 @@ mod tests {
               +10 price.low: by facts that changed (1)
         "#]]
         .assert_eq(&table(&diff, Lang::En));
+        let full = json!({"risk": {"from": 45, "to": 100, "because": [{"rule": "r", "points": 170, "by": "added"}]}});
+        assert!(table(&full, Lang::En).ends_with("a score ends at 100.\n"), "{}", table(&full, Lang::En));
+        assert!(table(&full, Lang::Ru).contains("не выходит за 100"), "{}", table(&full, Lang::Ru));
         let russian = table(&diff, Lang::Ru);
         assert!(russian.contains("цена: 7\u{a0}₽") && !russian.contains("price:"), "{russian}");
     }

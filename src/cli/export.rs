@@ -4,13 +4,13 @@ use super::kafka::TopicArgs;
 use super::log::json_line;
 use super::place::{PlaceArgs, no_moment};
 use super::{DataFolder, Misused, Wrong};
+use crate::audit::cut::{CutLog, heads_at};
 use crate::audit::import::{ImportError, import, import_into_topic};
-use crate::audit::replay::replay;
-use crate::audit::until::Until;
+use crate::audit::replay::replay_to;
+use crate::audit::until::{Until, ends};
 use crate::audit::verify::Keys;
 use crate::audit::{facts, file};
 use crate::node::KEYS;
-use crate::sequencer::Sequencer;
 use crate::sequencer::kafka::Settings;
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, ProgressBar};
@@ -37,7 +37,7 @@ enum Format {
 #[derive(clap::Args)]
 #[command(
     after_help = "The file holds the log only: evidence and keys of persons are copied beside it. It can be read by \
-    `mirano verify`, `replay`, `log` and `import`, and by the program in docs/verify.\n\n  \
+    `mirano verify`, `replay`, `log` and `import`, and by the program in docs/verify. A running server may keep writing: the file ends where all that its commits rest on is in it.\n\n  \
     mirano export --data DIR --out log.mrn\n  mirano export --data DIR --format facts-csv --until 2026-03-01 --out facts.csv"
 )]
 pub(super) struct Args {
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &Args) -> Result<()> {
     let until = args.until.as_deref().map(str::parse::<Until>).transpose();
     let until = until.map_err(|error| Misused(format!("--until: {error}")))?;
     let place = args.place.find().await?;
-    let log = place.open()?;
+    let cut = place.open_cut()?;
     let keys = place.beside(KEYS);
     if until.is_some() && matches!(format, Format::Log | Format::Jsonl) {
         return Err(Misused("--until goes with facts; a log is exported whole".to_owned()).into());
@@ -85,7 +85,7 @@ pub(super) async fn run(args: &Args) -> Result<()> {
         if format == Format::Log {
             return Err(Misused("the log is not for a terminal: name a file".to_owned()).into());
         }
-        return match write(&*log, format, until.as_ref(), &keys, std::io::stdout().lock()) {
+        return match write(&cut, format, until.as_ref(), &keys, std::io::stdout().lock()) {
             // A reader that went away, such as `head`, has what it wanted.
             Err(error)
                 if error
@@ -102,8 +102,7 @@ pub(super) async fn run(args: &Args) -> Result<()> {
     name.push(".part");
     let part = args.out.with_file_name(name);
     let made = File::create(&part).map_err(|error| Misused(format!("{}: {error}", part.display())))?;
-    let written =
-        write(&*log, format, until.as_ref(), &keys, BufWriter::new(&made)).and_then(|()| Ok(made.sync_all()?));
+    let written = write(&cut, format, until.as_ref(), &keys, BufWriter::new(&made)).and_then(|()| Ok(made.sync_all()?));
     if let Err(error) = written {
         std::fs::remove_file(&part).ok();
         return Err(error);
@@ -112,11 +111,13 @@ pub(super) async fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, keys: &Path, mut out: impl Write) -> Result<()> {
+fn write(cut: &CutLog, format: Format, until: Option<&Until>, keys: &Path, mut out: impl Write) -> Result<()> {
+    let log = &*cut.log;
     match format {
         Format::Log => {
             let bar = ProgressBar::new(0);
-            let written = file::write(log, &mut out, |done, all| {
+            let heads = heads_at(log, &cut.ends).map_err(|error| Wrong(error.to_string()))?;
+            let written = file::write_to(log, heads, &mut out, |done, all| {
                 bar.set_length(all);
                 bar.set_position(done);
             });
@@ -130,14 +131,14 @@ fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, keys: &Path
             );
         }
         Format::Jsonl => {
-            for partition in 0..log.partitions() {
+            for (partition, end) in (0u32..).zip(&cut.ends) {
                 let mut next = 0;
-                loop {
+                while next < *end {
                     let commits =
                         log.read(partition, next, 4 * 1024 * 1024).map_err(|error| Wrong(error.to_string()))?;
                     let Some(last) = commits.last() else { break };
                     next = last.position.seq + 1;
-                    for commit in &commits {
+                    for commit in commits.iter().filter(|commit| commit.position.seq < *end) {
                         let body = CommitBody::decode(commit.body())
                             .map_err(|error| Wrong(format!("commit {}: {error}", commit.position)))?;
                         writeln!(out, "{}", json_line(commit, &body))?;
@@ -147,7 +148,11 @@ fn write(log: &dyn Sequencer, format: Format, until: Option<&Until>, keys: &Path
         }
         Format::FactsCsv | Format::FactsFtm => {
             let keys = Keys::in_folder(keys).map_err(|error| Wrong(error.to_string()))?;
-            let replayed = replay(log, until, &keys, |_| ControlFlow::Continue(())).map_err(no_moment)?;
+            let ends = match until {
+                Some(_) => ends(log, until).map_err(no_moment)?,
+                None => cut.ends.clone(),
+            };
+            let replayed = replay_to(log, &ends, &keys, |_| ControlFlow::Continue(()));
             if let Some(finding) = replayed.findings.first() {
                 return Err(Wrong(format!("the log is not in order; see `mirano verify`: {finding}")).into());
             }

@@ -88,6 +88,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
             .map(|folder| EvidenceStore::open_folder(&folder).map_err(|error| Misused(error.to_string())))
             .transpose()?,
     };
+    let evidence_gone =
+        (evidence.is_none() && !args.no_evidence && place.has_evidence()).then(|| place.beside(EVIDENCE));
     let resume = match &args.checkpoint {
         Some(path) => Checkpoint::read(path).map_err(|error| Misused(error.to_string()))?,
         None => None,
@@ -95,6 +97,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let options = Options {
         log,
         evidence,
+        evidence_gone,
+        first: place.first.clone(),
         views: Some(place.beside(VIEWS)).filter(|_| !args.no_views),
         keys: Some(place.beside(KEYS)),
         heads,

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         std::fs::write(path, proof.to_bytes())?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&said(&checked))?);
+        println!("{}", serde_json::to_string_pretty(&said(&checked, proof.is_bound()))?);
     } else {
         tell(&checked, &proof, head.is_some() || snapshot.is_some());
     }
@@ -104,7 +104,7 @@ fn compare(
     }
 }
 
-fn said(checked: &Checked) -> serde_json::Value {
+fn said(checked: &Checked, bound: bool) -> serde_json::Value {
     match checked {
         Checked::Fact { fact, present, snapshot, content, log } => serde_json::json!({
             "holds": true, "kind": if content.subject().is_some() { "fact" } else { "world_fact" },
@@ -113,10 +113,10 @@ fn said(checked: &Checked) -> serde_json::Value {
             "job_id": match content { Content::Job(body) => Some(body.job.to_string()), Content::World(_) => None },
             "subject": content.subject(), "sealed_at": time(content.sealed_at()),
             "position": log.as_ref().map(|(at, _)| at.to_string()),
-            "head": log.as_ref().map(|(_, head)| head.to_string()),
+            "head": log.as_ref().map(|(_, head)| head.to_string()), "heads_bound": log.as_ref().map(|_| bound),
         }),
         Checked::Extension { from, to } => serde_json::json!({
-            "holds": true, "kind": "extension", "from": from.to_string(), "to": to.to_string(),
+            "holds": true, "kind": "extension", "from": from.to_string(), "to": to.to_string(), "heads_bound": bound,
         }),
     }
 }
@@ -137,6 +137,12 @@ fn tell(checked: &Checked, proof: &Proof, compared: bool) {
         Checked::Extension { from, to } => {
             println!("the proof holds\n  {from}\n  is extended by\n  {to}");
         }
+    }
+    if !proof.is_bound() {
+        println!(
+            "Of a head in it only the root is proven: an older version made it. What it says of log, number of commits and last commit"
+        );
+        println!("holds for a head whose whole line you compare, and for no other.");
     }
     if !compared {
         println!("Compare the snapshot's id or the head with one that you trust: --snapshot, --head.");

@@ -7,9 +7,10 @@ use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
 use mirano_replay::rows::{AnchorRow, key};
 use mirano_replay::store::ReadExt;
+use mirano_replay::verify::names;
+use mirano_schemas::Position;
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Head;
-use mirano_schemas::{Event, FactsReused, NeedAnswered, Position};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -54,18 +55,13 @@ pub fn catch_up_in(
 
 /// What a commit rests on in other partitions: its cause, what had been looked at, and the observations that it names.
 /// Whoever decides on its rows reads those as well, so views that show it must show them.
-pub(super) fn rests_on(own: u32, body: &CommitBody) -> impl Iterator<Item = Position> + '_ {
-    let named = body.events.iter().flat_map(|event| match event {
-        Event::FactsReused(FactsReused { receipt, .. }) | Event::NeedAnswered(NeedAnswered { receipt, .. }) => {
-            std::slice::from_ref(&receipt.at)
-        }
-        Event::WorldSealed(event) => event.body.cut.as_slice(),
-        _ => &[],
-    });
+pub fn rests_on(own: u32, body: &CommitBody) -> impl Iterator<Item = Position> + use<> {
+    let mut named = Vec::new();
+    names(body, |at| named.push(at));
     // A cursor is the place behind the last that was looked at.
     let looked = body.head.cursors.iter().filter_map(|next| Some(Position { seq: next.seq.checked_sub(1)?, ..*next }));
-    let all = body.head.cause.into_iter().chain(looked).chain(named.copied());
-    all.filter(move |at| at.partition != own)
+    named.extend(looked);
+    named.into_iter().filter(move |at| at.partition != own)
 }
 
 /// As [`catch_up`], for one of several nodes: notes in `rests` how far each other partition must be folded as well.

@@ -14,7 +14,7 @@ mod runtime;
 mod sharing;
 mod writer;
 
-pub use catch_up::{CatchUp, catch_up, catch_up_in};
+pub use catch_up::{CatchUp, catch_up, catch_up_in, rests_on};
 pub use clock::{Clock, SystemClock};
 pub use error::EngineError;
 pub use handle::{Answer, Engine, Folded, Options};

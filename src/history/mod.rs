@@ -36,6 +36,14 @@ pub enum NoMoment {
     /// It is of no form that we know.
     #[error("{0:?} is neither a time nor a position")]
     Unread(String),
+    /// A cut has one end for each partition.
+    #[error("a cut names a partition once, and {given:?} names partition {partition} twice")]
+    Twice {
+        /// The text.
+        given: String,
+        /// Which.
+        partition: u32,
+    },
     /// It has not come yet.
     #[error("{0} has not come yet")]
     ToCome(String),

@@ -41,9 +41,12 @@ pub fn parse(text: &str, rows: &dyn Read, times: &dyn Times, now: Timestamp) -> 
         }
         return Ok(Moment::time(at));
     }
-    let mut places = Vec::new();
+    let mut places: Vec<(Position, Timestamp)> = Vec::new();
     for part in text.split(',') {
         let position: Position = part.trim().parse().map_err(|_| NoMoment::Unread(text.to_owned()))?;
+        if places.iter().any(|(other, _)| other.partition == position.partition) {
+            return Err(NoMoment::Twice { given: text.to_owned(), partition: position.partition }.into());
+        }
         // What the log has and the views do not show yet is not known here either.
         let anchor: Option<AnchorRow> = rows.row(&key::anchor(position.partition))?;
         let recorded = match anchor.filter(|anchor| position.seq < anchor.next_seq) {

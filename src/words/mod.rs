@@ -16,7 +16,7 @@ mod value;
 pub use catalogue::{Arg, WordError, has, say};
 pub use cause::{cause, not_asked};
 pub use number::{decimal, integer};
-pub use risk::{nobody_knows, nothing_known, risk, score, score_of};
+pub use risk::{nobody_knows, nothing_known, risk, score, score_ends, score_of};
 pub use status::status;
 pub use time::{ago, day, duration, moment, moments, within};
 pub use value::attribute;

@@ -35,6 +35,18 @@ pub fn score_of(moved: &Value, side: &str) -> Option<Both> {
     Some(score(found, moved.get(format!("{side}_score_is")).and_then(Value::as_str) == Some("at_least")))
 }
 
+/// What to say where the points of `{from, to, because: [{points}]}` do not add up to how far the score moved, because it ends
+/// at 100 or at 0; none where they do.
+pub fn score_ends(moved: &Value) -> Option<Both> {
+    let scores: Vec<i64> =
+        ["from", "to"].iter().map(|side| moved.get(side).and_then(Value::as_i64)).collect::<Option<_>>()?;
+    let [from, to] = <[i64; 2]>::try_from(scores).ok()?;
+    let because = moved.get("because").and_then(Value::as_array).into_iter().flatten();
+    let points: i64 = because.filter_map(|one| one.get("points").and_then(Value::as_i64)).sum();
+    let end = [100, 0].into_iter().find(|end| points != to - from && (from == *end || to == *end))?;
+    Some(both("score-ends", &[("end", end.into())]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +67,22 @@ mod tests {
         let moved = json!({"from": 45, "from_score_is": "at_least", "to": 100, "to_score_is": "exact"});
         assert_eq!(["from", "to"].map(|side| score_of(&moved, side).expect("a score").en), ["at least 45", "100"]);
         assert_eq!(score_of(&json!({"from": null}), "from"), None);
+    }
+
+    #[test]
+    fn points_that_do_not_add_up_are_explained_by_where_the_score_ends() {
+        let said = |from: Option<i64>, to: i64, points: &[i64]| {
+            let because: Vec<Value> = points.iter().map(|points| json!({"points": points})).collect();
+            score_ends(&json!({"from": from, "to": to, "because": because})).map(|said| said.en)
+        };
+        for (from, to, points) in [(100, 100, vec![40, 10]), (45, 100, vec![170]), (100, 70, vec![-90])] {
+            let said = said(Some(from), to, &points).unwrap_or_default();
+            assert!(said.contains("ends at 100"), "{from} {to} {points:?}: {said:?}");
+        }
+        assert!(said(Some(20), 0, &[-40]).unwrap_or_default().contains("ends at 0"));
+        for (from, to, points) in [(60, 100, vec![30, 10]), (100, 100, vec![]), (20, 0, vec![-20]), (20, 30, vec![5])] {
+            assert_eq!(said(Some(from), to, &points), None, "{from} {to} {points:?}");
+        }
+        assert_eq!(said(None, 100, &[170]), None, "there was no score to move");
     }
 }

@@ -164,6 +164,36 @@ impl EvidenceStore {
         compute(bytes.len(), move || verify(id, &bytes, keys.as_ref())).await?
     }
 
+    /// Files of a local folder that are none of the store's, sorted; none of a store elsewhere. What a crash left of a write is
+    /// the store's.
+    pub fn strange(&self) -> Vec<PathBuf> {
+        let entries = |folder: &Path| -> Vec<PathBuf> {
+            // A folder that can't be listed shows when its pieces are read.
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect()
+        };
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut strange = Vec::new();
+        for shard in self.local.iter().flat_map(|folder| entries(folder)) {
+            let inside = entries(&shard);
+            if inside.is_empty() && shard.is_dir() {
+                continue;
+            }
+            let of_shard = name(&shard);
+            let mine = |path: &PathBuf| {
+                let name = name(path);
+                let id = name.split_once('#').map_or(&*name, |(id, _)| id);
+                id.get(..2) == Some(&*of_shard) && id.parse::<EvidenceId>().is_ok()
+            };
+            match of_shard.len() == 2 && shard.is_dir() {
+                true => strange.extend(inside.into_iter().filter(|path| !mine(path))),
+                false => strange.push(shard),
+            }
+        }
+        strange.sort();
+        strange
+    }
+
     /// Whether evidence is there; does not read it.
     pub async fn contains(&self, id: &EvidenceId) -> Result<bool, EvidenceError> {
         match self.store.head(&self.path(id)).await {

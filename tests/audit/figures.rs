@@ -69,6 +69,8 @@ async fn verifying_and_replaying_against_reading_alone() {
                 heads: Vec::new(),
                 resume: None,
                 found: Vec::new(),
+                first: None,
+                evidence_gone: None,
                 threads: cores,
             };
             let report = run(options, Arc::new(Progress::default()), |_| {}).await.expect("looks");

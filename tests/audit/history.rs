@@ -120,6 +120,8 @@ pub async fn verify(log: &Path, besides: Besides, heads: &[Anchor], threads: usi
         heads: heads.to_vec(),
         resume: None,
         found: Vec::new(),
+        first: None,
+        evidence_gone: None,
         threads,
     };
     run(options, Arc::new(Progress::default()), |_| {}).await.expect("something can be looked at")

@@ -5,11 +5,11 @@ use crate::history::{Besides, export, folder, heads, verify};
 use mirano::audit::heads::CommitTrees;
 use mirano::audit::proofs;
 use mirano::audit::replay::{Replayed, replay};
-use mirano::audit::text::ProofText;
+use mirano::audit::text::{self, ProofText};
 use mirano::audit::verify::Keys;
 use mirano::audit::{facts, source};
 use mirano_replay::history::WorldRow;
-use mirano_replay::proof::Proof;
+use mirano_replay::proof::{Anchor, Proof};
 use mirano_replay::rows::SnapshotRow;
 use mirano_replay::store::{ReadExt, Table};
 use mirano_replay::verify::NoKeys;
@@ -85,6 +85,14 @@ async fn followthemoney_reads_the_entities() {
     }
 }
 
+/// Another number of commits, hash, and log.
+fn told_wrongly(head: Anchor) -> [Anchor; 4] {
+    let (mut hash, mut log) = (head, head);
+    hash.hash.0[3] ^= 1;
+    log.log_id.0[3] ^= 1;
+    [Anchor { size: head.size + 1, ..head }, Anchor { size: head.size - 1, ..head }, hash, log]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_language_comes_to_the_same() {
     let Some(python) = python() else { return };
@@ -122,7 +130,11 @@ async fn another_language_comes_to_the_same() {
         std::fs::write(&written, &json).expect("writes");
         let place = written.to_str().expect("text");
         let (code, told) = run(&python, &["proof", place]);
-        assert_eq!((code, told["ok"].as_bool()), (Some(0), Some(true)), "{told}");
+        assert_eq!(
+            (code, told["ok"].as_bool(), told["heads_bound"].as_bool()),
+            (Some(0), Some(true), Some(true)),
+            "{told}"
+        );
         let wrong = json.replacen("\"present\":true", "\"present\":false", 1).replacen("\"bit\":", "\"bit\":1", 1);
         std::fs::write(&written, wrong).expect("writes");
         assert_eq!(run(&python, &["proof", place]).0, Some(1));
@@ -152,9 +164,26 @@ async fn another_language_comes_to_the_same() {
         trees.extension(&*log, &early).expect("reads").expect("extends")
     };
     let written = held.path().join("grown.json");
+    let to = grown.to;
     let text = serde_json::to_string(&ProofText::of(&Proof::Extension(grown)).expect("holds")).expect("json");
-    std::fs::write(&written, &text).expect("writes");
-    assert_eq!(run(&python, &["proof", written.to_str().expect("text")]).0, Some(0));
+    let proven = |text: &str| {
+        std::fs::write(&written, text).expect("writes");
+        run(&python, &["proof", written.to_str().expect("text")])
+    };
+    let (code, told) = proven(&text);
+    assert_eq!((code, told["heads_bound"].as_bool()), (Some(0), Some(true)), "{told}");
+    // A head's words are those of its root; where nothing shows it, as in proofs of older versions, that is said.
+    for bad in told_wrongly(to) {
+        let forged = text.replacen(&to.to_string(), &bad.to_string(), 1);
+        assert_ne!(forged, text);
+        assert_eq!(proven(&forged).0, Some(1), "{bad}");
+        assert!(text::read(forged.as_bytes()).is_err(), "{bad}");
+    }
+    let mut old: Json = serde_json::from_str(&text).expect("json");
+    old.as_object_mut().expect("an object").remove("bounds").expect("there");
+    let (code, told) = proven(&old.to_string());
+    assert_eq!((code, told["heads_bound"].as_bool()), (Some(0), Some(false)), "{told}");
+    assert!(text::read(old.to_string().as_bytes()).is_ok_and(|proof| !proof.is_bound()));
     // And it can fail: a bit flipped in the file.
     let mut bytes = std::fs::read(&file).expect("reads");
     let middle = bytes.len() / 2;

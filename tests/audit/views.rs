@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Views of the first commits of each partition, as a crash before a flush leaves them.
-fn behind(work: &Path, commits: usize) -> u64 {
+pub fn behind(work: &Path, commits: usize) -> u64 {
     let path = work.join("views");
     std::fs::remove_dir_all(&path).expect("removes");
     let log = EmbeddedLog::open_read_only(work).expect("opens");

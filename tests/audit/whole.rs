@@ -104,6 +104,8 @@ async fn nightly(data: &Path, path: &Path) -> Report {
         heads: Vec::new(),
         resume: Checkpoint::read(path).expect("reads"),
         found: Vec::new(),
+        first: None,
+        evidence_gone: None,
         threads: 1,
     };
     let save = |checkpoint: &Checkpoint| checkpoint.write(path).expect("writes");

@@ -87,7 +87,13 @@ async fn a_replay_is_quoted_and_then_told_as_it_goes() {
     let commits = quote["commits"].as_u64().expect("a number");
     assert!(commits > 5 && quote["bytes"].as_u64() > Some(100 * commits), "{quote}");
     let early = world.send(world.request("GET", "/v1/audit/quote?until=0:2", KEY_ADMIN)).await.json();
-    assert_eq!(early["commits"], 3);
+    assert_eq!(
+        (&early["commits"], &early["until"]),
+        (&json!(3), &json!(["0:2"])),
+        "the last commit, as in a replay's cut"
+    );
+    let twice = world.send(world.request("GET", "/v1/audit/quote?until=0:1,0:2", KEY_ADMIN)).await;
+    assert_eq!(twice.problem(), (400, "bad_time".to_owned()));
     assert_eq!(world.get("/v1/audit/quote").await.problem(), (403, "role_missing".to_owned()));
     let wrong = world.send(world.request("GET", "/v1/audit/quote?until=soon", KEY_ADMIN)).await;
     assert_eq!(wrong.problem(), (400, "bad_time".to_owned()));

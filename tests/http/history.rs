@@ -443,6 +443,7 @@ async fn sides_that_cannot_be_compared_are_refused_with_a_word() {
         (format!("job:{job}@{at}"), format!("company:7707083893@{at}"), (422, "not_comparable")),
         (format!("job:{job}@yesterday"), format!("job:{job}@now"), (400, "bad_time")),
         (format!("job:{job}@2000-01-01T00:00:00Z"), format!("job:{job}@now"), (404, "not_found")),
+        (format!("job:{job}@0:1,0:2"), format!("job:{job}@now"), (400, "bad_time")),
         (format!("job:{job}@0:999999"), format!("job:{job}@now"), (400, "bad_time")),
         ("nonsense".to_owned(), format!("job:{job}@now"), (404, "not_found")),
         ("company:1".to_owned(), format!("company:7707083893@{at}"), (404, "not_found")),

@@ -15,7 +15,8 @@ use std::str::FromStr;
 /// Commits of a block: a power of two.
 pub const BLOCK: u64 = 256;
 
-type Hash = [u8; 32];
+/// A hash of the tree.
+pub type Hash = [u8; 32];
 
 fn hash(context: &str, parts: &[&[u8]]) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key(context);

@@ -1,5 +1,6 @@
 //! Proofs as whole documents, and what checking them says.
 
+use super::bound::{Bound, is_beginning};
 use super::commits::{Anchor, leaf, root_by_extension, root_by_path};
 use super::member::Member;
 use mirano_schemas::codec::{self, CommitBody};
@@ -99,6 +100,8 @@ pub struct LogPart {
     pub record: Vec<u8>,
     /// The hashes beside its way to the anchor's root.
     pub path: Vec<[u8; 32]>,
+    /// What ties the anchor's words to its root; none in proofs of versions before it was made.
+    pub bound: Option<Bound>,
 }
 
 /// That one head extends another: every commit under the first is, at the same place, under the second.
@@ -110,6 +113,20 @@ pub struct ExtensionProof {
     pub to: Anchor,
     /// What leads from one to the other.
     pub hashes: Vec<[u8; 32]>,
+    /// What ties the words of each head that is over commits to its root, the earlier first; none in proofs of versions before
+    /// it was made.
+    pub bounds: Vec<Bound>,
+}
+
+impl Proof {
+    /// Whether all that its heads say is proven. Of one that is not, only the roots are: log, number of commits and hash of the
+    /// last one are words, until the whole line is compared with a head that is trusted. True where there is no head.
+    pub fn is_bound(&self) -> bool {
+        match self {
+            Self::Fact(proof) => proof.log.as_ref().is_none_or(|part| part.bound.is_some()),
+            Self::Extension(proof) => !proof.bounds.is_empty() || proof.to.size == 0,
+        }
+    }
 }
 
 /// What a proof that holds says.
@@ -180,6 +197,9 @@ pub enum ProofError {
     /// The heads are not of one log and partition, or not in this order.
     #[error("the two heads do not belong together: {0}")]
     Heads(&'static str),
+    /// A head's words are not those of its root.
+    #[error("the head {0} says of its log, its number of commits or its last one what its root does not")]
+    Bound(Box<Anchor>),
     /// The hashes lead to other roots.
     #[error("the hashes do not lead from the earlier head to the later one")]
     Extension,
@@ -238,9 +258,12 @@ fn sealed(part: &LogPart, scope: Scope, snapshot: SnapshotId, content: &[u8]) ->
     if !seals {
         return Err(ProofError::NotSealed(at));
     }
-    match root_by_path(leaf(&envelope.hash()), at, part.anchor.size, &part.path) {
-        Some(root) if root == part.anchor.root => Ok(at),
-        _ => Err(ProofError::Path(at)),
+    if root_by_path(leaf(&envelope.hash()), at, part.anchor.size, &part.path) != Some(part.anchor.root) {
+        return Err(ProofError::Path(at));
+    }
+    match &part.bound {
+        Some(bound) if !bound.holds(&part.anchor) => Err(ProofError::Bound(Box::new(part.anchor))),
+        _ => Ok(at),
     }
 }
 
@@ -256,9 +279,20 @@ fn extension(proof: &ExtensionProof) -> Result<Checked, ProofError> {
         (from.hash, from.root) == (to.hash, to.root) && proof.hashes.is_empty()
     } else if from.size == 0 {
         // Every log extends the empty one.
-        from.hash == mirano_schemas::envelope::genesis(from.log_id, from.partition) && proof.hashes.is_empty()
+        proof.hashes.is_empty()
     } else {
         root_by_extension(from.size, from.root, to.size, &proof.hashes) == Some((from.root, to.root))
     };
-    if holds { Ok(Checked::Extension { from, to }) } else { Err(ProofError::Extension) }
+    if !holds {
+        return Err(ProofError::Extension);
+    }
+    let (empty, over): (Vec<Anchor>, Vec<Anchor>) = [from, to].into_iter().partition(|head| head.size == 0);
+    let wrong = empty.iter().find(|head| !is_beginning(head));
+    let wrong =
+        wrong.or_else(|| over.iter().zip(&proof.bounds).find(|(head, bound)| !bound.holds(head)).map(|(head, _)| head));
+    match wrong {
+        Some(head) => Err(ProofError::Bound(Box::new(*head))),
+        None if !proof.bounds.is_empty() && proof.bounds.len() != over.len() => Err(ProofError::Extension),
+        None => Ok(Checked::Extension { from, to }),
+    }
 }

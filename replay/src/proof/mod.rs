@@ -8,11 +8,13 @@
 //!
 //! Deliberately absent: making proofs from views or files. Whoever has leaves or hashes calls this.
 
+mod bound;
 mod commits;
 mod document;
 mod member;
 mod wire;
 
+pub use bound::{Bound, Under, is_beginning};
 pub use commits::{Anchor, BLOCK, ParseAnchorError, Subtrees, block_root, leaf, root_by_extension, root_by_path};
 pub use document::{Checked, Content, ExtensionProof, FactProof, LogPart, Proof, ProofError, Scope, check};
 pub use member::{Ends, Member, Step};

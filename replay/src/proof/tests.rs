@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Proof::from_bytes(&bytes);
-        for kind in 0..4u8 {
+        for kind in 0..7u8 {
             let _ = Proof::from_bytes(&[b"MRNPRF01".as_slice(), &[kind], &bytes].concat()).map(|proof| check(&proof));
         }
     }
@@ -186,25 +186,35 @@ fn whole(scope: Scope, fact: u8) -> FactProof {
         }
     };
     let commit = codec::CommitBody { events: vec![sealed], ..Default::default() }.encode().expect("encodes");
-    let at = Position { partition: 0, seq: 123 };
-    let envelope = envelope::Envelope::seal(at, CommitHash([9; 32]), &commit).expect("small");
+    let at = |seq| Position { partition: 0, seq };
+    let sealed = |seq, prev| envelope::Envelope::seal(at(seq), prev, &commit).expect("small");
+    let envelope = sealed(123, CommitHash([9; 32]));
+    let first = sealed(0, envelope::genesis(LogId([7; 16]), 0));
+    let last = sealed(299, CommitHash([8; 32]));
     let mut all = leaves(300);
-    *all.get_mut(123).expect("there") = leaf(&envelope.hash());
+    for (seq, envelope) in [(0, first), (123, envelope), (299, last)] {
+        *all.get_mut(seq).expect("there") = leaf(&envelope.hash());
+    }
     let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(all.get(256..).unwrap_or_default().to_vec()) };
-    let mut first = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(all.get(..256).unwrap_or_default().to_vec()) };
+    let mut early = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(all.get(..256).unwrap_or_default().to_vec()) };
     let blocks = [block_root(all.get(..256).expect("there"))];
     let root = Subtrees::new(&blocks, &mut give).root(300).expect("total");
-    let mut tree = Subtrees::new(&[], &mut first);
+    let mut tree = Subtrees::new(&[], &mut early);
     tree.known.insert(1, all.get(256..).expect("there").to_vec());
     let path = tree.path(123, 300).expect("total");
-    let anchor = Anchor { log_id: LogId([7; 16]), partition: 0, size: 300, hash: CommitHash([8; 32]), root };
+    let mut under = |envelope: envelope::Envelope| {
+        let path = tree.path(envelope.position.seq, 300).expect("total");
+        Under { header: envelope.to_bytes(), path }
+    };
+    let bound = Some(Bound { first: under(first), last: under(last) });
+    let anchor = Anchor { log_id: LogId([7; 16]), partition: 0, size: 300, hash: last.hash(), root };
     let key = *blake3::hash(&[fact]).as_bytes();
     FactProof {
         scope,
         fact: FactId(key),
         member: Member::of(&Tree::of_set(ids), &key),
         snapshot: content,
-        log: Some(LogPart { anchor, record: [&envelope.to_bytes()[..], &commit].concat(), path }),
+        log: Some(LogPart { anchor, record: [&envelope.to_bytes()[..], &commit].concat(), path, bound }),
     }
 }
 
@@ -214,6 +224,7 @@ fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
         [(Scope::Job, 5, true), (Scope::Job, 200, false), (Scope::World, 5, true), (Scope::World, 200, false)]
     {
         let proof = Proof::Fact(whole(scope, fact));
+        assert!(proof.is_bound());
         let bytes = proof.to_bytes();
         assert_eq!(Proof::from_bytes(&bytes), Ok(proof.clone()));
         let Ok(Checked::Fact { present: found, log: Some((at, anchor)), .. }) = check(&proof) else {
@@ -224,12 +235,113 @@ fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             *changed.get_mut(bit / 8).expect("within") ^= 1 << (bit % 8);
-            // What is not part of any hash (the anchor's own words) is then said otherwise, never the same.
+            // A search that ends elsewhere says the same of other facts that are not there; the head's words are bound.
             if let Ok(read) = Proof::from_bytes(&changed)
                 && let Ok(other) = check(&read)
             {
                 assert_ne!(other, said, "bit {bit}");
+                let Checked::Fact { log: Some((_, found)), .. } = other else {
+                    panic!("bit {bit} takes the log part away")
+                };
+                assert_eq!(found, anchor, "bit {bit}");
             }
+        }
+    }
+}
+
+/// Each of a head's words, told wrongly; all of them hold where nothing ties them to the root.
+fn told_wrongly(head: Anchor) -> [Anchor; 5] {
+    let (more, less) = (Anchor { size: head.size + 1, ..head }, Anchor { size: head.size - 1, ..head });
+    let (mut hash, mut log_id, mut root) = (head, head, head);
+    hash.hash.0[0] ^= 1;
+    log_id.log_id.0[0] ^= 1;
+    root.root[0] ^= 1;
+    [more, less, hash, log_id, root]
+}
+
+#[test]
+fn what_a_head_says_is_that_of_its_root() {
+    let proof = whole(Scope::Job, 5);
+    let part = proof.log.clone().expect("there");
+    let with = |part: LogPart| check(&Proof::Fact(FactProof { log: Some(part), ..proof.clone() }));
+    assert!(with(part.clone()).is_ok());
+    for anchor in told_wrongly(part.anchor) {
+        assert!(with(LogPart { anchor, ..part.clone() }).is_err(), "{anchor}");
+    }
+    // Neither does another commit of the log stand for the first or the last one.
+    let bound = part.bound.clone().expect("there");
+    for bound in [
+        Bound { first: bound.last.clone(), last: bound.last.clone() },
+        Bound { first: bound.first.clone(), last: bound.first.clone() },
+        Bound { first: Under { path: Vec::new(), ..bound.first.clone() }, last: bound.last.clone() },
+    ] {
+        assert!(matches!(with(LogPart { bound: Some(bound), ..part.clone() }), Err(ProofError::Bound(_))));
+    }
+    // A proof of a version before says less, and says so.
+    let old = FactProof { log: Some(LogPart { bound: None, ..part.clone() }), ..proof.clone() };
+    assert!(check(&Proof::Fact(old.clone())).is_ok() && !Proof::Fact(old.clone()).is_bound());
+    assert_eq!(Proof::Fact(old.clone()).to_bytes().get(8), Some(&1), "in the form that it had");
+    assert_eq!(Proof::from_bytes(&Proof::Fact(old.clone()).to_bytes()), Ok(Proof::Fact(old)));
+}
+
+#[test]
+fn both_heads_of_an_extension_are_tied_to_their_roots() {
+    // A log of 300 commits, each upon the one before.
+    let mut prev = envelope::genesis(LogId([7; 16]), 0);
+    let envelopes: Vec<envelope::Envelope> = (0..300)
+        .map(|seq| {
+            let envelope = envelope::Envelope::seal(Position { partition: 0, seq }, prev, b"body").expect("small");
+            prev = envelope.hash();
+            envelope
+        })
+        .collect();
+    let all: Vec<[u8; 32]> = envelopes.iter().map(|envelope| leaf(&envelope.hash())).collect();
+    let blocks = [block_root(all.get(..256).expect("there"))];
+    let mut give = |block: u64| -> Result<Vec<[u8; 32]>, Infallible> {
+        Ok(all.chunks(256).nth(usize::try_from(block).expect("small")).unwrap_or_default().to_vec())
+    };
+    let mut tree = Subtrees::new(&blocks, &mut give);
+    let mut of = |size: u64| {
+        let envelope = |seq: u64| *envelopes.get(usize::try_from(seq).expect("small")).expect("there");
+        let hash = size.checked_sub(1).map_or(envelope::genesis(LogId([7; 16]), 0), |last| envelope(last).hash());
+        let root = tree.root(size).expect("total");
+        let mut under = |seq| Under { header: envelope(seq).to_bytes(), path: tree.path(seq, size).expect("total") };
+        let bound = size.checked_sub(1).map(|last| Bound { first: under(0), last: under(last) });
+        (Anchor { log_id: LogId([7; 16]), partition: 0, size, hash, root }, bound)
+    };
+    for old in [0, 1, 6, 255, 299, 300] {
+        let ((from, one), (to, other)) = (of(old), of(300));
+        let mut give = |block: u64| -> Result<Vec<[u8; 32]>, Infallible> {
+            Ok(all.chunks(256).nth(usize::try_from(block).expect("small")).unwrap_or_default().to_vec())
+        };
+        let hashes = Subtrees::new(&blocks, &mut give).extension(old, 300).expect("total");
+        let bounds: Vec<Bound> = one.into_iter().chain(other).collect();
+        let proof = ExtensionProof { from, to, hashes, bounds };
+        let whole = Proof::Extension(proof.clone());
+        assert_eq!(check(&whole), Ok(Checked::Extension { from, to }), "{old}");
+        assert!(whole.is_bound());
+        assert_eq!(Proof::from_bytes(&whole.to_bytes()), Ok(whole.clone()));
+        for to in told_wrongly(to) {
+            assert!(check(&Proof::Extension(ExtensionProof { to, ..proof.clone() })).is_err(), "{old}: {to}");
+        }
+        let wrong = told_wrongly(Anchor { size: from.size.max(1), ..from }).into_iter().skip(2);
+        for from in wrong.map(|wrong| Anchor { size: from.size, ..wrong }) {
+            assert!(check(&Proof::Extension(ExtensionProof { from, ..proof.clone() })).is_err(), "{old}: {from}");
+        }
+        // One of two is not enough.
+        if old > 0 {
+            let mut less = proof.clone();
+            less.bounds.pop();
+            assert!(check(&Proof::Extension(less)).is_err());
+        }
+        let older = Proof::Extension(ExtensionProof { bounds: Vec::new(), ..proof });
+        assert!(check(&older).is_ok() && !older.is_bound());
+        assert_eq!(older.to_bytes().get(8), Some(&2), "in the form that it had");
+        for bit in 0..whole.to_bytes().len() * 8 {
+            let mut changed = whole.to_bytes();
+            *changed.get_mut(bit / 8).expect("within") ^= 1 << (bit % 8);
+            let read = Proof::from_bytes(&changed).and_then(|read| check(&read));
+            assert!(read.is_err(), "bit {bit} of an extension of {old}");
         }
     }
 }

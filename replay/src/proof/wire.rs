@@ -1,5 +1,6 @@
 //! Proofs as bytes: `MRNPRF01`, the kind, then its fields. Integers are little-endian. Laid out in `docs/FORMATS.md`.
 
+use super::bound::{Bound, Under};
 use super::commits::Anchor;
 use super::document::{ExtensionProof, FactProof, LogPart, Proof, ProofError, Scope};
 use super::member::{Ends, Member, Step};
@@ -20,17 +21,21 @@ impl Proof {
         let mut out = [MAGIC.as_slice(), VERSION].concat();
         match self {
             Self::Fact(proof) => {
-                out.push(match proof.scope {
-                    Scope::Job => 1,
-                    Scope::World => 3,
+                let bound = proof.log.as_ref().is_some_and(|part| part.bound.is_some());
+                out.push(match (proof.scope, bound) {
+                    (Scope::Job, false) => 1,
+                    (Scope::World, false) => 3,
+                    (Scope::Job, true) => 4,
+                    (Scope::World, true) => 6,
                 });
                 write_fact(&mut out, proof);
             }
             Self::Extension(proof) => {
-                out.push(2);
+                out.push(if proof.bounds.is_empty() { 2 } else { 5 });
                 write_anchor(&mut out, &proof.from);
                 write_anchor(&mut out, &proof.to);
                 write_hashes(&mut out, &proof.hashes);
+                proof.bounds.iter().for_each(|bound| write_bound(&mut out, bound));
             }
         }
         out
@@ -48,9 +53,11 @@ impl Proof {
         }
         let [kind] = rest.array()?;
         let proof = match kind {
-            1 => Self::Fact(rest.fact(Scope::Job)?),
-            3 => Self::Fact(rest.fact(Scope::World)?),
-            2 => Self::Extension(ExtensionProof { from: rest.anchor()?, to: rest.anchor()?, hashes: rest.hashes()? }),
+            1 => Self::Fact(rest.fact(Scope::Job, false)?),
+            3 => Self::Fact(rest.fact(Scope::World, false)?),
+            4 => Self::Fact(rest.fact(Scope::Job, true)?),
+            6 => Self::Fact(rest.fact(Scope::World, true)?),
+            2 | 5 => Self::Extension(rest.extension(kind == 5)?),
             other => return Err(ProofError::Newer(format!("01 with kind {other}"))),
         };
         if rest.0.is_empty() { Ok(proof) } else { Err(ProofError::Malformed("bytes behind its end".to_owned())) }
@@ -91,6 +98,7 @@ fn write_fact(out: &mut Vec<u8>, proof: &FactProof) {
             write_anchor(out, &part.anchor);
             write_bytes(out, &part.record);
             write_hashes(out, &part.path);
+            part.bound.iter().for_each(|bound| write_bound(out, bound));
         }
     }
 }
@@ -112,6 +120,13 @@ fn write_hashes(out: &mut Vec<u8>, hashes: &[[u8; 32]]) {
     out.extend_from_slice(&u16::try_from(hashes.len()).unwrap_or(u16::MAX).to_le_bytes());
     for hash in hashes {
         out.extend_from_slice(hash);
+    }
+}
+
+fn write_bound(out: &mut Vec<u8>, bound: &Bound) {
+    for under in [&bound.first, &bound.last] {
+        out.extend_from_slice(&under.header);
+        write_hashes(out, &under.path);
     }
 }
 
@@ -155,7 +170,22 @@ impl Rest<'_> {
         })
     }
 
-    fn fact(&mut self, scope: Scope) -> Result<FactProof, ProofError> {
+    fn bound(&mut self) -> Result<Bound, ProofError> {
+        let mut under = || Ok(Under { header: self.array()?, path: self.hashes()? });
+        Ok(Bound { first: under()?, last: under()? })
+    }
+
+    fn extension(&mut self, bound: bool) -> Result<ExtensionProof, ProofError> {
+        let (from, to, hashes) = (self.anchor()?, self.anchor()?, self.hashes()?);
+        let over = [from.size, to.size].into_iter().filter(|size| bound && *size > 0).count();
+        if bound && over == 0 {
+            return Err(ProofError::Malformed("heads over nothing have no commits to show".to_owned()));
+        }
+        let bounds = (0..over).map(|_| self.bound()).collect::<Result<_, _>>()?;
+        Ok(ExtensionProof { from, to, hashes, bounds })
+    }
+
+    fn fact(&mut self, scope: Scope, bound: bool) -> Result<FactProof, ProofError> {
         let fact = FactId(self.array()?);
         let count = u64::from_le_bytes(self.array()?);
         let mut steps = Vec::new();
@@ -177,8 +207,12 @@ impl Rest<'_> {
         };
         let snapshot = self.bytes()?;
         let log = match self.array()? {
-            [0] => None,
-            [1] => Some(LogPart { anchor: self.anchor()?, record: self.bytes()?, path: self.hashes()? }),
+            [0] if !bound => None,
+            [1] => {
+                let (anchor, record, path) = (self.anchor()?, self.bytes()?, self.hashes()?);
+                let bound = if bound { Some(self.bound()?) } else { None };
+                Some(LogPart { anchor, record, path, bound })
+            }
             _ => return Err(ProofError::Malformed("neither with nor without a log part".to_owned())),
         };
         Ok(FactProof { scope, fact, member: Member { count, steps, ends }, snapshot, log })

@@ -2,6 +2,7 @@
 
 use super::EvidenceUse;
 use super::finding::{Finding, Kind};
+use super::named::{Named, closed};
 use super::partition::Collected;
 use super::sets::Sets;
 use super::worlds::{Base, World};
@@ -11,6 +12,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each partition ends: its next `seq`, or `None` if it could not be read to its end.
 pub type Heads = BTreeMap<u32, Option<u64>>;
+
+/// Which commits are judged by what they name in other partitions. All of them are looked up when others name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// All: the log was not written to while it was read.
+    All,
+    /// So many of each partition: those that were there before the first of them was read. What they name was there earlier
+    /// still, so it was read; what came meanwhile may name what came to a partition after that one had been read.
+    Before(BTreeMap<u32, u64>),
+    /// The largest cut that holds together. For a copy that lawfully has more of one partition than of another.
+    Closed,
+}
 
 /// What an audit counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,12 +60,14 @@ pub struct Across {
     pub evidence: BTreeMap<EvidenceId, EvidenceUse>,
     /// What was counted.
     pub totals: Totals,
+    /// Commits that were not judged by what they name in other partitions.
+    pub unjudged: u64,
 }
 
 impl Collected {
     /// Puts all partitions together. `heads`: where each of them ends, by its number. What a snapshot rests on in a
     /// partition that could not be read to its end is not judged.
-    pub fn across(parts: impl IntoIterator<Item = Self>, heads: &Heads) -> Across {
+    pub fn across(parts: impl IntoIterator<Item = Self>, heads: &Heads, judged: &Judged) -> Across {
         let mut all = Across {
             sets: Sets::default(),
             seals: Vec::new(),
@@ -62,8 +77,10 @@ impl Collected {
             findings: Vec::new(),
             evidence: BTreeMap::new(),
             totals: Totals::default(),
+            unjudged: 0,
         };
         let (mut observations, mut told) = (BTreeMap::new(), Vec::new());
+        let mut named: BTreeMap<u32, Named> = BTreeMap::new();
         for part in parts {
             all.totals.commits += part.commits;
             all.totals.events += part.events;
@@ -79,10 +96,17 @@ impl Collected {
             }
             observations.extend(part.observations);
             told.extend(part.told);
-            for (partition, (seq, by)) in part.named {
-                let place = Position { partition, seq };
-                match heads.get(&partition) {
-                    Some(Some(next)) if seq < *next => {}
+            named.extend(part.named);
+        }
+        let bounds = judged.bounds(&named, heads);
+        let before = |at: &Position| bounds.get(&at.partition).is_none_or(|end| at.seq < *end);
+        let sizes = heads.iter().filter_map(|(partition, head)| Some((*head)?.saturating_sub(*bounds.get(partition)?)));
+        all.unjudged = sizes.sum();
+        for (by, named) in &named {
+            for (seq, place) in named.within(bounds.get(by).copied().unwrap_or(u64::MAX)) {
+                let by = Position { partition: *by, seq };
+                match heads.get(&place.partition) {
+                    Some(Some(next)) if place.seq < *next => {}
                     Some(None) => {}
                     _ => all.findings.push(Finding::at(
                         Kind::Reference,
@@ -92,6 +116,9 @@ impl Collected {
                 }
             }
         }
+        all.seals.retain(|seal| before(&seal.at));
+        all.worlds.retain(|world| before(&world.at));
+        told.retain(|(_, (by, _))| before(by));
         for (observation, (by, told)) in told {
             match observations.get(&observation) {
                 Some(seen) if *seen == told => {}
@@ -107,6 +134,19 @@ impl Collected {
             }
         }
         all
+    }
+}
+
+impl Judged {
+    /// How many commits of each partition are judged; all of those of which it says nothing.
+    fn bounds(&self, named: &BTreeMap<u32, Named>, heads: &Heads) -> BTreeMap<u32, u64> {
+        match self {
+            Self::All => BTreeMap::new(),
+            Self::Before(bounds) => bounds.clone(),
+            Self::Closed => {
+                closed(named, heads.iter().filter_map(|(partition, head)| Some((*partition, (*head)?))).collect())
+            }
+        }
     }
 }
 

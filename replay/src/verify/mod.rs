@@ -11,14 +11,16 @@
 
 mod across;
 mod finding;
+mod named;
 mod partition;
 mod parts;
 mod roots;
 mod sets;
 mod worlds;
 
-pub use across::{Across, Heads, Totals};
+pub use across::{Across, Heads, Judged, Totals};
 pub use finding::{Finding, Kind};
+pub use named::{Named, closed, names};
 pub use partition::{Collected, PartitionAudit, Trust};
 pub use roots::RootCheck;
 

@@ -1,6 +1,7 @@
 //! One partition, commit by commit: what each observation shows, and what each snapshot says.
 
 use super::finding::{Finding, Kind};
+use super::named::{Named, names};
 use super::parts::{Parts, within};
 use super::roots::RootCheck;
 use super::sets::{Sets, changed};
@@ -72,8 +73,8 @@ pub struct Collected {
     /// By partition: what snapshots of the whole base rest on.
     pub(super) bases: BTreeMap<u32, Base>,
     pub(super) told: BTreeMap<ObservationId, (Position, Seen)>,
-    /// The highest place that is named in each other partition, and by which commit.
-    pub(super) named: BTreeMap<u32, (u64, Position)>,
+    /// By partition: the places that its commits name in others.
+    pub(super) named: BTreeMap<u32, Named>,
     pub(super) findings: Vec<Finding>,
     /// Evidence by its name.
     pub evidence: BTreeMap<EvidenceId, EvidenceUse>,
@@ -151,10 +152,7 @@ impl PartitionAudit {
             }
             return;
         }
-        let highest = self.out.named.entry(place.partition).or_insert((place.seq, by));
-        if highest.0 < place.seq {
-            *highest = (place.seq, by);
-        }
+        self.out.named.entry(by.partition).or_default().note(by.seq, place);
     }
 
     /// Looks at the next commit.
@@ -166,11 +164,9 @@ impl PartitionAudit {
             self.find(Kind::Time, at, format!("recorded at {is} ms, after one at {was} ms"));
         }
         self.recorded_at = self.recorded_at.max(body.head.recorded_at);
-        if let Some(cause) = body.head.cause {
-            self.name(at, cause);
-            if cause.partition != at.partition {
-                self.out.bases.entry(at.partition).or_default().caused(at.seq, cause);
-            }
+        names(body, |place| self.name(at, place));
+        if let Some(cause) = body.head.cause.filter(|cause| cause.partition != at.partition) {
+            self.out.bases.entry(at.partition).or_default().caused(at.seq, cause);
         }
         let mut open: Option<Open> = None;
         for event in &body.events {
@@ -308,7 +304,6 @@ impl PartitionAudit {
     }
 
     fn receipt(&mut self, at: Position, job: JobId, receipt: &Receipt) {
-        self.name(at, receipt.at);
         let value = codec::encode(receipt).map(|bytes| value_hash(&bytes)).unwrap_or_default();
         let kept = Kept { job, need: receipt.need_id, value, root: receipt.facts_root, at: receipt.at };
         self.receipts.insert(receipt.receipt_id, kept);
@@ -339,9 +334,6 @@ impl PartitionAudit {
 
     fn world(&mut self, at: Position, event: &WorldSealed) {
         self.named(at, event.snapshot, &event.body);
-        for place in &event.body.cut {
-            self.name(at, *place);
-        }
         self.out.worlds.push(World { at, body: event.body.clone() });
     }
 

@@ -64,7 +64,13 @@ fn audit(commits: &[Vec<Event>]) -> Vec<Kind> {
 }
 
 /// Commits by partition: what caused each, and its events.
-fn audit_of(partitions: &[Vec<(Option<Position>, Vec<Event>)>]) -> Vec<Kind> {
+type Commits = Vec<(Option<Position>, Vec<Event>)>;
+
+fn audit_of(partitions: &[Commits]) -> Vec<Kind> {
+    audit_judged(partitions, &Judged::All)
+}
+
+fn audit_judged(partitions: &[Commits], judged: &Judged) -> Vec<Kind> {
     let (mut looked, mut parts, mut heads) = (Looked::default(), Vec::new(), Heads::new());
     for (partition, commits) in (0u32..).zip(partitions) {
         let mut audit = PartitionAudit::new();
@@ -79,7 +85,7 @@ fn audit_of(partitions: &[Vec<(Option<Position>, Vec<Event>)>]) -> Vec<Kind> {
         heads.insert(partition, Some(commits.len() as u64));
         parts.push(audit.finish());
     }
-    let all = Collected::across(parts, &heads);
+    let all = Collected::across(parts, &heads, judged);
     let mut found = looked.findings;
     found.extend(all.findings.iter().cloned());
     found.extend(all.snapshots(0..all.seals()));
@@ -101,6 +107,24 @@ fn world(shows: &[u8], queries: u64, cut: &[(u32, u64)], change: impl FnOnce(&mu
     change(&mut body);
     let snapshot = SnapshotId::of(&[&codec::encode(&body).expect("encodes")]);
     vec![WorldSealed { snapshot, body }.into()]
+}
+
+/// A log that is written to is read one partition after another: the second was read before the first, so that it lacks what
+/// the first one's last commits rest on.
+#[test]
+fn commits_that_came_while_a_log_was_read_are_not_judged_by_what_came_later_still() {
+    let at = |partition, seq| Position { partition, seq };
+    let sealed = world(&[], 0, &[(0, 1), (1, 3)], |_| {});
+    let log: [Commits; 2] = [
+        vec![(None, Vec::new()), (Some(at(1, 1)), Vec::new()), (Some(at(1, 2)), Vec::new()), (None, sealed)],
+        vec![(None, Vec::new()), (None, Vec::new())],
+    ];
+    let bounds = |first| Judged::Before([(0, first), (1, 2)].into());
+    assert_eq!(audit_of(&log), [Kind::Reference], "one for each partition that is named");
+    assert_eq!(audit_judged(&log, &bounds(2)), [], "0:1 rests on 1:1, which is there");
+    assert_eq!(audit_judged(&log, &Judged::Closed), []);
+    // What was there when the reading began, and is lost, is found all the same.
+    assert_eq!(audit_judged(&log, &bounds(3)), [Kind::Reference]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Snapshots of the whole base: what every query showed at their cut, and that the cut holds together.
 
 use super::finding::{Finding, Kind};
+use super::named::Named;
 use mirano_schemas::{Position, QueryKey, Root, WorldBody};
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ pub(super) struct World {
 pub(super) struct Base {
     /// Each answer to a query, in order: its seq, the query, the root over its facts.
     answers: Vec<(u64, QueryKey, Root)>,
-    /// By foreign partition: from which seq on the latest place is named there as a cause. Both grow.
-    causes: BTreeMap<u32, Vec<(u64, u64)>>,
+    /// Places of other partitions that are named as causes.
+    causes: Named,
 }
 
 impl Base {
@@ -26,18 +27,12 @@ impl Base {
     }
 
     pub(super) fn caused(&mut self, seq: u64, cause: Position) {
-        let known = self.causes.entry(cause.partition).or_default();
-        if known.last().is_none_or(|(_, latest)| *latest < cause.seq) {
-            known.push((seq, cause.seq));
-        }
+        self.causes.note(seq, cause);
     }
 
     /// The latest place of each foreign partition that a commit up to `seq` names as its cause.
     fn rests_on(&self, seq: u64) -> impl Iterator<Item = Position> {
-        self.causes.iter().filter_map(move |(partition, known)| {
-            let latest = known.get(known.partition_point(|(by, _)| *by <= seq).checked_sub(1)?)?;
-            Some(Position { partition: *partition, seq: latest.1 })
-        })
+        self.causes.within(seq.saturating_add(1)).map(|(_, place)| place)
     }
 }
 

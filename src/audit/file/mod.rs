@@ -10,4 +10,4 @@ mod write;
 
 pub use frame::{Block, FileError, FileHeader};
 pub use log::LogFile;
-pub use write::{WriteError, Written, write};
+pub use write::{WriteError, Written, write, write_to};

@@ -46,12 +46,20 @@ impl<W: Write> Out<W> {
     }
 }
 
-/// Writes the log as it stands now, up to the heads that it has when this begins. `progress` is told commits done and
-/// commits in all.
-pub fn write(log: &dyn Sequencer, out: impl Write, mut progress: impl FnMut(u64, u64)) -> Result<Written, WriteError> {
+/// Writes a log that nobody writes to, all of it. `progress` is told commits done and commits in all.
+pub fn write(log: &dyn Sequencer, out: impl Write, progress: impl FnMut(u64, u64)) -> Result<Written, WriteError> {
+    write_to(log, (0..log.partitions()).map(|partition| log.head(partition)).collect(), out, progress)
+}
+
+/// Writes a log up to a head of each partition, in their order.
+pub fn write_to(
+    log: &dyn Sequencer,
+    heads: Vec<Head>,
+    out: impl Write,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Written, WriteError> {
     let mut out = Out { inner: out, hasher: blake3::Hasher::new(), bytes: 0 };
     out.put(&FileHeader { log_id: log.log_id(), partitions: log.partitions() }.to_bytes())?;
-    let heads: Vec<Head> = (0..log.partitions()).map(|partition| log.head(partition)).collect();
     let all = heads.iter().map(|head| head.next_seq).sum();
     let mut written = Written { commits: 0, raw_bytes: 0, bytes: 0, heads };
     for head in written.heads.clone() {

@@ -22,10 +22,11 @@ use super::file::{FileError, LogFile};
 use super::pool::beside;
 use super::source::SourceError;
 use crate::sequencer::embedded::{AuditedFolder, OpenError};
+use crate::sequencer::kafka::MirrorFolder;
 use crate::sequencer::{Corruption, CorruptionKind, ReadError};
 use crate::work::evidence::EvidenceStore;
 use mirano_replay::proof::Anchor;
-use mirano_replay::verify::{Collected, Finding, Heads, Kind};
+use mirano_replay::verify::{Collected, Finding, Heads, Judged, Kind};
 use mirano_schemas::Position;
 use mirano_schemas::envelope::Head;
 use partition::{Partition, Shared};
@@ -43,8 +44,13 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(5);
 pub struct Options<'a> {
     /// A data folder, or an exported file.
     pub log: &'a Path,
-    /// Where evidence is; `None`: in the data folder, if it is one.
+    /// Where evidence is; `None`: it is not looked at.
     pub evidence: Option<EvidenceStore>,
+    /// Where evidence was to be, and is not: a finding, if the log names any.
+    pub evidence_gone: Option<PathBuf>,
+    /// How many commits of each partition were there before whoever brought the log here read it to its end; `None`: what lies
+    /// here says so.
+    pub first: Option<Vec<u64>>,
     /// The folder of the views; `None`: they are not compared.
     pub views: Option<PathBuf>,
     /// The folder of persons' keys; `None`: what is sealed is checked without being opened.
@@ -101,6 +107,10 @@ pub async fn run(
             if !folder.format_is_original() {
                 let place = options.log.join(crate::sequencer::embedded::FORMAT_FILE).display().to_string();
                 found.insert(Finding::beside(Kind::Folder, place, "it is not byte for byte what was written"));
+            }
+            for strange in folder.strange() {
+                let why = format!("the log has {} partitions, and this is none of them", folder.partitions());
+                found.insert(Finding::beside(Kind::StrangeFile, strange.display().to_string(), why));
             }
             (folder.log_id(), folder.partitions(), folder.in_use())
         }
@@ -172,6 +182,13 @@ pub async fn run(
         let place = options.log.display().to_string();
         found.insert(Finding::beside(Kind::Frame, place, "the hash at its end is not that of the file"));
     }
+    let judged = match (&options.first, &lies) {
+        (Some(first), _) => Judged::Before((0u32..).zip(first.iter().copied()).collect()),
+        // A mirror of a topic has of each partition what came so far, whatever others rest on.
+        (None, Lies::Folder(_)) if MirrorFolder::is_one(options.log) => Judged::Closed,
+        (None, Lies::Folder(_)) => Judged::Before(parts.iter().map(|part| (part.head.partition, part.first)).collect()),
+        (None, Lies::File(_)) => Judged::All,
+    };
     let heads: Heads =
         parts.iter().map(|part| (part.head.partition, part.whole.then_some(part.head.next_seq))).collect();
     let mut report = Report::new(options.log, log_id, &parts);
@@ -187,7 +204,13 @@ pub async fn run(
             found.insert(Finding::at(Kind::OtherHistory, at, format!("the head {anchor} is of another log")));
         }
     }
-    let across = Collected::across(collected, &heads);
+    let across = Collected::across(collected, &heads, &judged);
+    if across.unjudged > 0 {
+        let n = across.unjudged;
+        notes.push(format!(
+            "{n} commits at the ends were not compared with what they name in other partitions: that may have come later than those were read"
+        ));
+    }
     found.extend(across.findings.iter().cloned());
     found.extend(snapshots(&across, threads));
     found.extend(across.worlds());
@@ -200,10 +223,20 @@ pub async fn run(
         None if across.evidence.is_empty() => {}
         None => {
             let pieces = across.evidence.len();
+            if let Some(gone) = &options.evidence_gone {
+                let detail = format!(
+                    "the folder is not there, and the log names {pieces} pieces of evidence; say where it is, or leave it out"
+                );
+                found.insert(Finding::beside(Kind::EvidenceMissing, gone.display().to_string(), detail));
+            }
             notes.push(format!("{pieces} pieces of evidence were not looked at: they are not beside the log"));
             found.extend(of_evidence);
         }
         Some(store) => {
+            for strange in store.strange() {
+                let place = strange.display().to_string();
+                found.insert(Finding::beside(Kind::StrangeFile, place, "it is no piece of evidence"));
+            }
             let named = evidence::Named {
                 all: &across.evidence,
                 earlier: resume.map(|resume| resume.evidence().clone()).unwrap_or_default(),

@@ -17,7 +17,7 @@ use mirano_replay::store::MemoryStore;
 use mirano_replay::verify::{Collected, Finding, Kind, Looked, PartitionAudit, RootCheck, Trust, facts};
 use mirano_schemas::codec::{CommitBody, DecodeError};
 use mirano_schemas::envelope::Head;
-use mirano_schemas::{LogId, Position};
+use mirano_schemas::{LogId, Position, base32};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -47,6 +47,8 @@ pub struct Shared<'a> {
 pub struct Partition {
     /// Where it ends, as far as it could be read.
     pub head: Head,
+    /// How many of its commits were there before any partition was read.
+    pub first: u64,
     /// The head with the root of its commit tree.
     pub anchor: Anchor,
     /// Whether it could be read to its end.
@@ -129,7 +131,7 @@ pub fn of_folder<'a>(
         let finding = Finding::at(Kind::Index, at, "this hint does not fit its segment; it can be deleted");
         follow.findings.push(finding.in_place(index.display().to_string()));
     }
-    follow.finish(walked.bytes, whole)
+    follow.finish(walked.bytes, whole, Some(walked.first))
 }
 
 pub fn of_file<'a>(file: &LogFile, partition: u32, shared: &'a Shared<'a>, pool: &Pool<'a>) -> Partition {
@@ -138,7 +140,7 @@ pub fn of_file<'a>(file: &LogFile, partition: u32, shared: &'a Shared<'a>, pool:
     let whole = damage.is_none();
     follow.findings.extend(damage.map(|error| read_finding(partition, head.next_seq, &error)));
     let bytes = if partition == 0 { file.bytes() } else { 0 };
-    follow.finish(bytes, whole)
+    follow.finish(bytes, whole, None)
 }
 
 /// Commits that were decoded, and what their facts came to.
@@ -153,7 +155,7 @@ impl<'p, 'a> Follow<'p, 'a> {
             let anchor = views.anchors.get(&partition).copied();
             (MemoryStore::default(), anchor.unwrap_or(Head::genesis(log_id, partition)))
         });
-        Self {
+        let mut follow = Self {
             shared,
             log_id,
             partition,
@@ -170,7 +172,10 @@ impl<'p, 'a> Follow<'p, 'a> {
             fold,
             trusted_to: shared.resume.map_or(0, |resume| resume.trusted_to(partition)),
             behind: Behind::default(),
-        }
+        };
+        // A head over nothing is one as well.
+        follow.compare(Position { partition, seq: 0 });
+        follow
     }
 
     /// Reads on a thread of its own, decodes and hashes on those of the pool, and follows in order.
@@ -287,17 +292,40 @@ impl<'p, 'a> Follow<'p, 'a> {
                 self.folding = false;
             }
         }
-        let kept =
-            self.shared.heads.iter().filter(|anchor| {
-                (anchor.log_id, anchor.partition, anchor.size) == (self.log_id, at.partition, at.seq + 1)
-            });
-        for anchor in kept.filter(|anchor| anchor.hash != commit.hash) {
-            let detail = format!("a head that was kept names the commit {}, and here is {}", anchor.hash, commit.hash);
+        self.compare(at);
+    }
+
+    /// Compares the heads that were kept here with the log: the last commit's hash, and the root over all commits so far.
+    fn compare(&mut self, at: Position) {
+        let size = self.head.next_seq;
+        let mine = (self.log_id, self.partition, size);
+        let kept = self.shared.heads.iter().filter(|kept| (kept.log_id, kept.partition, kept.size) == mine);
+        let kept: Vec<Anchor> = kept.copied().collect();
+        let Some(first) = kept.first() else { return };
+        let here = Anchor { hash: self.head.hash, root: self.root(), ..*first };
+        for kept in kept {
+            let detail = if kept.hash != here.hash {
+                format!("a head that was kept names the commit {}, and here is {}", kept.hash, here.hash)
+            } else if kept.root != here.root {
+                let [told, root] = [kept.root, here.root].map(|root| base32(&root));
+                format!("a head that was kept has the root {told} over {size} commits, and here it is {root}")
+            } else {
+                continue;
+            };
             self.findings.push(Finding::at(Kind::OtherHistory, at, detail));
         }
     }
 
-    fn finish(mut self, bytes: u64, whole: bool) -> Partition {
+    /// The root of the commit tree over all commits so far.
+    fn root(&self) -> [u8; 32] {
+        let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(self.leaves.clone()) };
+        match Subtrees::new(&self.blocks, &mut give).root(self.head.next_seq) {
+            Ok(root) => root,
+            Err(never) => match never {},
+        }
+    }
+
+    fn finish(mut self, bytes: u64, whole: bool, first: Option<u64>) -> Partition {
         let next = Position { partition: self.partition, seq: self.head.next_seq };
         let resume = self.shared.resume.and_then(|resume| resume.head(self.partition));
         let views = self.fold.as_ref().map(|(_, until)| *until);
@@ -315,16 +343,13 @@ impl<'p, 'a> Follow<'p, 'a> {
         if next.seq < views.map_or(0, |until| until.next_seq) {
             self.folding = false;
         }
-        let mut give = |_: u64| -> Result<Vec<[u8; 32]>, Infallible> { Ok(self.leaves.clone()) };
-        let root = match Subtrees::new(&self.blocks, &mut give).root(next.seq) {
-            Ok(root) => root,
-            Err(never) => match never {},
-        };
+        let root = self.root();
         let anchor =
             Anchor { log_id: self.log_id, partition: self.partition, size: next.seq, hash: self.head.hash, root };
         let collected = self.audit.finish();
         Partition {
             head: self.head,
+            first: first.unwrap_or(self.head.next_seq),
             anchor,
             whole: whole && !self.stopped,
             other_log: self.other_log,

@@ -19,6 +19,9 @@ impl From<NoMoment> for Problem {
         let said = |word, args: &[_]| Self::said(Code::BadTime, word, args);
         match error {
             NoMoment::Unread(given) => said("moment", &[("given", given.into())]),
+            NoMoment::Twice { given, partition } => {
+                said("moment_twice", &[("given", given.into()), ("partition", u64::from(partition).into())])
+            }
             NoMoment::ToCome(given) => {
                 said("moment_to_come", &[("given", given.into())]).fix(refused("moment_to_come_fix", &[]))
             }

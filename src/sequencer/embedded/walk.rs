@@ -12,6 +12,8 @@ use super::{FORMAT_FILE, LOG_FOLDER};
 use bytes::Bytes;
 use mirano_schemas::LogId;
 use mirano_schemas::envelope::Head;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 pub struct AuditedFolder {
     folder: PathBuf,
     format: Format,
+    /// By partition: the last segment and how long it was when the folder was opened.
+    ends: Vec<Option<(PathBuf, u64)>>,
 }
 
 /// How far a walk came.
@@ -32,6 +36,8 @@ pub struct AuditedFolder {
 pub struct Walked {
     /// The head that it reached.
     pub head: Head,
+    /// How many of its commits were there before any partition was read: a server may have gone on since.
+    pub first: u64,
     /// Bytes of segment files that were good.
     pub bytes: u64,
     /// The first damage, where there is any. What is behind it can't count.
@@ -52,12 +58,19 @@ pub enum Damage {
 }
 
 impl AuditedFolder {
-    /// Opens a folder that has a readable format file.
+    /// Opens a folder that has a readable format file, and notes how far each partition goes.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        match Format::read(folder)? {
-            Some(format) => Ok(Self { folder: folder.to_owned(), format }),
-            None => Err(OpenError::Missing(folder.to_owned())),
-        }
+        let Some(format) = Format::read(folder)? else { return Err(OpenError::Missing(folder.to_owned())) };
+        let mut opened = Self { folder: folder.to_owned(), format, ends: Vec::new() };
+        opened.ends = (0..format.partitions).map(|partition| opened.end(partition)).collect();
+        Ok(opened)
+    }
+
+    /// The last segment of a partition and its length; none where it can't be had, which a walk then says.
+    fn end(&self, partition: u32) -> Option<(PathBuf, u64)> {
+        let path = self.list(partition).ok()?.pop()?;
+        let len = std::fs::metadata(&path).ok()?.len();
+        Some((path, len))
     }
 
     /// The log.
@@ -82,6 +95,17 @@ impl AuditedFolder {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// What lies beside the folders of the partitions and is none of the log's, sorted.
+    pub fn strange(&self) -> Vec<PathBuf> {
+        let log = self.folder.join(LOG_FOLDER);
+        let ours: BTreeSet<PathBuf> =
+            (0..self.format.partitions).map(|partition| partition_folder(&log, partition)).collect();
+        let entries = std::fs::read_dir(&log).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut strange: Vec<PathBuf> = entries.filter(|path| !ours.contains(path)).collect();
+        strange.sort();
+        strange
+    }
+
     /// Bytes of all segment files.
     pub fn bytes(&self) -> u64 {
         let segments = (0..self.format.partitions).filter_map(|partition| self.list(partition).ok()).flatten();
@@ -95,7 +119,7 @@ impl AuditedFolder {
     /// Reads a partition from its first byte, follows the chain from the genesis, and hands over all commits in order.
     pub fn walk(&self, partition: u32, mut visit: impl FnMut(Vec<Committed>)) -> Walked {
         let head = Head::genesis(self.format.log_id, partition);
-        let mut walked = Walked { head, bytes: 0, damage: None, torn: None, bad_indexes: Vec::new() };
+        let mut walked = Walked { head, first: 0, bytes: 0, damage: None, torn: None, bad_indexes: Vec::new() };
         let paths = match self.list(partition) {
             Ok(paths) => paths,
             Err(error) => {
@@ -146,10 +170,20 @@ impl AuditedFolder {
             bytes.truncate(segment.len());
         }
         let file = Bytes::from(bytes);
+        // Nothing is known of a partition whose end could not be had: all of it counts as having been there.
+        let end = self.ends.get(partition as usize).and_then(Option::as_ref);
+        let first_bytes = end.map_or(u64::MAX, |(last, len)| match path.cmp(last) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => *len,
+            Ordering::Greater => 0,
+        });
         let (mut batch, mut size, mut reached) = (Vec::new(), 0, walked.head);
         let scan = scan_with(&path, &file, walked.head, &mut |offset, frame, hash| {
             let start = offset + FRAME_LEN;
             let record = file.slice(start..start + frame.record.len());
+            if (offset + frame.len()) as u64 <= first_bytes {
+                walked.first = frame.envelope.position.seq + 1;
+            }
             size += record.len();
             let commit = Committed { position: frame.envelope.position, hash, envelope: frame.envelope, record };
             reached = commit.head();

@@ -17,8 +17,9 @@ pub struct Stopped {
 }
 
 /// Mirrors a topic to its end into an empty folder, as an auditor does: the topic is neither made nor judged by its
-/// settings, and nothing is written to it. Also gives the partitions that can't be followed so far.
-pub async fn read(folder: &Path, settings: Settings) -> Result<(KafkaLog, Vec<Stopped>), OpenError> {
+/// settings, and nothing is written to it. Also gives how many commits of each partition were there before the topic was read to
+/// its end for the last time, so that all that they rest on is there; and the partitions that can't be followed so far.
+pub async fn read(folder: &Path, settings: Settings) -> Result<(KafkaLog, Vec<u64>, Vec<Stopped>), OpenError> {
     settings.check()?;
     let ear = Ear::default();
     if topic::look(&settings, &ear).await?.is_none() {
@@ -29,9 +30,16 @@ pub async fn read(folder: &Path, settings: Settings) -> Result<(KafkaLog, Vec<St
         Found::Unborn => return Err(OpenError::NoLog { topic: settings.topic, why: "no record in it says so" }),
         Found::Trimmed => return Err(OpenError::Trimmed(settings.topic)),
     };
-    let log = KafkaLog::open(folder, Settings { partitions, check_topic: false, ..settings }).await?;
+    let settings = Settings { partitions, check_topic: false, ..settings };
+    let log = KafkaLog::open(folder, settings.clone()).await?;
+    let first = (0..partitions).map(|partition| log.head(partition).next_seq).collect();
+    // Closing it waits for what it writes and reads.
+    let closed = tokio::task::spawn_blocking(move || drop(log)).await;
+    closed.map_err(|error| OpenError::Settings(error.to_string()))?;
+    // Each partition was read to where it ended then: what it rests on may have come to another that had been read already.
+    let log = KafkaLog::open(folder, settings).await?;
     let stopped = stopped(&log);
-    Ok((log, stopped))
+    Ok((log, first, stopped))
 }
 
 /// Opens a topic that is empty, or missing and then made, as the log `log_id`. Its commits are appended by the caller.

@@ -108,6 +108,7 @@ fn moved(context: Context<'_>, moved: &Value) -> Result<Value, WordError> {
         "from_level": level("from_level")?,
         "to_level": level("to_level")?,
         "because": because,
+        "ends": words::score_ends(moved).map(|ends| ends.get(context.lang).to_owned()),
     }))
 }
 
@@ -135,6 +136,10 @@ mod tests {
         assert_eq!(shown["skipped"][0], "courts: the source gave no answer (after)");
         assert_eq!(shown["risk"]["said"], "at least 20 → no risk yet");
         assert_eq!(shown["risk"]["because"][0]["points"], "\u{2212}20");
-        assert_eq!(shown["same"], false);
+        assert_eq!((&shown["same"], &shown["risk"]["ends"]), (&json!(false), &Value::Null));
+        let full = json!({"risk": {"from": 100, "to": 100, "because": [{"rule": "r", "points": 40, "by": "added"}]}});
+        let shown = compare(Context { lang: Lang::Ru, titles: &Value::Null }, &full).expect("known words");
+        let ends = shown["risk"]["ends"].as_str().unwrap_or_default();
+        assert!(ends.contains("не выходит за 100"), "{ends:?}");
     }
 }

@@ -96,6 +96,7 @@ refused-cursor_at = is not one of ours
 refused-moment = "{ $given }" is neither a time nor a position
 refused-moment_at = names no moment of this log
 refused-moment_to_come = { $given } has not come yet
+refused-moment_twice = a cut names a partition once, and { $given } names partition { $partition } twice
 refused-moment_no_commit = there is no commit at { $position } yet
 refused-before_job = there was no such job yet: it was asked for at { $at }
 refused-before_job_at = lies before the job

@@ -158,6 +158,7 @@ told_risk-unanswered = The score leaves out what has no answer: { $sources }.
 
 score-exact = { $score }
 score-at_least = at least { $score }
+score-ends = The points do not add up to this: a score ends at { $end }.
 
 ## why_fast: "Why did the result come fast?"
 

@@ -96,6 +96,7 @@ refused-cursor_at = не наш
 refused-moment = «{ $given }» — не время, не дата и не позиция журнала
 refused-moment_at = не называет момента этого журнала
 refused-moment_to_come = «{ $given }» ещё не наступило
+refused-moment_twice = в срезе раздел называется один раз, а в «{ $given }» раздел { $partition } назван дважды
 refused-moment_no_commit = записи журнала { $position } ещё нет
 refused-before_job = такой проверки тогда ещё не было: она создана { $at }
 refused-before_job_at = раньше, чем создана проверка

@@ -149,6 +149,7 @@ told_risk-unanswered = В баллах не учтено то, на что не�
 
 score-exact = { $score }
 score-at_least = не меньше { $score }
+score-ends = Баллы в сумме дают другое: оценка не выходит за { $end }.
 
 ## why_fast: «Почему результат пришёл быстро?»
 

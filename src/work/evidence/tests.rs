@@ -18,6 +18,27 @@ fn file_of(store: &EvidenceStore, id: &EvidenceId) -> PathBuf {
     store.local.as_ref().expect("a local store").join(store.path(id).as_ref())
 }
 
+/// Which files in its folder are none of the store's.
+#[tokio::test]
+async fn files_that_are_no_evidence_are_strange() {
+    let folder = tempfile::tempdir().expect("temp");
+    let store = EvidenceStore::open_folder(folder.path()).expect("opens");
+    let id = store.put(Bytes::from_static(b"a page"), "text/html", None).await.expect("kept").to_string();
+    let root = folder.path().canonicalize().expect("there");
+    let shard = root.join(&id[..2]);
+    // What a crash left of a write, and an empty folder as a disk has it, are not.
+    std::fs::write(shard.join(format!("{id}#1")), "a pa").expect("writes");
+    std::fs::create_dir(root.join("lost+found")).expect("made");
+    assert_eq!(store.strange(), [] as [std::path::PathBuf; 0]);
+    let other = if id.starts_with("aa") { "bb" } else { "aa" };
+    std::fs::create_dir(root.join(other)).expect("made");
+    let strange = [root.join(other).join(&id), shard.join("notes.txt"), root.join("list.csv")];
+    strange.iter().for_each(|path| std::fs::write(path, "x").expect("writes"));
+    let mut expected = strange.to_vec();
+    expected.sort();
+    assert_eq!(store.strange(), expected);
+}
+
 #[tokio::test]
 async fn what_was_put_is_read_also_by_another_process() {
     let (folder, store) = folder();
