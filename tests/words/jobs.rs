@@ -84,6 +84,13 @@ pub static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     Policy::compile(1, document, BTreeMap::new()).expect("compiles")
 });
 
+/// The same, whose levels of risk have no titles of their own.
+pub static UNTITLED: LazyLock<Policy> = LazyLock::new(|| {
+    let mut document = POLICY.document.clone();
+    document.risk.levels.iter_mut().for_each(|level| level.title = None);
+    Policy::compile(1, document, BTreeMap::new()).expect("compiles")
+});
+
 /// A job of these rows.
 pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
     let policy: &'static Policy = &POLICY;
