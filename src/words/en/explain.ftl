@@ -72,6 +72,7 @@ unasked-inputs = not asked: "{ $names }" were not given
 unasked-over_max = { $n } more were not asked about: over the profile's limit
 unasked-nobody = there is nobody to ask about: none was named
 unasked-profile = the profile does not ask "{ $source }"
+unasked-outside = Outside the profile, so not asked: { $sources }
 
 ## cause: why a source gave no answer; each is a clause about what happened, and no more
 
