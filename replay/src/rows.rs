@@ -112,6 +112,12 @@ pub struct PendingRow {
 }
 
 impl NeedRow {
+    /// The attempt to renew its answer that failed since: then the answer is of before.
+    pub fn unrenewed(&self) -> Option<&Failure> {
+        let answered = self.receipt.as_ref().filter(|_| self.applicable())?.observed_at;
+        self.last_failure.as_ref().filter(|failure| failure.at > answered)
+    }
+
     /// Whether it counts: what has nothing to ask is outside `total`.
     pub fn applicable(&self) -> bool {
         self.not_applicable.is_none() && !self.withdrawn

@@ -3,7 +3,7 @@
 use super::Context;
 use super::blocked::blocked_on;
 use super::model::*;
-use super::time::{rfc3339, seconds};
+use super::time::{parse, rfc3339, seconds};
 use super::words::{self, Both, ago, both};
 use crate::core::freshness::Freshness;
 use crate::core::job::NARROWED;
@@ -222,6 +222,12 @@ fn failure_words(ctx: &Context<'_>, job: &JobRow, failure: &Failure) -> Both {
 fn parent<'a>(job: &'a JobRow, failure: &Failure) -> Option<Option<&'a Need>> {
     let parent = failure.cause.strip_prefix(DEPENDS_ON)?;
     Some(job.needs.iter().map(|row| &row.need).find(|need| need.need_id.to_string() == parent))
+}
+
+/// The attempt to renew what a row shows that failed since: what is shown is of before.
+pub(super) fn unrenewed(row: &RowView) -> Option<&FailureView> {
+    let answered = row.receipt_id.as_ref().and(row.observed_at.as_deref()).and_then(parse)?;
+    row.last_failure.as_ref().filter(|failure| parse(&failure.at).is_some_and(|failed| failed > answered))
 }
 
 /// Whether a row was not asked, because another one has no answer.

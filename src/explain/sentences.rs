@@ -4,7 +4,7 @@
 
 use super::Context;
 use super::model::*;
-use super::row::{depends_on, origin_word, outcome_word};
+use super::row::{depends_on, origin_word, outcome_word, unrenewed};
 use super::time::{rfc3339, seconds};
 use super::why;
 use super::words::{self, Arg, Both, ago, both, day, duration, moment, within};
@@ -81,6 +81,11 @@ pub(super) fn honesty(ctx: &Context<'_>, view: &JobView) -> Vec<Honest> {
                 name(id, &rows);
             }
         }
+    }
+    // While another attempt goes on, nothing is lost yet.
+    let before = rows(&|row| !row.updating && unrenewed(row).is_some());
+    if !before.is_empty() {
+        name("honesty-unrenewed", &before);
     }
     let cut = rows(&|row| row.receipt_id.is_some() && !row.complete);
     if !cut.is_empty() {
@@ -239,6 +244,25 @@ fn about_row(sentences: &mut Sentences<'_>, row: &RowView) {
         RowState::Stale => sentences.say("source.stale", "freshness", &plain(), args, receipts),
         RowState::Fresh => {}
     }
+    about_renewal(sentences, row, &name);
+}
+
+/// That the last attempt to renew what is shown failed, while no other goes on.
+fn about_renewal(sentences: &mut Sentences<'_>, row: &RowView, name: &Both) {
+    let Some(failure) = unrenewed(row).filter(|_| !row.updating) else { return };
+    let text = both(
+        "row-unrenewed",
+        &[
+            ("source", name.into()),
+            ("at", moment(&failure.at).into()),
+            ("cause", (&failure.text).into()),
+            ("age", ago(row.age_s.unwrap_or(0)).into()),
+        ],
+    );
+    let args = json!({
+        "source": row.source, "failed_at": failure.at, "outcome": failure.outcome, "cause": failure.cause,
+    });
+    sentences.say("source.not_renewed", "freshness", &text, args, row.receipt_id.iter().cloned().collect());
 }
 
 /// The code of a sentence about an origin, its topic, and the words for it.

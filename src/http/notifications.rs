@@ -10,7 +10,7 @@ use crate::core::command::Command;
 use crate::core::notify::NotifyCommand;
 use crate::explain::time::rfc3339;
 use crate::explain::words::Lang;
-use crate::notify::{Data, data, words};
+use crate::notify::{Check, Data, data, words};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -95,7 +95,7 @@ pub async fn list(
     let page = tokio::task::spawn_blocking(move || -> Result<Notifications> {
         let (views, policy) = (state.engine().views(), state.policy()?);
         let mut items = Vec::new();
-        let mut addresses: BTreeMap<_, Option<String>> = BTreeMap::new();
+        let mut jobs: BTreeMap<_, Option<JobRow>> = BTreeMap::new();
         let looked = look(&**views, &prefix, &from, query.unread, LOOKED_THROUGH)?;
         // Where the next page goes on: behind what this one shows or passes over, else behind what was looked at.
         let (mut last, mut end) = (Vec::new(), looked.end);
@@ -108,24 +108,17 @@ pub async fn list(
             last = place;
             let row: Option<NotificationRow> = views.row(id.as_bytes())?;
             let Some(row) = row.filter(|row| what.is_none_or(|what| row.raised.what == what)) else { continue };
-            let address = match row.raised.job {
-                Some(job) => match addresses.get(&job) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let found: Option<JobRow> = views.row(job.as_bytes())?;
-                        let address = found.map(|found| found.created.address.canonical);
-                        addresses.insert(job, address.clone());
-                        address
-                    }
-                },
-                None => None,
-            };
+            if let Some(job) = row.raised.job.filter(|job| !jobs.contains_key(job)) {
+                jobs.insert(job, views.row(job.as_bytes())?);
+            }
+            let job = row.raised.job.and_then(|job| jobs.get(&job)?.as_ref());
+            let check = job.map(|job| Check::of(&**views, &row, job)).transpose()?;
             items.push(NotificationView {
                 notification_id: id.to_string(),
                 r#type: row.raised.what.word().to_owned(),
                 timestamp: rfc3339(row.at),
                 read: row.read,
-                text: words::line(&row, address.as_deref(), &policy.document, lang),
+                text: words::line(&row, check.as_ref(), &policy.document, lang),
                 data: data(&row),
             });
         }

@@ -4,6 +4,7 @@
 //! address and no password comes into an error.
 
 use super::courier::Parcel;
+use super::told::Check;
 use super::words;
 use crate::core::notify::{Sent, secret};
 use crate::core::policy::Policy;
@@ -15,7 +16,7 @@ use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use mirano_replay::rows::{JobRow, NotificationRow};
-use mirano_replay::store::ReadExt;
+use mirano_replay::store::{ReadExt, StoreError};
 use mirano_schemas::Language;
 use std::time::Duration;
 
@@ -149,12 +150,14 @@ impl Mailer {
 }
 
 fn said(engine: &Engine, policy: &Policy, row: &NotificationRow, lang: Lang) -> Result<String, String> {
+    let wrong = |error: StoreError| error.to_string();
+    let views = engine.views();
     let job: Option<JobRow> = match row.raised.job {
-        Some(job) => engine.views().row(job.as_bytes()).map_err(|error| error.to_string())?,
+        Some(job) => views.row(job.as_bytes()).map_err(wrong)?,
         None => None,
     };
-    let address = job.as_ref().map(|job| job.created.address.canonical.as_str());
-    Ok(words::line(row, address, &policy.document, lang))
+    let check = job.map(|job| Check::of(&**views, row, &job)).transpose().map_err(wrong)?;
+    Ok(words::line(row, check.as_ref(), &policy.document, lang))
 }
 
 fn link(policy: &Policy, row: &NotificationRow) -> Option<String> {

@@ -8,8 +8,10 @@ mod courier;
 pub mod mail;
 mod message;
 pub mod sign;
+mod told;
 mod webhook;
 pub mod words;
 
 pub use courier::{Courier, run};
 pub use message::{Body, Data, data};
+pub use told::Check;

@@ -1,17 +1,28 @@
 //! What a notification says to people, in Russian and English. Never rosier than what happened: a check that is final is
 //! not called complete, and a source that answers is not called checked.
 
+use super::told::Check;
 use crate::core::policy::PolicyDocument;
 use crate::words::{self, Both, Lang, one};
 use mirano_replay::rows::NotificationRow;
 use mirano_schemas::{JobStatus, NotificationDetail, NotificationType};
 
-/// One line about a notification. `address` is the check's.
-pub fn line(row: &NotificationRow, address: Option<&str>, policy: &PolicyDocument, lang: Lang) -> String {
+/// One line about a notification; `check` is the one that it is about.
+pub fn line(row: &NotificationRow, check: Option<&Check>, policy: &PolicyDocument, lang: Lang) -> String {
     let raised = &row.raised;
     let said = match (raised.what, &raised.detail) {
         (NotificationType::FirstResult, _) => one(lang, "told-first_result", &[]),
-        (NotificationType::Final, _) => one(lang, ended(raised.status), &[]),
+        (NotificationType::Final, _) => {
+            let said = one(lang, ended(raised.status), &[]);
+            match check.map(|check| check.unrenewed.as_slice()) {
+                None | Some([]) => said,
+                Some(sources) => {
+                    let sources: Vec<Both> = sources.iter().map(|source| title(policy, source)).collect();
+                    let sources = Both::join(&sources, ", ");
+                    one(lang, "told-unrenewed", &[("said", said.into()), ("sources", sources.into())])
+                }
+            }
+        }
         (_, NotificationDetail::Level { from, to, score }) => {
             let [from, to] = [from, to].map(|id| level(policy, id));
             one(lang, "told-level", &[("from", from.into()), ("to", to.into()), ("score", (*score).into())])
@@ -32,8 +43,8 @@ pub fn line(row: &NotificationRow, address: Option<&str>, policy: &PolicyDocumen
         }
         (what, NotificationDetail::Plain) => what.word().to_owned(),
     };
-    match address {
-        Some(address) => one(lang, "told-of", &[("address", address.into()), ("said", said.into())]),
+    match check {
+        Some(check) => one(lang, "told-of", &[("address", check.address.as_str().into()), ("said", said.into())]),
         None => capital(&said),
     }
 }
@@ -98,15 +109,32 @@ mod tests {
     #[test]
     fn a_partial_end_is_not_called_complete() {
         let policy = PolicyDocument::default();
-        let said = |status, lang| {
-            line(&row(NotificationType::Final, status, NotificationDetail::Plain), Some("Тверская 7"), &policy, lang)
+        let check = |unrenewed: &[&str]| Check {
+            address: "Тверская 7".to_owned(),
+            unrenewed: unrenewed.iter().map(|source| (*source).to_owned()).collect(),
         };
+        let of = |status, lang, check: Check| {
+            line(&row(NotificationType::Final, status, NotificationDetail::Plain), Some(&check), &policy, lang)
+        };
+        let said = |status, lang| of(status, lang, check(&[]));
         assert_eq!(
             said(JobStatus::Partial, Lang::En),
             "Тверская 7: the check has ended, but a part of the data is stale or missing"
         );
         assert!(said(JobStatus::Failed, Lang::Ru).ends_with("данных нет"));
         assert!(said(JobStatus::Completed, Lang::Ru).contains("в пределах срока годности"));
+        // Fresh by its TTL, and all the same not what was asked for.
+        let failed = |lang| of(JobStatus::Completed, lang, check(&["courts", "fssp"]));
+        assert!(
+            failed(Lang::En).ends_with("; the last attempt to renew the data failed: courts, fssp"),
+            "{}",
+            failed(Lang::En)
+        );
+        assert!(
+            failed(Lang::Ru).ends_with("; последняя попытка обновить данные не удалась: courts, fssp"),
+            "{}",
+            failed(Lang::Ru)
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ impl Lang {
             .and_then(Self::from_tag)
             .or_else(|| cookie.and_then(Self::from_tag))
             .or_else(|| accept.and_then(Self::from_accept))
-            .unwrap_or(Self::En)
+            .unwrap_or_default()
     }
 
     /// The known language of the greatest weight; of equal ones the first.

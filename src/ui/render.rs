@@ -100,8 +100,39 @@ fn word_error(error: WordError) -> RenderError {
 
 #[cfg(test)]
 mod tests {
-    use super::{EN, TEMPLATES, environment};
+    use super::{EN, TEMPLATES, environment, render};
     use crate::ui::Lang;
+    use serde_json::json;
+
+    /// A reader of the page sends no headers and no keys.
+    #[test]
+    fn what_to_do_is_said_without_the_words_of_programs() {
+        for lang in Lang::ALL {
+            for code in ["log_unavailable", "too_many", "not_ready"] {
+                let fix = crate::words::one(lang, &format!("error_fix-{code}"), &[]);
+                assert!(fix.contains("Retry-After"), "what programs are told: {fix}");
+                let page = json!({"problem": {"code": code, "title": "T", "fix": fix}, "choices": []});
+                for template in ["problem.html", "start.html", "notifications.html", "compare.html"] {
+                    let html = render(lang, template, &page).unwrap_or_else(|error| panic!("{template}: {error:#}"));
+                    assert!(!html.contains("Retry-After") && !html.contains("Idempotency"), "{template}: {html}");
+                    assert!(
+                        html.contains(["Wait a minute", "Подождите минуту"][usize::from(lang == Lang::Ru)]),
+                        "{html}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_kept_cause_stands_behind_its_words() {
+        let row = json!({"id": "courts", "title": "Суды", "last": "x", "last_at": "2026-01-01T00:00:00Z",
+            "why": "источник ограничил доступ", "cause": "blocked: blocked by {\"contains\":\"captcha\"}"});
+        let html = render(Lang::Ru, "sources.html", &json!({"rows": [row]})).expect("renders");
+        let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+        assert!(place("источник ограничил доступ") < place("Как записано в журнале"), "{html}");
+        assert!(place("Как записано в журнале") < place("<code lang=\"en\">blocked: blocked by"), "{html}");
+    }
 
     #[test]
     fn every_template_parses() {

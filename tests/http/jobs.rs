@@ -40,7 +40,7 @@ async fn a_job_from_created_to_reused_and_stale() {
     world.pass(3_600_000);
     let reused = world.create("k2", json!({})).await;
     assert_eq!((reused["status"].as_str(), reused["progress"]["reused"].as_u64()), (Some("COMPLETED"), Some(3)));
-    assert!(reused["honesty"][0].as_str().expect("honest").contains("все ответы взяты из предыдущих проверок"));
+    assert!(reused["honesty"][0].as_str().expect("honest").contains("all answers come from earlier checks"));
     check("reused", &reused);
 
     // Two days on the national list is past its TTL, and may not be shown at all.
@@ -93,7 +93,38 @@ async fn a_job_whose_source_fails() {
         assert!(!text.contains("depends_on") && !text.contains("no answer within"), "{text}");
     }
     let honest = failed["honesty"].to_string();
-    assert!(honest.contains("Не спрашивали: ") && !honest.contains("timeout"), "{honest}");
+    assert!(honest.contains("Not asked: ") && !honest.contains("timeout"), "{honest}");
+}
+
+/// What an answer was before a failed re-check it is after it, and that is told wherever the check is.
+#[tokio::test]
+async fn a_recheck_that_failed_is_told() {
+    let world = World::new().await;
+    let job = id(&world.create("k1", json!({})).await);
+    world.complete(&job).await;
+    world.pass(60_000);
+    let before = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    assert!(!before.to_string().contains("not_renewed"), "{before}");
+    world.post(&format!("/v1/jobs/{job}/recheck"), &json!({"sources": ["bankrupts"]})).await;
+    let task = world.lease("bankrupts").await;
+    world.fail(&task).await;
+    let view = world.until(&job, |view| view["final"] == true).await;
+    assert_eq!((&view["status"], &view["progress"]["answered"]), (&json!("COMPLETED"), &json!(3)));
+    let view = world.read(&format!("/v1/jobs/{job}?lang=en")).await;
+    let honest = view["honesty"].to_string();
+    assert!(honest.contains("The last attempt to renew the data failed: "), "{honest}");
+    let told = world.read(&format!("/v1/jobs/{job}/explain?lang=en")).await;
+    let row = view["sources"].as_array().expect("rows").iter().find(|row| row["source"] == "bankrupts").expect("a row");
+    let sentences = told["sentences"].as_array().expect("sentences");
+    let sentence = sentences.iter().find(|one| one["code"] == "source.not_renewed").expect("told");
+    assert_eq!(sentence["receipts"], json!([row["receipt_id"]]), "of the answer that is shown");
+    let text = sentence["text"].as_str().expect("text");
+    assert!(text.contains("the source did not answer in time") && text.contains("1 minute ago"), "{text}");
+    let path = format!("/v1/jobs/{job}/review");
+    for (draft, ok) in [("The re-check succeeded.", false), ("The re-check did not succeed.", true)] {
+        let review = world.post(&path, &json!({"text": draft})).await.json();
+        assert_eq!(review["ok"], ok, "{draft}: {review}");
+    }
 }
 
 #[tokio::test]
@@ -163,7 +194,7 @@ async fn an_unchanged_job_has_the_same_tag_and_another_language_another() {
     world.pass(5_000);
     let again = |path: String| world.send(world.request("GET", &path, KEY_A).header("if-none-match", &tag));
     assert_eq!(again(path.clone()).await.status, 304, "an age alone is no change");
-    assert_eq!(again(format!("{path}?lang=en")).await.status, 200);
+    assert_eq!(again(format!("{path}?lang=ru")).await.status, 200);
     world.pass(2 * 86_400_000);
     assert_eq!(again(path).await.status, 200, "a TTL that ended is a change");
 }

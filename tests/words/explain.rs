@@ -1,7 +1,7 @@
 //! Whatever was reused or stale is never called checked now, nothing missing is called absent, and "nothing found" is said only
 //! where a source answered so: over generated jobs, in both languages, in every text that an explanation holds.
 
-use crate::jobs::{DAY, Made, Row, Waits, made};
+use crate::jobs::{DAY, FAILED_AGO, MINUTE, Made, Row, Waits, made};
 use mirano::explain::model::{
     Explanation, FreshnessWord, JobView, OriginWord, OutcomeWord, RowState, RowView, Sentence,
 };
@@ -219,6 +219,14 @@ fn holds(made: &Made, view: &JobView, told: &Explanation, lang: Lang) -> Result<
             let says = note.starts_with("не спрашивали:") || note.starts_with("not asked:");
             prop_assert!(says, "{}", note);
         }
+        // A failure is told of what was answered before it, and of nothing else.
+        let unrenewed = given.failed && shown && given.answer.as_ref().is_some_and(|answer| answer.age_ms > FAILED_AGO);
+        prop_assert_eq!(codes.contains(&"source.not_renewed"), unrenewed, "{:?}", given);
+        let honest =
+            |text: &String| text.contains("обновить данные не удалась") || text.contains("to renew the data failed");
+        let named =
+            view.honesty.iter().filter(|text| honest(text)).any(|text| text.contains(made.title(&row.source, lang)));
+        prop_assert!(!unrenewed || named, "{:?}", view.honesty);
         if row.state == RowState::Failed {
             prop_assert!(codes.contains(&"source.failed"), "what has no answer is told: {codes:?}");
         }
@@ -289,6 +297,69 @@ fn an_object_that_nobody_knows_is_said_to_be_unknown() {
     let known = notes(&made(&[nothing("cadastre"), Row::answered("courts", Origin::Fetched, 1, 0)], None));
     let unasked = notes(&made(&[Row { failed: true, ..Row::of("courts") }], None));
     assert_eq!((says(&known, words), says(&unasked, words)), (NEITHER, NEITHER));
+}
+
+/// A failed re-check changes no answer and no status, so it has to be said.
+#[test]
+fn an_attempt_that_failed_since_the_answer_is_told() {
+    let answer = Row::answered("courts", Origin::Fetched, 3, 20 * MINUTE);
+    let cause = Some("http_status: the source answered 503".to_owned());
+    let again = made(
+        &[Row { failed: true, cause, ..answer.clone() }, Row::answered("reviews", Origin::Fetched, 2, MINUTE)],
+        None,
+    );
+    for (lang, honest, told) in [
+        (
+            Lang::Ru,
+            "Последняя попытка обновить данные не удалась: Судебные дела",
+            "последняя попытка обновить данные (15 января 2027, 07:59 UTC) не удалась: источник ответил ошибкой (код 503). Показан ответ, полученный до неё, 20 минут назад.",
+        ),
+        (
+            Lang::En,
+            "The last attempt to renew the data failed: Court cases",
+            "the last attempt to renew the data (15 January 2027, 07:59 UTC) failed: the source answered with an error (status 503). The answer shown came before it, 20 minutes ago.",
+        ),
+    ] {
+        let view = again.view(lang);
+        assert_eq!(view.progress.answered, 2, "it stays answered");
+        assert!(view.honesty.iter().any(|text| text.starts_with(honest)), "{:?}", view.honesty);
+        let explained = again.explanation(lang);
+        let sentence = explained.sentences.iter().find(|one| one.code == "source.not_renewed").expect("told");
+        assert!(sentence.text.ends_with(told), "{}", sentence.text);
+        assert_eq!(sentence.receipts, Vec::from_iter(view.sources[0].receipt_id.clone()));
+        let fine = made(&[answer.clone()], None);
+        assert!(!fine.explanation(lang).sentences.iter().any(|one| one.code == "source.not_renewed"));
+    }
+}
+
+/// What a notification of an end knows of the check is what was known when it was raised.
+#[test]
+fn a_notification_of_an_end_names_who_was_not_renewed_by_then() {
+    use mirano::notify::Check;
+    use mirano_replay::rows::NotificationRow;
+    use mirano_schemas::{JobStatus, NotificationDetail, NotificationId, NotificationRaised, NotificationType};
+    let failed = |source| Row { failed: true, ..Row::answered(source, Origin::Fetched, 3, 20 * MINUTE) };
+    let made = made(&[failed("courts"), failed("courts"), Row::answered("reviews", Origin::Fetched, 2, MINUTE)], None);
+    let of = |what, seq| {
+        let raised = NotificationRaised {
+            notification: NotificationId([1; 16]),
+            tenant: "local".to_owned(),
+            what,
+            job: Some(made.job.created.job),
+            status: Some(JobStatus::Completed),
+            is_final: true,
+            since: None,
+            detail: NotificationDetail::Plain,
+            deliveries: Vec::new(),
+        };
+        let position = mirano_schemas::Position { seq, ..made.job.position };
+        let row = NotificationRow { raised, at: made.job.updated_at, position, read: false };
+        Check::of(&made.rows, &row, &made.job).expect("reads").unrenewed
+    };
+    let seq = made.job.position.seq;
+    assert_eq!(of(NotificationType::Final, seq), ["courts"]);
+    assert!(of(NotificationType::Final, seq - 1).is_empty(), "the failure came later");
+    assert!(of(NotificationType::FirstResult, seq).is_empty());
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub const MINUTE: u64 = 60_000;
 pub const HOUR: u64 = 60 * MINUTE;
 pub const DAY: u64 = 24 * HOUR;
 
+/// So long ago an attempt failed that did. Milliseconds.
+pub const FAILED_AGO: u64 = 30_000;
+
 /// How a need is answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -81,6 +84,13 @@ pub static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     Policy::compile(1, document, BTreeMap::new()).expect("compiles")
 });
 
+/// The same, whose levels of risk have no titles of their own.
+pub static UNTITLED: LazyLock<Policy> = LazyLock::new(|| {
+    let mut document = POLICY.document.clone();
+    document.risk.levels.iter_mut().for_each(|level| level.title = None);
+    Policy::compile(1, document, BTreeMap::new()).expect("compiles")
+});
+
 /// A job of these rows.
 pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
     let policy: &'static Policy = &POLICY;
@@ -130,7 +140,7 @@ pub fn made(rows: &[Row], risk: Option<Assessment>) -> Made {
             last_failure: row.failed.then(|| {
                 let cause = row.cause.clone().unwrap_or_else(|| "timeout: no answer within 20s".to_owned());
                 let outcome = (!cause.starts_with("depends_on:")).then_some(Outcome::Unavailable);
-                Failure { outcome, cause, at: Timestamp(NOW - 30_000) }
+                Failure { outcome, cause, at: Timestamp(NOW - i64::try_from(FAILED_AGO).expect("a time")) }
             }),
             not_applicable: row.not_applicable.clone(),
             withdrawn: false,

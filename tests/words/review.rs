@@ -92,6 +92,9 @@ fn precision_and_recall_on_both_halves() {
     assert!(label.precision() >= 0.95 && label.recall() >= 0.95, "{label:?}");
     assert!(both("plain_dev").precision() >= 0.95 && both("plain_dev").recall() >= 0.95, "{:?}", both("plain_dev"));
     assert!(both("label_dev").precision() >= 0.95 && both("label_dev").recall() >= 0.95, "{:?}", both("label_dev"));
+    let again = both("again_held_out");
+    assert!(again.precision() >= 0.95 && again.recall() >= 0.87, "{again:?}");
+    assert!(both("again_dev").precision() >= 0.95 && both("again_dev").recall() >= 0.95, "{:?}", both("again_dev"));
     assert!(both("held_out").precision() >= 0.95 && both("held_out").recall() >= 0.95, "{:?}", both("held_out"));
 }
 
@@ -99,7 +102,9 @@ fn precision_and_recall_on_both_halves() {
 fn the_set_is_large_enough_and_balanced() {
     let set = set();
     assert!(set.len() >= 200);
-    for (half, least) in [("dev", 100), ("held_out", 100), ("plain_held_out", 100), ("label_held_out", 90)] {
+    for (half, least) in
+        [("dev", 100), ("held_out", 100), ("plain_held_out", 100), ("label_held_out", 90), ("again_held_out", 70)]
+    {
         let half: Vec<_> = set.iter().filter(|sentence| sentence.half == half).collect();
         assert!(half.len() >= least);
         for lang in ["ru", "en"] {
@@ -153,7 +158,7 @@ fn seconds_are_an_age() {
 /// What an explanation says may be said: its own sentences pass, in every scenario.
 #[test]
 fn the_sentences_of_an_explanation_pass() {
-    for name in ["reused", "partial", "asked", "stale", "clear"] {
+    for name in ["reused", "partial", "asked", "stale", "clear", "failed_again"] {
         let made = scenario(name);
         for lang in [Lang::Ru, Lang::En] {
             let told = made.explanation(lang);
@@ -273,6 +278,58 @@ fn a_label_and_its_value_are_judged_together() {
     ] {
         assert_eq!(code(name, text), None, "{name}: {text}");
     }
+}
+
+/// A level without a title goes by the catalogue's words, in the explanation and here.
+#[test]
+fn a_level_without_a_title_is_known_by_its_word() {
+    let mut made = scenario("asked");
+    made.policy = &crate::jobs::UNTITLED;
+    let ok = |text: &str| review(&made.context(Lang::Ru), &made.job, &made.view(Lang::Ru), text).expect("reads").ok;
+    for rosier in
+        ["The risk is low.", "Риск низкий.", "Уровень риска низкий.", "Низкий риск.", "Риск — средний.", "Risk: medium"]
+    {
+        assert!(!ok(rosier), "{rosier}");
+    }
+    for true_one in ["Риск критический.", "The risk is critical.", "Риск не низкий."] {
+        assert!(ok(true_one), "{true_one}");
+    }
+}
+
+/// A re-check that failed leaves the answer of before, and no claim that it went well.
+#[test]
+fn claims_of_asking_again_are_held_against_failures() {
+    let code = |name: &str, text: &str| reviewed(name, text).claims.first().map(|claim| claim.code.clone());
+    for (name, text, wanted) in [
+        ("failed_again", "The re-check succeeded: every source answered again.", "time.not_renewed"),
+        ("failed_again", "The courts answered the re-check.", "time.not_renewed"),
+        ("failed_again", "No source failed.", "completeness.failed"),
+        ("failed_again", "Перепроверка прошла успешно, все источники ответили.", "time.not_renewed"),
+        ("failed_again", "Суды опрошены заново.", "time.not_renewed"),
+        ("failed_again", "The court data was updated.", "time.not_renewed"),
+        ("partial", "No source failed.", "completeness.failed"),
+        ("reused", "The courts responded to this check.", "time.reused"),
+        ("reused", "All answers are new.", "time.reused"),
+        ("reused", "Real-time data from all sources.", "time.reused"),
+        ("reused", "Ничего не бралось из прошлых проверок.", "completeness.reused"),
+        ("reused", "Повторно использованных данных нет.", "completeness.reused"),
+    ] {
+        assert_eq!(code(name, text).as_deref(), Some(wanted), "{name}: {text}");
+    }
+    for (name, text) in [
+        ("asked", "The re-check succeeded: every source answered again."),
+        ("asked", "No source failed."),
+        ("asked", "All answers are new."),
+        ("failed_again", "The cadastre answered the re-check."),
+        ("failed_again", "Four of the six sources answered again."),
+        ("failed_again", "Суды опрошены заново, но безуспешно."),
+        ("reused", "The listings responded to this check."),
+    ] {
+        assert_eq!(code(name, text), None, "{name}: {text}");
+    }
+    let claim = &reviewed("failed_again", "The courts answered the re-check.").claims[0];
+    assert!(claim.say_instead.contains("The answer shown came before it"), "{}", claim.say_instead);
+    assert_eq!(claim.receipts.len(), 1);
 }
 
 /// What a plain sentence claims without saying when: it holds of what was asked for this check, and of nothing else.

@@ -1,4 +1,4 @@
-//! Five checks that sentences are written about: see `tests/review/sentences.tsv`.
+//! Six checks that sentences are written about: see `tests/review/sentences.tsv`.
 
 use crate::jobs::{DAY, MINUTE, Made, Row, Waits, made};
 use mirano_schemas::{Assessment, NotApplicable, Origin, RiskBasis, ScoreIs};
@@ -91,6 +91,23 @@ pub fn scenario(name: &str) -> Made {
                 persons(),
             ],
             risk(0, ScoreIs::Exact, "low", &[]),
+        ),
+        // Asked again a minute ago: four answered, courts and enforcement failed, and show what they said before.
+        "failed_again" => made(
+            &[
+                row("cadastre", Fetched, 1, MINUTE),
+                row("listings", Fetched, 2, MINUTE),
+                row("reviews", Fetched, 12, MINUTE),
+                Row { failed: true, ..row("courts", Fetched, 3, 20 * MINUTE) },
+                row("companies", Fetched, 1, MINUTE),
+                Row {
+                    failed: true,
+                    cause: Some("http_status: the source answered 503".to_owned()),
+                    ..row("enforcement", Fetched, 2, 20 * MINUTE)
+                },
+                persons(),
+            ],
+            risk(20, ScoreIs::Exact, "low", &[]),
         ),
         other => panic!("there is no scenario {other}"),
     }

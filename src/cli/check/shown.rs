@@ -100,7 +100,7 @@ impl Look {
         }
         out.extend(table.lines("  "));
         out.extend(self.risk(job));
-        let missing: Vec<String> = list(report, "not_checked").map(|one| self.missing(one)).collect();
+        let missing = self.missing(report);
         if !missing.is_empty() {
             out.push(String::new());
             out.push(bold.apply_to(self.say("cli-not_checked", &[])).to_string());
@@ -134,9 +134,20 @@ impl Look {
         out
     }
 
-    fn missing(&self, one: &Value) -> String {
-        let why = one.get("text").map(|words| text(words, self.lang.code())).unwrap_or_default();
-        format!("  {}: {why}", self.title(text(one, "source")))
+    /// What the report does not cover, each with its source; last and in one line those that its profile does not ask.
+    fn missing(&self, report: &Value) -> Vec<String> {
+        let (outside, within): (Vec<&Value>, Vec<&Value>) =
+            list(report, "not_checked").partition(|one| text(one, "reason") == "not_in_profile");
+        let line = |one: &Value| {
+            let why = one.get("text").map(|words| text(words, self.lang.code())).unwrap_or_default();
+            format!("  {}: {why}", self.title(text(one, "source")))
+        };
+        let mut lines: Vec<String> = within.into_iter().map(line).collect();
+        if !outside.is_empty() {
+            let sources = outside.iter().map(|one| self.title(text(one, "source"))).collect::<Vec<_>>().join(", ");
+            lines.push(format!("  {}", self.say("unasked-outside", &[("sources", sources.into())])));
+        }
+        lines
     }
 }
 
@@ -178,9 +189,19 @@ mod tests {
 
     fn shown(lang: Lang) -> String {
         console::set_colors_enabled(false);
-        let titles = [("courts", "Суды", "Court cases"), ("reviews", "Отзывы", "Reviews")];
+        let titles = [
+            ("courts", "Суды", "Court cases"),
+            ("reviews", "Отзывы", "Reviews"),
+            ("permits", "Разрешения", "Permits"),
+            ("tax", "Налоги", "Tax"),
+        ];
         let titles = titles.into_iter().map(|(id, ru, en)| (id, json!({"ru": ru, "en": en}))).collect();
-        let report = json!({"not_checked": [{"source": "reviews", "text": {"ru": "источник не ответил", "en": "the source gave no answer"}}]});
+        let mut report = json!({"not_checked": [{"source": "reviews", "reason": "failed", "text": {"ru": "источник не ответил", "en": "the source gave no answer"}}]});
+        for source in ["permits", "tax"] {
+            // Before the others, as an interface may give them: they are told last all the same.
+            let outside = json!({"source": source, "reason": "not_in_profile", "text": {"ru": "профиль не спрашивает", "en": "the profile does not ask"}});
+            report["not_checked"].as_array_mut().expect("a list").insert(0, outside);
+        }
         Look { lang, titles }.check(&job(), &report)
     }
 
@@ -203,6 +224,7 @@ mod tests {
 
             Not checked
               Reviews: the source gave no answer
+              Outside the profile, so not asked: Tax, Permits
 
             Snapshot s1
             Why so: mirano explain j1
@@ -225,6 +247,7 @@ mod tests {
 
             Не проверено
               Отзывы: источник не ответил
+              Вне профиля, поэтому не спрашивали: Налоги, Разрешения
 
             Снимок s1
             Почему так: mirano explain j1

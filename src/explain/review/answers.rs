@@ -2,11 +2,13 @@
 
 use super::claim::{Found, Instead};
 use super::counts::number;
-use super::ground::{Ground, answered, asked};
+use super::ground::{Ground, answered, asked, unrenewed};
 use super::numbers::value;
+use super::renewal::{admits, of_before, of_this_round, renewed};
 use super::scope;
 use super::text::{Clause, pattern};
 use super::time::claims_asking;
+use crate::explain::model::RowState;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -39,7 +41,7 @@ pub(super) static VALUE: LazyLock<Regex> =
     LazyLock::new(|| compiled(&format!(r"^\W*(?P<n>{}|none|no|нет|ни одного)(?:\s+{COUNTED})?\W*$", number())));
 pattern!(
     REUSED,
-    r"\b(?:reused?|earlier|previous)\b|\b(?:предыдущ\p{L}*|прежн\p{L}*|переиспольз\p{L}*|повторно (?:использ|взят)\p{L}*)\b"
+    r"\b(?:reused?|earlier|previous|past checks?|carried over)\b|\b(?:прошл\p{L}+ провер|предыдущ\p{L}*|прежн\p{L}*|переиспольз\p{L}*|повторно (?:использ|взят)\p{L}*)\b"
 );
 pattern!(STALE, r"\b(?:stale|TTL|expired|outdated)\b|\b(?:устар\p{L}*|просроч\p{L}*|срок\p{L}* годности)\b");
 pattern!(
@@ -70,6 +72,10 @@ struct Real {
     reused: u64,
     stale: u64,
     asked: u64,
+    /// Asked for this check, and nothing failed since.
+    renewed: u64,
+    /// Of these an attempt failed last.
+    failed: u64,
 }
 
 impl Real {
@@ -81,14 +87,21 @@ impl Real {
             reused: progress.reused.into(),
             stale: progress.stale.into(),
             asked: ground.among(&ground.applicable(), |row| answered(row) && asked(row)).len() as u64,
+            renewed: ground.among(&ground.applicable(), renewed).len() as u64,
+            failed: ground.among(&ground.applicable(), |row| unrenewed(row) || row.state == RowState::Failed).len()
+                as u64,
         }
     }
 
     /// The number that a text is about; none: it does not say.
     fn said(&self, text: &str) -> Option<u64> {
         match () {
+            () if of_before(text) => Some(self.answers.saturating_sub(self.renewed)),
+            () if of_this_round(text) && MISSING.is_match(text) => Some(self.total.saturating_sub(self.renewed)),
+            () if of_this_round(text) && admits(text) => Some(self.failed),
             () if REUSED.is_match(text) => Some(self.reused),
             () if MISSING.is_match(text) => Some(self.total.saturating_sub(self.answers)),
+            () if of_this_round(text) => Some(self.renewed),
             () if claims_asking(text) => Some(self.asked),
             () if STALE.is_match(text) => Some(self.stale),
             () => None,

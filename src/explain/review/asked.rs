@@ -4,7 +4,7 @@
 //! an earlier check is judged by that.
 
 use super::claim::{Found, Instead};
-use super::ground::{Ground, answered, asked};
+use super::ground::{Ground, answered, asked, unrenewed};
 use super::numbers;
 use super::scope;
 use super::text::{Clause, pattern};
@@ -68,7 +68,7 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     let holds: fn(&RowView) -> bool = if CHECKED.is_match(text) {
         asked
     } else if UPDATED.is_match(text) {
-        |row| asked(row) && row.freshness == FreshnessWord::Fresh
+        |row| asked(row) && row.freshness == FreshnessWord::Fresh && !unrenewed(row)
     } else {
         return None;
     };

@@ -73,7 +73,9 @@ pattern!(
     REUSE_DENIED,
     r"\bnothing\b[^.]{0,30}\bcache\w*|\b(?:not|n't|never)\s+(?:\w+\s+)?reuse\w*|\bno (?:cache\w*|earlier|previous|older|old) (?:data|answers?|results?|checks?|information)\b[^.]{0,20}\b(?:used|reused|taken|involved)\b|\bwithout (?:any )?(?:reuse|cach\w+)\b|\bcache\w*\b[^.]{0,20}\b(?:not|n't|never) (?:been )?(?:used|touched|involved)\b|\b(?:reused|from earlier checks?)\s*[:—–-]\s*(?:none|nothing|no|nil)\W*$|",
     r"\bничего\b[^.]{0,30}\b(?:из кэша|из кеша|переиспольз|повторно использ)|\b(?:кэш|кеш)\p{L}*\b[^.]{0,20}\bне (?:использ|примен|задейств)|\bне (?:использова|бра|взят|примен)\p{L}*\b[^.]{0,30}\b(?:кэш|кеш|прежн|предыдущ)|\b(?:прежн|предыдущ)\p{L}* (?:ответ|данн|проверк|результат)\p{L}*\b[^.]{0,20}\bне (?:использ|бра|взят|примен)|\bбез (?:повторного использован|кэша|кеша)|\bне переиспольз|\bповторно не использ|\b(?:из предыдущих проверок|повторно использовано)\s*[:—–-]\s*(?:нет|ничего)\W*$|",
-    r"\bnothing\b[^.]{0,30}\b(?:reused|earlier|previous)\b|\bno(?:ne| data| answers?)\b[^.]{0,30}\breused\b|\bиз предыдущих\b[^.]{0,30}\bничего\b|\bничего\b[^.]{0,30}\bиз предыдущих\b|\bбез переиспользован\p{L}*"
+    r"\bnothing\b[^.]{0,30}\b(?:reused|earlier|previous)\b|\bno(?:ne| data| answers?)\b[^.]{0,30}\breused\b|\bиз предыдущих\b[^.]{0,30}\bничего\b|\bничего\b[^.]{0,30}\bиз предыдущих\b|\bбез переиспользован\p{L}*",
+    r"|\bnothing\b[^.]{0,30}\b(?:past|prior|carried over)\b|\b(?:no|zero) (?:re-?used|carried[- ]over|cached) (?:data|answers?|results?|information)\b",
+    r"|\bничего\b[^.]{0,30}\bиз (?:прошл|прежн|старых|ранних)\p{L}*|\b(?:повторно использованн|переиспользованн)\p{L}*\b[^.]{0,25}\bнет\b|\bнет\b[^.]{0,10}\b(?:повторно использованн|переиспользованн)\p{L}*|\bпрошл\p{L}+ (?:ответ|данн|проверк|результат)\p{L}*\b[^.]{0,20}\bне (?:использ|бра|взят|примен)"
 );
 
 /// The first claim of completeness that does not hold.

@@ -137,6 +137,11 @@ pub(super) fn asked_this_week(row: &RowView) -> bool {
     asked(row) && row.age_s.is_some_and(|age| age < 7 * DAY_S)
 }
 
+/// Whether the last attempt to renew what is shown failed.
+pub(super) fn unrenewed(row: &RowView) -> bool {
+    crate::explain::row::unrenewed(row).is_some()
+}
+
 /// Whether an answer is shown.
 pub(super) fn answered(row: &RowView) -> bool {
     row.receipt_id.is_some()

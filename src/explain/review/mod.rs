@@ -12,6 +12,7 @@ mod complete;
 mod counts;
 mod ground;
 mod numbers;
+mod renewal;
 mod risk;
 mod scope;
 mod text;
@@ -67,6 +68,7 @@ pub fn review(ctx: &Context<'_>, job: &JobRow, view: &JobView, draft: &str) -> R
                 absence::judge(&ground, &clause),
                 complete::judge(&ground, &clause),
                 asked::judge(&ground, &clause),
+                renewal::judge(&ground, &clause),
                 counts::judge(&ground, &clause),
                 risk::judge(&ground, &clause),
             ];
@@ -143,6 +145,15 @@ mod tests {
             &*counts::OTHER_LABEL,
             &*counts::VALUE,
             &*counts::COUNT,
+            &*answers::STALE,
+            &*renewal::THIS_ROUND,
+            &*renewal::BEFORE,
+            &*renewal::BROUGHT,
+            &*renewal::NEW_ANSWER,
+            &*renewal::WENT_WELL,
+            &*renewal::REACHED,
+            &*renewal::NO_FAILURE,
+            &*renewal::ADMITTED,
             &*risk::SAFE,
             &*risk::LABEL,
             &*risk::MILD,
@@ -150,6 +161,10 @@ mod tests {
             &*risk::NO_STOPS,
             &*risk::NUMBER,
             &*risk::OPEN_ROAD,
+            &*time::ANEW,
+            &*time::NEW,
+            &*time::FOR_THIS,
+            &*time::CURRENT,
             &*time::WEEK,
             &*time::WHEN_ASKED,
             &*time::THING_OLD,

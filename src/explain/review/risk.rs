@@ -4,6 +4,7 @@ use super::claim::{Found, Instead};
 use super::ground::Ground;
 use super::text::{Clause, pattern};
 use crate::explain::model::RiskView;
+use crate::words::{self, Both};
 use regex::Regex;
 
 pattern!(ABOUT, r"\b(?:risk\w*|score|level)\b|\b(?:риск\p{L}*|уровень|балл\p{L}*|оценк\p{L}*)\b");
@@ -113,8 +114,10 @@ fn level(ground: &Ground<'_>, text: &str, risk: Option<&RiskView>) -> Option<boo
     let mut levels: Vec<_> = ground.policy.document.risk.levels.iter().collect();
     levels.sort_by_key(|level| level.from);
     let named = levels.iter().position(|level| {
-        let titles = level.title.as_ref().map(|title| [title.ru.as_str(), title.en.as_str()]);
-        titles.into_iter().flatten().chain([level.id.as_str()]).any(|title| says(text, title))
+        // By its title and by the catalogue's word for it, which is said where it has no title.
+        let titles = [level.title.as_ref().map(Both::from), Some(words::level(&level.id, None))];
+        let titles = titles.into_iter().flatten().flat_map(|title| [title.ru, title.en]);
+        titles.chain([level.id.clone()]).any(|title| says(text, &title))
     });
     let rank = named.or_else(|| MILD.is_match(text).then_some(0)).or_else(|| MIDDLING.is_match(text).then_some(1))?;
     if NOT.is_match(text) {

@@ -1,8 +1,9 @@
 //! Claims about time: asked now, today or anew; up to date; so many days ago; on a date; fast because of the sources.
 
 use super::claim::{Found, Instead};
-use super::ground::{Ground, answered, asked, asked_now, asked_this_week, asked_today};
+use super::ground::{Ground, answered, asked, asked_now, asked_this_week, asked_today, unrenewed};
 use super::numbers;
+use super::renewal::{admits, of_before, renewed};
 use super::scope::{self, Scope};
 use super::text::{Clause, pattern};
 use crate::explain::model::{FreshnessWord, RowView};
@@ -38,9 +39,19 @@ pattern!(
 // "Not asked again", «заново не запрашивались»: said of what was reused, and true.
 pattern!(NOT, r"\b(?:not|never|n't|nothing|none|nobody|no)\b|n't\b|\b(?:не|ни|ничего|никто)\b");
 pattern!(
+    FOR_THIS,
+    r"\bfor this (?:check|request|query)\b|\bдля (?:этой|текущей|нынешней) проверки\b|\bдля этого запроса\b"
+);
+// "All answers are new"; new facts among them are something else.
+pattern!(
+    NEW,
+    r"\b(?:answers?|data|information)\b[^.]{0,25}\b(?:is|are|was|were)\s+(?:(?:all|entirely|completely)\s+)?new\b|\ball (?:of (?:them|these|it) )?(?:is|are|were) new\b",
+    r"|\b(?:ответ|данн|сведени)\p{L}*\s+(?:\p{L}+\s+)?(?:новы[йе]|новая)\b|\b(?:ответ|данн|сведени)\p{L}*\b[^.]{0,25}\bвпервые\b"
+);
+pattern!(
     CURRENT,
-    r"\b(?:up[- ]to[- ]date|up[- ]to[- ]the[- ]minute|current|fresh|freshest|recent|brand new|latest|most recent|live (?:data|information|feed|answers?)|(?:is|are) live\b|as of (?:today|now|this moment))\b",
-    r"|\b(?:недавни\p{L}|живые|живая|самые новые|актуальн\p{L}*|актуализирован\p{L}*|свеж\p{L}+|последние (?:данные|сведения)|на сегодня(?:шний день)?|на (?:данный|текущий) момент|по состоянию на сегодня)\b"
+    r"\b(?:real[- ]time|in real time|up[- ]to[- ]date|up[- ]to[- ]the[- ]minute|current|fresh|freshest|recent|brand new|latest|most recent|live (?:data|information|feed|answers?)|(?:is|are) live\b|as of (?:today|now|this moment))\b",
+    r"|\b(?:недавни\p{L}|живые|живая|самые новые|в реальном времени|актуальн\p{L}*|актуализирован\p{L}*|свеж\p{L}+|последние (?:данные|сведения)|на сегодня(?:шний день)?|на (?:данный|текущий) момент|по состоянию на сегодня)\b"
 );
 pattern!(
     WEEK,
@@ -97,6 +108,7 @@ pub(super) fn judge(ground: &Ground<'_>, clause: &Clause<'_>) -> Option<Found> {
     let scope = scope::of(ground, clause);
     fast(ground, clause)
         .or_else(|| recent(ground, clause, &scope))
+        .or_else(|| for_this(ground, clause, &scope))
         .or_else(|| current(ground, clause, &scope))
         .or_else(|| on_date(ground, clause, &scope))
         .or_else(|| long_ago(ground, clause, &scope))
@@ -125,8 +137,8 @@ fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fou
         asked_today
     } else if WEEK.is_match(clause.text) {
         asked_this_week
-    } else if ANEW.is_match(clause.text) {
-        asked
+    } else if ANEW.is_match(clause.text) && !of_before(clause.text) {
+        if admits(clause.sentence) { asked } else { renewed }
     } else {
         return None;
     };
@@ -136,6 +148,18 @@ fn recent(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fou
         return None;
     }
     unsupported(ground, scope, holds)
+}
+
+/// "For this check": of what is named something was asked for it, of everything all was. How many were is judged by their number.
+fn for_this(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Found> {
+    if !FOR_THIS.is_match(clause.text) || !claims_asking(clause.text) || partly(clause.text) {
+        return None;
+    }
+    let holds = match scope.named {
+        true => !ground.among(&scope.rows, asked).is_empty(),
+        false => !ALL.is_match(clause.text),
+    };
+    if holds { None } else { unsupported(ground, scope, asked) }
 }
 
 /// The rows of a scope that a claim of time does not hold of.
@@ -149,6 +173,7 @@ pub(super) fn unsupported(ground: &Ground<'_>, scope: &Scope, holds: fn(&RowView
         () if !answered(first) => "time.no_answer",
         () if !asked(first) => "time.reused",
         () if first.freshness != FreshnessWord::Fresh => "time.stale",
+        () if unrenewed(first) => "time.not_renewed",
         () => "time.older",
     };
     Found::new(code, against, Instead::Rows)
@@ -160,6 +185,9 @@ fn current(ground: &Ground<'_>, clause: &Clause<'_>, scope: &Scope) -> Option<Fo
     }
     if NOT_OLD.is_match(clause.text) {
         return within_ttl(ground, scope);
+    }
+    if NEW.is_match(clause.text) && !NOT.is_match(clause.text) && !partly(clause.text) {
+        return unsupported(ground, scope, renewed);
     }
     if !CURRENT.is_match(clause.text) || NOT.is_match(clause.text) || (partly(clause.text) && !scope.named) {
         return None;

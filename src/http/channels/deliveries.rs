@@ -11,7 +11,7 @@ use crate::http::auth::{Caller, User};
 use crate::http::error::{Problem, ProblemBody, Result};
 use crate::http::query::{At, Page, Query, behind, limit, start};
 use crate::http::state::AppState;
-use crate::notify::words;
+use crate::notify::{Check, words};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -226,11 +226,11 @@ impl Teller<'_> {
                 Some(job) => views.row(job.as_bytes())?,
                 None => None,
             };
-            let address = job.map(|job| job.created.address.canonical);
+            let check = job.map(|job| Check::of(&**views, &row, &job)).transpose()?;
             told.push(Told {
                 r#type: row.raised.what.word().to_owned(),
                 job_id: row.raised.job.map(|job| job.to_string()),
-                text: words::line(&row, address.as_deref(), &self.policy.document, self.lang),
+                text: words::line(&row, check.as_ref(), &self.policy.document, self.lang),
             });
         }
         Ok(told)

@@ -129,12 +129,20 @@ fn snapshot_line(context: Context<'_>, snapshot: &Value) -> Result<Value, WordEr
     }))
 }
 
-/// What the report says it does not cover, each with its source.
+/// What the report says it does not cover, each with its source; last and in one line those that its profile does not ask.
 fn not_checked(context: Context<'_>, report: &Value) -> Vec<String> {
+    let title = |item: &Value| context.title("sources", text(item, "source"));
     let line = |item: &Value| {
-        let source = context.title("sources", text(item, "source"));
+        let source = title(item);
         let why = item.get("text").map(|text| both(text, context.lang)).unwrap_or_default();
         if why.is_empty() { source } else { format!("{source}: {why}") }
     };
-    list(report, "not_checked").iter().map(line).collect()
+    let (outside, within): (Vec<_>, Vec<_>) =
+        list(report, "not_checked").iter().partition(|item| text(item, "reason") == "not_in_profile");
+    let mut lines: Vec<String> = within.into_iter().map(line).collect();
+    if !outside.is_empty() {
+        let sources = outside.into_iter().map(title).collect::<Vec<_>>().join(", ");
+        lines.push(crate::words::one(context.lang, "unasked-outside", &[("sources", sources.into())]));
+    }
+    lines
 }

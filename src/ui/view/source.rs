@@ -180,11 +180,9 @@ fn failure(context: Context<'_>, row: &Value, rows: &[Value]) -> Result<Value, W
     // The server's own words say more: of a row without an answer those of its note.
     let words = if failed { said(row, "note") } else { said(from, "text") };
     let words = words.unwrap_or_else(told);
-    let detail = if cause.starts_with("depends_on:") { "" } else { cause };
     Ok(json!({
         "renewal": shows_data(row),
         "words": words,
-        "detail": detail,
         "at": some_text(from, "at"),
     }))
 }

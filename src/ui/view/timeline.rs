@@ -97,7 +97,11 @@ fn picture(context: Context<'_>, scores: &[(u64, bool)]) -> Result<Option<String
     if first == last {
         return context.say("timeline-picture_back", &[last_arg, least_arg, most_arg]).map(Some);
     }
-    context.say("timeline-picture", &[first_arg, last_arg, most_arg]).map(Some)
+    // A peak is told where it is neither of the two.
+    if most.0 > first.0.max(last.0) {
+        return context.say("timeline-picture_peak", &[first_arg, last_arg, most_arg]).map(Some);
+    }
+    context.say("timeline-picture", &[first_arg, last_arg]).map(Some)
 }
 
 /// What came, went and changed, without what did not, and who answered for the first time; none where nothing did.
@@ -145,7 +149,7 @@ mod tests {
         assert_eq!(shown["rows"][0]["moved"], "2 came, 1 changed, answered: courts (11 facts)");
         assert_eq!(shown["rows"][0]["precision"], "second");
         assert_eq!((&shown["rows"][0]["before"], &shown["rows"][2]["before"]), (&json!("0:1"), &Value::Null));
-        assert_eq!(shown["said"], "The risk went from at least 60 to 5; at most it was at least 60.");
+        assert_eq!(shown["said"], "The risk went from at least 60 to 5.");
         let tick = |second| json!({"at": format!("2026-01-01T00:00:{second}.000Z"), "precision": "second"});
         assert_eq!(shown["ticks"], json!([tick("00"), tick("05"), tick("10")]));
         assert_eq!(shown["rows"][0]["said"], "1 of 2 answered · being updated", "a dot's colour is said");
@@ -159,8 +163,9 @@ mod tests {
             let scores: Vec<_> = scores.iter().map(|score| (*score, false)).collect();
             picture(Context { lang: Lang::En, titles: &Value::Null }, &scores).expect("words").unwrap_or_default()
         };
+        assert_eq!(said(&[5, 60, 20]), "The risk went from 5 to 20; the highest in between was 60.");
         assert_eq!(said(&[5, 5, 5]), "The risk was 5 all along.");
-        assert_eq!(said(&[5, 60, 5]), "The risk is 5 again; in between it went from 5 to 60.");
+        assert_eq!(said(&[5, 60, 5]), "The risk is 5 again; in between the lowest was 5, the highest 60.");
         assert_eq!(said(&[]), "");
     }
 }

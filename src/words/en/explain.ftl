@@ -17,6 +17,7 @@ honesty-stale_some = { $asked } of these are being updated now
 honesty-open = Still being processed: { $sources }.
 honesty-silent = No answer: { $sources }. That does not mean that there is nothing.
 honesty-unasked = Not asked: { $sources }. The source that names whom to ask about has no answer; that does not mean that there is nothing.
+honesty-unrenewed = The last attempt to renew the data failed: { $sources }. What is shown was answered before it.
 honesty-cut = Not all that the source has is shown: { $sources }.
 honesty-reused = { $n ->
     [one] { $n } answer comes from earlier checks.
@@ -30,6 +31,7 @@ job-answered = Answered: { $answered } of { $total }, { $reused } of them from e
 row-told = { $source }: { $answer }; { $from }. The source was asked { $age }, { $own }; its TTL is { $ttl }, until { $until }.
 row-own = as of { $date }, says the source
 row-own_none = the source names no date of its own
+row-unrenewed = { $source }: the last attempt to renew the data ({ $at }) failed: { $cause }. The answer shown came before it, { $age }.
 row-note = { $source }: { $note }.
 row-note_eta = { $source }: { $note }. In about { $eta }.
 
@@ -72,6 +74,7 @@ unasked-inputs = not asked: "{ $names }" were not given
 unasked-over_max = { $n } more were not asked about: over the profile's limit
 unasked-nobody = there is nobody to ask about: none was named
 unasked-profile = the profile does not ask "{ $source }"
+unasked-outside = Outside the profile, so not asked: { $sources }
 
 ## cause: why a source gave no answer; each is a clause about what happened, and no more
 

@@ -5,6 +5,7 @@ told-first_result = the first answer has come
 told-completed = the check has ended; all data are within their TTL
 told-failed = the check has ended without any data
 told-ended = the check has ended, but a part of the data is stale or missing
+told-unrenewed = { $said }; the last attempt to renew the data failed: { $sources }
 told-level = the risk level was “{ $from }”, now it is “{ $to }” (score: { $score })
 told-facts = { $source }: { $moved }
 told-added = { $n } new

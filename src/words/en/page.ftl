@@ -48,6 +48,8 @@ problem-page_not_found = There is no such page
 problem-page_not_found_fix = Look at the address again. All that there is opens from the start page.
 problem-failed = That did not work
 problem-failed_fix = Try again a little later.
+problem-log_unavailable_fix = Wait a minute and try again. What was confirmed before is safe, and can be read meanwhile.
+problem-wait_fix = Wait a minute and try again.
 problem-cross_site = The form was sent from another site
 problem-cross_site_fix = Open Mirano's page and send the form from there.
 problem-back = To the start page
@@ -477,6 +479,7 @@ sources-rate = { $n } in { $time }
 sources-permits = free now: { $n }
 sources-shards = by shards: { $queues }
 sources-ttl = answers are good for { $ttl }
+sources-kept = As the log keeps it
 sources-latest = { $n ->
     [one] { $n } attempt
    *[other] { $n } latest attempts
@@ -606,9 +609,10 @@ dead-none = Nothing was given up, or somebody has seen to it.
 ## timeline
 
 timeline-title = How the check went
-timeline-picture = The risk went from { $first } to { $last }; at most it was { $most }.
+timeline-picture = The risk went from { $first } to { $last }.
+timeline-picture_peak = The risk went from { $first } to { $last }; the highest in between was { $most }.
 timeline-picture_same = The risk was { $last } all along.
-timeline-picture_back = The risk is { $last } again; in between it went from { $least } to { $most }.
+timeline-picture_back = The risk is { $last } again; in between the lowest was { $least }, the highest { $most }.
 timeline-answered = answered: { $sources }
 timeline-hint = A large dot is a sealed snapshot. Any moment opens as it was known then.
 timeline-hint_least = Where the line is dashed, the score could still grow.
