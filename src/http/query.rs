@@ -41,7 +41,7 @@ pub fn parameter(parts: &Parts, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// The language of `?lang=`, else of `Accept-Language`, else English.
+/// The language of `?lang=`, else of `Accept-Language`, else Russian.
 impl FromRequestParts<AppState> for Lang {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self> {
@@ -51,18 +51,18 @@ impl FromRequestParts<AppState> for Lang {
             Some(other) => Err(Problem::said(Code::InputInvalid, "lang", &[("given", other.into())])
                 .at("lang", refused("lang_at", &[]))
                 .fix(refused("lang_fix", &[]))),
-            None => Ok(accepted(&parts.headers).unwrap_or_default()),
+            None => Ok(accepted(&parts.headers).unwrap_or(Self::Ru)),
         }
     }
 }
 
-/// The language that problems are told in: as for everything else, and one that is none of ours is no problem of its own.
+/// The language that problems are told in: as for everything else, but English where none of ours is asked for, since programs read them.
 pub fn of_problems(uri: &Uri, headers: &HeaderMap) -> Lang {
     let asked = uri.query().and_then(|query| {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         pairs.find(|(name, _)| name == "lang").and_then(|(_, value)| Lang::from_tag(&value))
     });
-    asked.or_else(|| accepted(headers)).unwrap_or_default()
+    asked.or_else(|| accepted(headers)).unwrap_or(Lang::En)
 }
 
 fn accepted(headers: &HeaderMap) -> Option<Lang> {

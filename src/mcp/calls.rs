@@ -122,7 +122,7 @@ pub(super) async fn call(
 }
 
 fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Value> {
-    let lang = arguments.get("lang").and_then(Value::as_str).and_then(Lang::from_tag).unwrap_or_default();
+    let lang = arguments.get("lang").and_then(Value::as_str).and_then(Lang::from_tag).unwrap_or(Lang::En);
     serde_json::from_value(arguments).map_err(|error| {
         let fix = one(lang, "assistant-arguments", &[]);
         json!({"code": "bad_json", "detail": error.to_string(), "errors": [], "fix": fix})

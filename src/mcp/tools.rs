@@ -38,7 +38,7 @@ fn input(properties: Value, required: &[&str]) -> Value {
     if let Some(properties) = properties.as_object_mut() {
         properties.insert(
             "lang".to_owned(),
-            json!({"type": "string", "enum": ["ru", "en"], "description": "The language of sentences; en by default"}),
+            json!({"type": "string", "enum": ["ru", "en"], "description": "The language of sentences; ru by default"}),
         );
     }
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})

@@ -9,7 +9,7 @@ impl Lang {
             .and_then(Self::from_tag)
             .or_else(|| cookie.and_then(Self::from_tag))
             .or_else(|| accept.and_then(Self::from_accept))
-            .unwrap_or_default()
+            .unwrap_or(Self::En)
     }
 
     /// The known language of the greatest weight; of equal ones the first.

@@ -24,14 +24,14 @@ pub use value::attribute;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A language that sentences are returned in. Who asks for none of them gets English, wherever they ask.
+/// A language that sentences are returned in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lang {
     /// Russian.
+    #[default]
     Ru,
     /// English.
-    #[default]
     En,
 }
 

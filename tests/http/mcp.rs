@@ -111,7 +111,6 @@ async fn refusals_of_tools_follow_their_language() {
         ("start_check", json!({"address": "", "lang": "ru"}), "адрес пуст"),
         ("get_check", json!({"job_id": "nothing", "lang": "ru"}), "такой проверки нет"),
         ("get_check", json!({"job_id": "nothing", "lang": "en"}), "there is no such job"),
-        ("get_check", json!({"job_id": "nothing"}), "there is no such job"),
         ("start_check", json!({"lang": "ru"}), "Отправьте аргументы"),
         ("compare", json!({"from": "job:x@now", "to": "job:x@now", "lang": "ru"}), "Проверьте номер"),
     ] {
@@ -129,8 +128,6 @@ async fn a_wait_ends_with_the_check() {
     let waiting = tool(&world, KEY_A, "get_check", json!({"job_id": job, "wait_s": 60}));
     let (waited, _) = tokio::join!(waiting, world.complete(&job));
     assert_eq!(waited["structuredContent"]["job"]["final"], true, "{waited}");
-    let said = waited["content"][0]["text"].as_str().expect("sentences");
-    assert!(said.starts_with("Answered: "), "who names no language is told in English: {said}");
     let running =
         world.create("k2", json!({"max_age": {"*": "0s"}})).await["job_id"].as_str().expect("an id").to_owned();
     let told = tool(&world, KEY_A, "get_check", json!({"job_id": running, "wait_s": 1, "lang": "en"})).await;
