@@ -208,7 +208,7 @@ impl ProofText {
                     }),
                 };
                 let world = matches!(self.proof, Kind::WorldFact(_));
-                Ok(Proof::Fact(FactProof {
+                Ok(Proof::Fact(Box::new(FactProof {
                     scope: if world { Scope::World } else { Scope::Job },
                     fact: mirano_schemas::FactId(hash(&text.fact_id)?),
                     member: Member {
@@ -218,14 +218,14 @@ impl ProofText {
                     },
                     snapshot: bytes(&text.snapshot)?,
                     log,
-                }))
+                })))
             }
-            Kind::Extension(text) => Ok(Proof::Extension(ExtensionProof {
+            Kind::Extension(text) => Ok(Proof::Extension(Box::new(ExtensionProof {
                 from: anchor(&text.from)?,
                 to: anchor(&text.to)?,
                 hashes: hashes(&text.hashes)?,
                 bounds: text.bounds.iter().map(read_bound).collect::<Result<_, _>>()?,
-            })),
+            }))),
         }
     }
 }

@@ -163,7 +163,7 @@ pub(super) async fn prove(args: &ProveArgs) -> Result<()> {
         let part = proofs::log_part(&*log, &CommitTrees::new(), position, None);
         proof.log = Some(part.map_err(|error| Wrong(error.to_string()))?);
     }
-    let text = ProofText::of(&Proof::Fact(proof)).map_err(|error| Wrong(error.to_string()))?;
+    let text = ProofText::of(&Proof::Fact(proof.into())).map_err(|error| Wrong(error.to_string()))?;
     let text = serde_json::to_string_pretty(&text)?;
     match &args.out {
         Some(path) => {

@@ -74,7 +74,7 @@ pub async fn of_fact(
         if query.log || query.head.is_some() {
             proof.log = Some(proofs::log_part(log, state.commit_trees(), position, query.head)?);
         }
-        Ok(Proof::Fact(proof))
+        Ok(Proof::Fact(proof.into()))
     });
     let proof = made.await.map_err(Problem::internal)??;
     answer_with(&at, &headers, &proof)
@@ -155,7 +155,7 @@ pub async fn extension(
         .at("from", "is not a head of this log")
         .fix("Find out which of the two is right; `mirano verify --head` names the place.")
     })?;
-    answer_with(&at, &headers, &Proof::Extension(proof))
+    answer_with(&at, &headers, &Proof::Extension(proof.into()))
 }
 
 fn answer_with(at: &At, headers: &HeaderMap, proof: &Proof) -> Result<Response> {

@@ -82,7 +82,7 @@ fn of_job(said: &mut String, state: &Replayed, key: &[u8], row: &SnapshotRow) {
     writeln!(said, "  receipts {} {}", body.receipts.len(), body.receipts_root).expect("text");
     let risk = (&body.risk.level, body.risk.score);
     writeln!(said, "  cut {} status {:?} risk {risk:?}", cut(&body.cut), body.status).expect("text");
-    let proof = Proof::Fact(proofs::fact(&state.store, row, FactId([0; 32])).expect("proves"));
+    let proof = Proof::Fact(proofs::fact(&state.store, row, FactId([0; 32])).expect("proves").into());
     check(&proof).expect("it holds");
     writeln!(said, "  absence of 00… {}", blake3::hash(&proof.to_bytes())).expect("text");
 }
@@ -92,7 +92,7 @@ fn of_world(said: &mut String, state: &Replayed, log: &dyn Sequencer, key: &[u8]
     writeln!(said, "world {} at {}", base32(key), row.position).expect("text");
     writeln!(said, "  facts {} of {} queries {}", body.facts, body.queries, body.facts_root).expect("text");
     writeln!(said, "  cut {}", cut(&body.cut)).expect("text");
-    let proof = Proof::Fact(proofs::world_fact(&state.store, log, row, FactId([0; 32])).expect("proves"));
+    let proof = Proof::Fact(proofs::world_fact(&state.store, log, row, FactId([0; 32])).expect("proves").into());
     check(&proof).expect("it holds");
     writeln!(said, "  absence of 00… {}", blake3::hash(&proof.to_bytes())).expect("text");
 }

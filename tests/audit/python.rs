@@ -124,7 +124,7 @@ async fn another_language_comes_to_the_same() {
     for (n, fact) in keys(Table::Fact).chain([vec![9; 32]]).enumerate().filter(|(n, _)| n % 20 == 0) {
         let mut proof = proofs::fact(&state.store, &row, FactId(fact.try_into().expect("an id"))).expect("proves");
         proof.log = Some(proofs::log_part(&*log, &CommitTrees::new(), row.position, None).expect("in the log"));
-        let text = ProofText::of(&Proof::Fact(proof)).expect("holds");
+        let text = ProofText::of(&Proof::Fact(proof.into())).expect("holds");
         let written = held.path().join(format!("proof{n}.json"));
         let json = serde_json::to_string(&text).expect("json");
         std::fs::write(&written, &json).expect("writes");
@@ -147,7 +147,7 @@ async fn another_language_comes_to_the_same() {
         let made = proofs::world_fact(&state.store, &*log, &world, FactId(fact.try_into().expect("an id")));
         let mut proof = made.expect("proves");
         proof.log = Some(proofs::log_part(&*log, &CommitTrees::new(), world.position, None).expect("in the log"));
-        let json = serde_json::to_string(&ProofText::of(&Proof::Fact(proof)).expect("holds")).expect("json");
+        let json = serde_json::to_string(&ProofText::of(&Proof::Fact(proof.into())).expect("holds")).expect("json");
         let written = held.path().join(format!("world{n}.json"));
         let place = written.to_str().expect("text");
         std::fs::write(&written, &json).expect("writes");
@@ -165,7 +165,7 @@ async fn another_language_comes_to_the_same() {
     };
     let written = held.path().join("grown.json");
     let to = grown.to;
-    let text = serde_json::to_string(&ProofText::of(&Proof::Extension(grown)).expect("holds")).expect("json");
+    let text = serde_json::to_string(&ProofText::of(&Proof::Extension(grown.into())).expect("holds")).expect("json");
     let proven = |text: &str| {
         std::fs::write(&written, text).expect("writes");
         run(&python, &["proof", written.to_str().expect("text")])

@@ -217,7 +217,7 @@ async fn every_fact_of_every_snapshot_is_proven_from_an_exported_file() {
         for fact in &all {
             let mut proof = proofs::fact(&state.store, &row, *fact).expect("proves");
             proof.log = Some(part.clone());
-            let proof = Proof::Fact(proof);
+            let proof = Proof::Fact(proof.into());
             let Ok(Checked::Fact { present, snapshot, log: Some((at, _)), .. }) = check(&proof) else {
                 panic!("it holds");
             };

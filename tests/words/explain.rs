@@ -327,7 +327,7 @@ fn an_attempt_that_failed_since_the_answer_is_told() {
         let sentence = explained.sentences.iter().find(|one| one.code == "source.not_renewed").expect("told");
         assert!(sentence.text.ends_with(told), "{}", sentence.text);
         assert_eq!(sentence.receipts, Vec::from_iter(view.sources[0].receipt_id.clone()));
-        let fine = made(&[answer.clone()], None);
+        let fine = made(std::slice::from_ref(&answer), None);
         assert!(!fine.explanation(lang).sentences.iter().any(|one| one.code == "source.not_renewed"));
     }
 }

@@ -11,9 +11,9 @@ use mirano_schemas::{Event, FactId, Position, Root, SnapshotBody, SnapshotId, Su
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
     /// A fact is, or is not, in a snapshot; and, with its log part, that the snapshot is in the log.
-    Fact(FactProof),
+    Fact(Box<FactProof>),
     /// One head of a log extends another.
-    Extension(ExtensionProof),
+    Extension(Box<ExtensionProof>),
 }
 
 /// What a snapshot is of. A proof says it, so that no content is read as one of the other kind.

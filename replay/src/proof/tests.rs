@@ -223,7 +223,7 @@ fn a_whole_proof_holds_and_every_changed_bit_of_it_is_seen() {
     for (scope, fact, present) in
         [(Scope::Job, 5, true), (Scope::Job, 200, false), (Scope::World, 5, true), (Scope::World, 200, false)]
     {
-        let proof = Proof::Fact(whole(scope, fact));
+        let proof = Proof::Fact(whole(scope, fact).into());
         assert!(proof.is_bound());
         let bytes = proof.to_bytes();
         assert_eq!(Proof::from_bytes(&bytes), Ok(proof.clone()));
@@ -263,7 +263,7 @@ fn told_wrongly(head: Anchor) -> [Anchor; 5] {
 fn what_a_head_says_is_that_of_its_root() {
     let proof = whole(Scope::Job, 5);
     let part = proof.log.clone().expect("there");
-    let with = |part: LogPart| check(&Proof::Fact(FactProof { log: Some(part), ..proof.clone() }));
+    let with = |part: LogPart| check(&Proof::Fact(FactProof { log: Some(part), ..proof.clone() }.into()));
     assert!(with(part.clone()).is_ok());
     for anchor in told_wrongly(part.anchor) {
         assert!(with(LogPart { anchor, ..part.clone() }).is_err(), "{anchor}");
@@ -279,9 +279,9 @@ fn what_a_head_says_is_that_of_its_root() {
     }
     // A proof of a version before says less, and says so.
     let old = FactProof { log: Some(LogPart { bound: None, ..part.clone() }), ..proof.clone() };
-    assert!(check(&Proof::Fact(old.clone())).is_ok() && !Proof::Fact(old.clone()).is_bound());
-    assert_eq!(Proof::Fact(old.clone()).to_bytes().get(8), Some(&1), "in the form that it had");
-    assert_eq!(Proof::from_bytes(&Proof::Fact(old.clone()).to_bytes()), Ok(Proof::Fact(old)));
+    assert!(check(&Proof::Fact(old.clone().into())).is_ok() && !Proof::Fact(old.clone().into()).is_bound());
+    assert_eq!(Proof::Fact(old.clone().into()).to_bytes().get(8), Some(&1), "in the form that it had");
+    assert_eq!(Proof::from_bytes(&Proof::Fact(old.clone().into()).to_bytes()), Ok(Proof::Fact(old.into())));
 }
 
 #[test]
@@ -317,24 +317,27 @@ fn both_heads_of_an_extension_are_tied_to_their_roots() {
         let hashes = Subtrees::new(&blocks, &mut give).extension(old, 300).expect("total");
         let bounds: Vec<Bound> = one.into_iter().chain(other).collect();
         let proof = ExtensionProof { from, to, hashes, bounds };
-        let whole = Proof::Extension(proof.clone());
+        let whole = Proof::Extension(proof.clone().into());
         assert_eq!(check(&whole), Ok(Checked::Extension { from, to }), "{old}");
         assert!(whole.is_bound());
         assert_eq!(Proof::from_bytes(&whole.to_bytes()), Ok(whole.clone()));
         for to in told_wrongly(to) {
-            assert!(check(&Proof::Extension(ExtensionProof { to, ..proof.clone() })).is_err(), "{old}: {to}");
+            assert!(check(&Proof::Extension(ExtensionProof { to, ..proof.clone() }.into())).is_err(), "{old}: {to}");
         }
         let wrong = told_wrongly(Anchor { size: from.size.max(1), ..from }).into_iter().skip(2);
         for from in wrong.map(|wrong| Anchor { size: from.size, ..wrong }) {
-            assert!(check(&Proof::Extension(ExtensionProof { from, ..proof.clone() })).is_err(), "{old}: {from}");
+            assert!(
+                check(&Proof::Extension(ExtensionProof { from, ..proof.clone() }.into())).is_err(),
+                "{old}: {from}"
+            );
         }
         // One of two is not enough.
         if old > 0 {
             let mut less = proof.clone();
             less.bounds.pop();
-            assert!(check(&Proof::Extension(less)).is_err());
+            assert!(check(&Proof::Extension(less.into())).is_err());
         }
-        let older = Proof::Extension(ExtensionProof { bounds: Vec::new(), ..proof });
+        let older = Proof::Extension(ExtensionProof { bounds: Vec::new(), ..proof }.into());
         assert!(check(&older).is_ok() && !older.is_bound());
         assert_eq!(older.to_bytes().get(8), Some(&2), "in the form that it had");
         for bit in 0..whole.to_bytes().len() * 8 {
@@ -351,10 +354,10 @@ fn both_heads_of_an_extension_are_tied_to_their_roots() {
 fn a_snapshot_of_one_kind_is_none_of_the_other() {
     for (scope, other) in [(Scope::Job, Scope::World), (Scope::World, Scope::Job)] {
         let proof = whole(scope, 5);
-        let read = check(&Proof::Fact(FactProof { scope: other, ..proof.clone() }));
+        let read = check(&Proof::Fact(FactProof { scope: other, ..proof.clone() }.into()));
         assert!(matches!(read, Err(ProofError::Snapshot(_))), "{read:?}");
         let log = whole(other, 5).log;
-        let read = check(&Proof::Fact(FactProof { log, ..proof }));
+        let read = check(&Proof::Fact(FactProof { log, ..proof }.into()));
         assert!(matches!(read, Err(ProofError::NotSealed(_))), "{read:?}");
     }
 }
@@ -362,7 +365,7 @@ fn a_snapshot_of_one_kind_is_none_of_the_other() {
 #[test]
 fn a_proof_about_a_fact_is_small() {
     let proof = FactProof { snapshot: Vec::new(), log: None, ..whole(Scope::Job, 5) };
-    let alone = Proof::Fact(proof).to_bytes().len();
+    let alone = Proof::Fact(proof.into()).to_bytes().len();
     assert!(alone < 500, "{alone} bytes for one of 100 facts");
 }
 

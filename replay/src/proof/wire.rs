@@ -53,11 +53,11 @@ impl Proof {
         }
         let [kind] = rest.array()?;
         let proof = match kind {
-            1 => Self::Fact(rest.fact(Scope::Job, false)?),
-            3 => Self::Fact(rest.fact(Scope::World, false)?),
-            4 => Self::Fact(rest.fact(Scope::Job, true)?),
-            6 => Self::Fact(rest.fact(Scope::World, true)?),
-            2 | 5 => Self::Extension(rest.extension(kind == 5)?),
+            1 => Self::Fact(rest.fact(Scope::Job, false)?.into()),
+            3 => Self::Fact(rest.fact(Scope::World, false)?.into()),
+            4 => Self::Fact(rest.fact(Scope::Job, true)?.into()),
+            6 => Self::Fact(rest.fact(Scope::World, true)?.into()),
+            2 | 5 => Self::Extension(rest.extension(kind == 5)?.into()),
             other => return Err(ProofError::Newer(format!("01 with kind {other}"))),
         };
         if rest.0.is_empty() { Ok(proof) } else { Err(ProofError::Malformed("bytes behind its end".to_owned())) }
