@@ -94,7 +94,21 @@ pub(super) fn titles(document: &PolicyDocument) -> Value {
     let rules: BTreeMap<_, _> = document.risk.rules.iter().map(|rule| (&rule.id, words(&rule.title))).collect();
     let levels: BTreeMap<_, _> =
         document.risk.levels.iter().filter_map(|level| Some((&level.id, words(level.title.as_ref()?)))).collect();
-    json!({"sources": sources, "rules": rules, "levels": levels})
+    json!({"sources": sources, "rules": rules, "levels": levels, "currencies": currencies(document)})
+}
+
+/// Currencies of attributes, by the kind of fact; none of an attribute that is in several, by its source.
+fn currencies(document: &PolicyDocument) -> BTreeMap<&str, BTreeMap<&str, Option<&str>>> {
+    let mut currencies: BTreeMap<&str, BTreeMap<&str, Option<&str>>> = BTreeMap::new();
+    for fact in document.sources.values().flat_map(|spec| &spec.facts) {
+        let of_kind = currencies.entry(&fact.kind).or_default();
+        for (name, spec) in &fact.attrs {
+            let currency = spec.currency.as_deref();
+            let known = of_kind.entry(name).or_insert(currency);
+            *known = known.filter(|known| Some(*known) == currency);
+        }
+    }
+    currencies
 }
 
 #[async_trait]

@@ -19,7 +19,7 @@ pub use number::{decimal, integer};
 pub use risk::{nobody_knows, nothing_known, risk, score, score_ends, score_of};
 pub use status::status;
 pub use time::{ago, day, duration, moment, moments, within};
-pub use value::attribute;
+pub use value::{attribute, label, usual_currency};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -51,13 +51,16 @@ fn item(context: Context<'_>, item: &Value) -> Result<Value, WordError> {
     let op = text(item, "op");
     let fact = ["to", "from"].iter().filter_map(|name| item.get(*name)).find(|fact| fact.is_object());
     let erased = super::flag(item, "erased");
+    let kind = text(item, "kind");
     let mut attrs = Vec::new();
     for (name, moved) in item.get("attrs").and_then(Value::as_object).into_iter().flatten() {
         let value = |side: &str| -> Result<Option<String>, WordError> {
             let value = moved.get(side).filter(|value| !value.is_null());
-            value.map(|value| fact::attribute(context, name, value)).transpose()
+            value.map(|value| fact::attribute(context, kind, name, value)).transpose()
         };
-        attrs.push(json!({"label": context.code("attr", name), "from": value("from")?, "to": value("to")?}));
+        attrs.push(
+            json!({"label": crate::words::label(context.lang, kind, name), "from": value("from")?, "to": value("to")?}),
+        );
     }
     // What came or went is told whole.
     let whole = match fact.filter(|_| op != "changed") {
@@ -68,7 +71,7 @@ fn item(context: Context<'_>, item: &Value) -> Result<Value, WordError> {
         "op": context.code("op", op),
         "sign": match op { "added" => "+", "gone" => "−", _ => "~" },
         "tone": match op { "added" => "ok", "gone" => "bad", _ => "stale" },
-        "kind": if erased { context.plain("compare-erased")? } else { context.code("kind", text(item, "kind")) },
+        "kind": if erased { context.plain("compare-erased")? } else { context.code("kind", kind) },
         "name": fact.and_then(fact::name),
         "source": fact.map(|fact| context.title("sources", text(fact, "source"))),
         "attrs": attrs,

@@ -3,6 +3,7 @@
 use super::{Context, text};
 use crate::ui::format;
 use crate::ui::words::WordError;
+use crate::words;
 use serde_json::{Value, json};
 
 /// Attributes that name a thing well, best first.
@@ -31,11 +32,12 @@ const LAST: &str = "text";
 pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordError> {
     let name = name(fact);
     let mut attrs = Vec::new();
+    let kind = text(fact, "kind");
     for (key, value) in fact.get("attrs").and_then(Value::as_object).into_iter().flatten() {
-        let shown = attribute(context, key, value)?;
+        let shown = attribute(context, kind, key, value)?;
         if Some(shown.as_str()) != name.as_deref() && !shown.is_empty() && key != "id" {
             let place = FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len());
-            attrs.push((if key == LAST { usize::MAX } else { place }, context.code("attr", key), shown));
+            attrs.push((if key == LAST { usize::MAX } else { place }, words::label(context.lang, kind, key), shown));
         }
     }
     attrs.sort_by_key(|(place, _, _)| *place);
@@ -43,7 +45,7 @@ pub(super) fn line(context: Context<'_>, fact: &Value) -> Result<Value, WordErro
         attrs.into_iter().map(|(_, label, value)| json!({"label": label, "value": value})).collect();
     Ok(json!({
         "id": text(fact, "fact_id"),
-        "kind": context.code("kind", text(fact, "kind")),
+        "kind": context.code("kind", kind),
         "name": name,
         "attrs": attrs,
         "possible": text(fact, "match") == "name",
@@ -61,10 +63,10 @@ pub(super) fn name(fact: &Value) -> Option<String> {
 }
 
 /// A value by the type that its attribute has in the words of people; a day is kept on one line.
-pub(super) fn attribute(context: Context<'_>, key: &str, value: &Value) -> Result<String, WordError> {
+pub(super) fn attribute(context: Context<'_>, kind: &str, key: &str, value: &Value) -> Result<String, WordError> {
     match value {
         Value::String(text) if is_date(text) => format::day(context.lang, text),
-        _ => crate::words::attribute(context.lang, key, value),
+        _ => words::attribute(context.lang, kind, key, context.currency(kind, key), value),
     }
 }
 
