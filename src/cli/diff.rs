@@ -148,6 +148,8 @@ async fn each_line(args: &Args, mut take: impl FnMut(&[u8]) -> Result<bool>) -> 
 
 /// Asks the history of a folder or an exported file, up to its last commit.
 fn in_folder<T>(path: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T, HistoryError>) -> Result<T> {
+    // Before the log is read: what is there by now is then read, however long that takes and whoever goes on writing.
+    let began = Clock::now(&SystemClock);
     let keys = Keys::in_folder(&path.join(KEYS)).context("the keys of persons can't be read")?;
     let latest = Latest::open(path, &path.join(VIEWS), &keys).map_err(|error| unread(path, error))?;
     let log = &*latest.cut.log;
@@ -160,7 +162,7 @@ fn in_folder<T>(path: &Path, ask: impl FnOnce(&Book<'_>, &Policy) -> Result<T, H
     let cut: Vec<String> = last.iter().map(ToString::to_string).collect();
     eprintln!("read up to {}, recorded at {}", cut.join(","), time(ended));
     // A folder knows what is known now; a file what was known at its end.
-    let now = if path.is_file() { ended } else { Clock::now(&SystemClock) };
+    let now = if path.is_file() { ended } else { began };
     // Without keys, persons are as if they were erased.
     let nobody: Arc<dyn Vault> = Arc::new(MemoryVault::seeded(0));
     let vault = keys.0.unwrap_or(nobody);
