@@ -85,7 +85,12 @@ async fn a_job_whose_source_fails() {
         .filter_map(|one| one["text"]["ru"].as_str())
         .collect();
     assert_eq!(why.len(), 3, "{report}");
-    assert_eq!((why[0], why[2]), ("источник не ответил вовремя", "источник не ответил вовремя"));
+    let given_up = |attempts| {
+        format!(
+            "источник не ответил вовремя (запрос оставлен, попыток: {attempts}; ждёт оператора, который может его повторить)"
+        )
+    };
+    assert_eq!((why[0], why[2]), (given_up(2).as_str(), given_up(1).as_str()));
     assert!(why[1].starts_with("не спрашивали: источник «") && why[1].ends_with("не дал ответа"), "{}", why[1]);
     let told = world.read(&format!("/v1/jobs/{job}/explain")).await;
     for sentence in told["sentences"].as_array().expect("sentences") {

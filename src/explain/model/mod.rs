@@ -3,8 +3,10 @@
 //! Times are RFC 3339 in UTC; what is absent is `null`. The same structs write the answer and read it back in a client.
 
 mod explanation;
+mod failure;
 
 pub use explanation::*;
+pub use failure::*;
 
 use super::words::Both;
 use serde::{Deserialize, Serialize};
@@ -189,16 +191,6 @@ pub struct RowView {
     pub note: Both,
 }
 
-/// What became of a task that was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeadLetterWord {
-    /// It is on the list of dead letters, and can be tried again or dropped.
-    Waiting,
-    /// An operator had it tried again, or dropped it.
-    SeenTo,
-}
-
 /// How fresh an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -285,20 +277,6 @@ pub struct Reuse {
     /// They were selected from the answer to a larger question: the source was not asked this one.
     #[serde(default)]
     pub narrowed: bool,
-}
-
-/// An attempt that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FailureView {
-    /// What went wrong; `null` when the row depends on another that failed.
-    pub outcome: Option<OutcomeWord>,
-    /// What went wrong, as it is kept: a stable code, a colon and details for who looks after the source.
-    pub cause: String,
-    /// What went wrong, in words.
-    #[serde(default)]
-    pub text: Both,
-    /// When.
-    pub at: String,
 }
 
 /// What a row waits for.
