@@ -271,7 +271,7 @@ fn table(diff: &Value, lang: Lang) -> String {
     if !risk.is_null() {
         let score = |side: &str| {
             let said = words::score_of(risk, side).map(|said| said.get(lang).to_owned());
-            said.unwrap_or_else(|| plain(lang, "score", risk.get(side)))
+            said.unwrap_or_else(|| plain(lang, "", "score", risk.get(side)))
         };
         line(format!("{} {} → {}", bold.apply_to(say("diff-risk")), score("from"), score("to")));
         for because in list(risk, "because") {

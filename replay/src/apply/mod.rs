@@ -3,6 +3,7 @@
 //! Core, engine, rebuild, simulator and auditor all fold with it. It never decides: everything that a decision
 //! depended on is in the event. Deterministic: the same rows and the same commit give the same bytes (I5).
 
+mod charge;
 mod demand;
 mod health;
 mod job;

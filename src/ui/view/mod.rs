@@ -60,7 +60,7 @@ impl Context<'_> {
     /// The currency of an attribute: the one that the sources' files name, else the usual one of this kind of facts.
     fn currency(&self, kind: &str, key: &str) -> Option<&str> {
         let named = self.titles.get("currencies").and_then(|kinds| kinds.get(kind)?.get(key)?.as_str());
-        named.or_else(|| words::usual_currency(kind, key))
+        named.or_else(|| crate::words::usual_currency(kind, key))
     }
 
     /// The title of a source, rule or level by the policy, else its id.
