@@ -98,7 +98,7 @@ async fn a_job_whose_source_fails() {
         assert!(!text.contains("depends_on") && !text.contains("no answer within"), "{text}");
     }
     let honest = failed["honesty"].to_string();
-    assert!(honest.contains("Not asked: ") && !honest.contains("timeout"), "{honest}");
+    assert!(honest.contains("Не спрашивали: ") && !honest.contains("timeout"), "{honest}");
 }
 
 /// What an answer was before a failed re-check it is after it, and that is told wherever the check is.
