@@ -128,9 +128,14 @@ async fn a_report_leads_to_where_it_is_verified() {
     assert!(snapshot.contains("9f2ce1d0a7b3441e8c55") && snapshot.contains("as_of=0%3A1234"), "{snapshot}");
     let (nothing, _) = get(&fixtures, "/snapshots/s3?lang=en").await;
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
-    // A draft that is not sealed leads nowhere.
-    let (_, draft) = get(&fixtures, "/jobs/job-partial/report?lang=en").await;
-    assert!(!draft.contains("snapshots&#x2f;") && !draft.contains("/snapshots/"), "{draft}");
+    // What is not sealed as it stands is verified nowhere; what was sealed last is named as such.
+    let draft = Request::get("/jobs/job-partial/report?lang=en").header(header::HOST, "mirano.example");
+    let (_, draft) = send(&fixtures, draft.body(Body::empty()).expect("a request")).await;
+    assert!(!draft.contains("class=\"qr\"") && !draft.contains("How to verify this report"), "{draft}");
+    assert!(
+        draft.contains("is not sealed as it stands; sealed last:") && draft.contains("href=\"/snapshots/s1\""),
+        "{draft}"
+    );
 }
 
 #[tokio::test]
