@@ -38,6 +38,9 @@ pub struct Views {
     at_close: Option<AtClose>,
 }
 
+/// Blocks of rows in memory, in bytes, beside what the system keeps of files.
+const BLOCK_CACHE: usize = 128 * 1024 * 1024;
+
 fn storage(error: rocksdb::Error) -> StoreError {
     StoreError::Storage(error.to_string())
 }
@@ -72,7 +75,8 @@ impl Views {
         options.set_keep_log_file_num(2);
         let mut table = rocksdb::BlockBasedOptions::default();
         table.set_bloom_filter(10.0, false);
-        table.set_block_cache(&rocksdb::Cache::new_lru_cache(128 * 1024 * 1024));
+        // Readers of every thread look into it for each row: this one takes no lock.
+        table.set_block_cache(&rocksdb::Cache::new_hyper_clock_cache(BLOCK_CACHE, 0));
         options.set_block_based_table_factory(&table);
         digests::before_open(path);
         let all = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, options.clone())];
