@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(money(Ru, "12000000", "RUB"), "12\u{202f}000\u{202f}000\u{a0}₽");
         assert_eq!(money(En, "-1.5", "RUB"), "₽\u{2212}1.5");
         assert_eq!(money(En, "1500.00", "USD"), "$1,500.00");
-        assert_eq!(money(Ru, "1500", "KZT"), "1\u{202f}500\u{a0}KZT");
+        assert_eq!(money(Ru, "15000", "KZT"), "15\u{202f}000\u{a0}KZT");
     }
 
     #[test]
