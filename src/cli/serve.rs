@@ -128,6 +128,14 @@ pub(super) async fn run(args: Args) -> Result<()> {
     for (kind, rules) in beyond.kinds_of_no_source() {
         tracing::warn!(kind, rules = rules.join(", "), "no source gives facts of the kind that these rules look for");
     }
+    for (attribute, rules) in beyond.attributes_of_no_source() {
+        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            attribute,
+            rules,
+            "no source gives the attribute that these rules read, to facts of their kinds"
+        );
+    }
     let (delivering, mut delivery) = deliveries(&node, loaded.mail.as_ref(), &loaded.document.notify)?;
     let workers = (!args.no_workers).then(|| node.work(loaded.proxies));
     let state = http::AppState::new(

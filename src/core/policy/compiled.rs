@@ -31,6 +31,20 @@ impl Policy {
         kinds
     }
 
+    /// Attributes that risk rules read and no source gives to facts of these kinds, each with the rules. Of kinds that no source
+    /// gives either, nothing is said.
+    pub fn attributes_of_no_source(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let facts = || self.document.sources.values().flat_map(|spec| &spec.facts);
+        let mut unread: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (kinds, name, rule) in self.rules.reads() {
+            let mut read = facts().filter(|fact| kinds.is_none_or(|kinds| kinds.contains(&fact.kind))).peekable();
+            if read.peek().is_some() && !read.any(|fact| fact.attrs.contains_key(name)) {
+                unread.entry(name).or_default().insert(rule);
+            }
+        }
+        unread
+    }
+
     /// Compiles a document; the text of every problem when it can't be.
     pub fn compile(version: u64, document: PolicyDocument, connectors: BTreeMap<String, u32>) -> Result<Self, String> {
         let volatile = super::validate::volatile(&document);

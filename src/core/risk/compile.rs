@@ -50,6 +50,8 @@ pub(super) struct Rule {
     pub allow_name_match: bool,
     /// Kinds of facts that can change what it finds.
     pub kinds: Kinds,
+    /// The attributes that it reads, with the kinds of which it does.
+    pub reads: Vec<(Kinds, String)>,
     /// Whether it compares with `as_of`.
     pub as_of: bool,
     /// Of a rule over all facts: what makes a fact one that the rule rests on.
@@ -101,6 +103,13 @@ impl Rules {
             }
         }
         kinds
+    }
+
+    /// The attributes that rules read, each with the kinds of facts of which it does (none: of any) and the rule's id.
+    pub fn reads(&self) -> impl Iterator<Item = (Option<&BTreeSet<String>>, &str, &str)> {
+        self.rules
+            .iter()
+            .flat_map(|rule| rule.reads.iter().map(|(kinds, name)| (kinds.as_ref(), name.as_str(), rule.id.as_str())))
     }
 
     /// The ids of the rules that a fact of this kind can touch, in the file's order.
@@ -220,7 +229,7 @@ impl Check<'_> {
             }
         };
         let mut patterns = Patterns::default();
-        let mut as_of = found.as_of;
+        let (mut as_of, mut reads) = (found.as_of, found.reads.clone());
         let mut kinds = if over_all { touched(&found) } else { kinds_of(&when, "fact") };
         let points = match &spec.points {
             Points::Fixed(points) => {
@@ -242,6 +251,7 @@ impl Check<'_> {
                     kinds = union(kinds, touched(&found));
                 }
                 as_of |= found.as_of;
+                reads.extend(found.reads);
                 self.take("points", &mut patterns, &mut points);
                 missing::tolerate(&mut points);
                 RulePoints::Expression(points)
@@ -260,6 +270,7 @@ impl Check<'_> {
             needs: spec.needs.clone(),
             allow_name_match: spec.allow_name_match,
             kinds,
+            reads,
             as_of,
             patterns,
         })

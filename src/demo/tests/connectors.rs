@@ -1,6 +1,7 @@
 //! The demo as connectors read it: its configuration compiled, its answers judged, its faults told apart.
 
 use super::{Demo, folder, inn_of, real_data};
+use crate::core::policy::Policy;
 use crate::core::risk::{Coverage, DEFAULT_RISK_TOML, FactInput, SourceCoverage, compile};
 use crate::demo::{Options, Showcase, config_at_speed};
 use crate::sources::address::{Confidence, canonicalise};
@@ -86,6 +87,15 @@ async fn every_source_is_found_and_its_nothing_is_proven() {
             assert!(!answer.by_status_only && answer.complete, "{source}");
         }
     }
+}
+
+/// The demo does not begin with a warning.
+#[tokio::test]
+async fn the_rules_built_in_read_what_the_sources_give() {
+    let demo = Demo::fast().await;
+    let policy = Policy::compile(1, loaded(&demo, None).document, BTreeMap::new()).expect("compiles");
+    assert_eq!(policy.attributes_of_no_source(), BTreeMap::new());
+    assert_eq!(policy.kinds_of_no_source(), BTreeMap::new());
 }
 
 #[tokio::test]

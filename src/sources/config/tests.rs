@@ -162,6 +162,31 @@ fn the_rules_built_in_fit_any_sources() {
     );
 }
 
+/// Such a rule is right, and what reads it finds nothing.
+#[test]
+fn rules_that_read_what_no_source_gives_are_known() {
+    let in_vain = |from: &str, to: &str| {
+        let mut texts = folder();
+        texts.insert("risk.toml".to_owned(), RISK.replace(from, to));
+        let document = load(&texts).expect("loads").document;
+        let policy = crate::core::policy::Policy::compile(1, document, BTreeMap::new()).expect("compiles");
+        let attributes = policy.attributes_of_no_source().into_iter().map(|(name, rules)| format!("{name}: {rules:?}"));
+        let kinds = policy.kinds_of_no_source().into_iter().map(|(kind, rules)| format!("{kind}: {rules:?}"));
+        attributes.chain(kinds).collect::<Vec<_>>()
+    };
+    assert!(in_vain("", "").is_empty());
+    assert_eq!(in_vain("fact.role", "fact.rolle"), [r#"rolle: {"court.defendant"}"#]);
+    // Of a kind that nobody gives the kind alone is told.
+    assert_eq!(in_vain("court.case", "court.kase"), [r#"court.kase: ["court.defendant"]"#]);
+    // In what it is worth as well.
+    let points = in_vain("points = 10", r#"points = "has(fact.weight) ? int(fact.weight) : 5""#);
+    assert_eq!(points, [r#"weight: {"court.defendant"}"#]);
+    // Of any kind: some source would have to give it to some.
+    let any = in_vain(r#"fact.kind == "court.case" && fact.role"#, "fact.floor");
+    assert_eq!(any, [r#"floor: {"court.defendant"}"#]);
+    assert!(in_vain(r#"fact.kind == "court.case" && fact.role"#, "fact.number").is_empty());
+}
+
 #[test]
 fn mistakes_of_one_file() {
     for (file, from, to, want) in [
