@@ -8,16 +8,13 @@ use super::source::{self, SourceError};
 use crate::engine::rests_on;
 use crate::sequencer::embedded::AuditedFolder;
 use crate::sequencer::kafka::MirrorFolder;
-use crate::sequencer::{ReadError, Sequencer};
+use crate::sequencer::{ReadError, Sequencer, pieces};
 use mirano_replay::verify::{Named, closed};
 use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::{Head, genesis};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Bytes of log that are read at once.
-const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a log can't be opened at a cut.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +59,9 @@ pub fn within(log: &dyn Sequencer, sure: &[u64]) -> Result<Vec<u64>, ReadError> 
     let mut named: BTreeMap<u32, Named> = BTreeMap::new();
     for (partition, end) in &ends {
         let named = named.entry(*partition).or_default();
-        let mut next = sure.get(*partition as usize).copied().unwrap_or(0);
-        while next < *end {
-            let commits = log.read(*partition, next, READ_BYTES)?;
-            let Some(last) = commits.last() else { break };
-            next = last.position.seq + 1;
-            for commit in &commits {
+        let from = sure.get(*partition as usize).copied().unwrap_or(0);
+        for commits in pieces(log, *partition, from, *end) {
+            for commit in commits? {
                 // What does not decode names nothing; that it does not is for `verify` to say.
                 let Ok(body) = CommitBody::decode(commit.body()) else { continue };
                 rests_on(*partition, &body).for_each(|place| named.note(commit.position.seq, place));

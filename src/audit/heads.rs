@@ -3,14 +3,11 @@
 //! The tree is made from the log as it is asked for: what stays in memory is one hash for each 256 commits. The first
 //! proof after a start reads the partition's log once.
 
-use crate::sequencer::{ReadError, Sequencer};
+use crate::sequencer::{ReadError, Sequencer, pieces};
 use mirano_replay::proof::{Anchor, BLOCK, Bound, ExtensionProof, Subtrees, Under, block_root, leaf};
 use mirano_schemas::Position;
 use mirano_schemas::envelope::{HEADER_LEN, Head, genesis};
 use std::sync::{Mutex, PoisonError};
-
-/// Bytes of log that are read at once.
-const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// The commit trees of a log, as far as they were asked for.
 #[derive(Debug, Default)]
@@ -119,12 +116,8 @@ impl CommitTrees {
 /// The leaves of commits `from..to`, as far as the log has them.
 fn leaves(log: &dyn Sequencer, partition: u32, from: u64, to: u64) -> Result<Vec<[u8; 32]>, ReadError> {
     let mut out = Vec::new();
-    let mut next = from;
-    while next < to {
-        let commits = log.read(partition, next, READ_BYTES)?;
-        let Some(last) = commits.last() else { break };
-        next = last.position.seq + 1;
-        out.extend(commits.iter().filter(|commit| commit.position.seq < to).map(|commit| leaf(&commit.hash)));
+    for commits in pieces(log, partition, from, to) {
+        out.extend(commits?.iter().map(|commit| leaf(&commit.hash)));
     }
     Ok(out)
 }

@@ -3,13 +3,11 @@
 use super::file::{FileError, LogFile};
 use crate::sequencer::embedded::{EmbeddedLog, OpenError, Options};
 use crate::sequencer::kafka;
-use crate::sequencer::{AppendError, Outcome, ReadError, Sequencer};
+use crate::sequencer::{AppendError, Outcome, ReadError, Sequencer, pieces};
 use futures::future::join_all;
 use mirano_schemas::Position;
 use mirano_schemas::envelope::Head;
 use std::path::{Path, PathBuf};
-
-const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why nothing was imported. The folder was not made.
 #[derive(Debug, thiserror::Error)]
@@ -117,15 +115,13 @@ async fn fill(
     for partition in 0..from.partitions() {
         let end = from.head(partition);
         // An empty folder has none; a topic may have the first of them.
-        let mut next = to.head(partition).next_seq;
+        let next = to.head(partition).next_seq;
         if next > end.next_seq {
             return Err(ImportError::Ahead(partition));
         }
         done += next;
-        while next < end.next_seq {
-            let commits = from.read(partition, next, READ_BYTES)?;
-            let Some(last) = commits.last() else { break };
-            next = last.position.seq + 1;
+        for commits in pieces(from, partition, next, end.next_seq) {
+            let commits = commits?;
             let handed = commits.iter().map(|commit| to.append(partition, commit.record.clone()));
             for (outcome, commit) in join_all(handed).await.into_iter().zip(&commits) {
                 match outcome? {

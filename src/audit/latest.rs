@@ -4,7 +4,7 @@
 use super::cut::{self, CutError, CutLog};
 use super::replay::{Replayed, replay_to};
 use super::verify::read_finding;
-use crate::sequencer::{AnchorError, Sequencer};
+use crate::sequencer::{AnchorError, Sequencer, pieces};
 use crate::views::Views;
 use mirano_replay::apply;
 use mirano_replay::overlay::Overlay;
@@ -15,9 +15,6 @@ use mirano_schemas::codec::CommitBody;
 use mirano_schemas::envelope::Head;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-/// Bytes of log that are read at once.
-const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why it can't be said.
 #[derive(Debug, thiserror::Error)]
@@ -102,13 +99,10 @@ fn fold(
     end: u64,
     rows: &mut Overlay<'_, Views>,
 ) -> Result<(), LatestError> {
-    while next < end {
-        let commits = log.read(partition, next, READ_BYTES);
-        let commits = commits.map_err(|error| LatestError::Log(read_finding(partition, next, &error)))?;
-        let Some(last) = commits.last() else { break };
-        next = last.position.seq + 1;
-        for commit in commits.iter().filter(|commit| commit.position.seq < end) {
+    for commits in pieces(log, partition, next, end) {
+        for commit in commits.map_err(|error| LatestError::Log(read_finding(partition, next, &error)))? {
             let at = commit.position;
+            next = at.seq + 1;
             let found = |kind, why: String| LatestError::Log(Finding::at(kind, at, why));
             let body = CommitBody::decode(commit.body()).map_err(|error| found(Kind::Malformed, error.to_string()))?;
             apply::commit(rows, at, commit.hash, &body).map_err(|error| found(Kind::Fold, error.to_string()))?;

@@ -12,6 +12,7 @@ use crate::audit::verify::Keys;
 use crate::audit::{facts, file};
 use crate::node::KEYS;
 use crate::sequencer::kafka::Settings;
+use crate::sequencer::pieces;
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, ProgressBar};
 use mirano_schemas::codec::CommitBody;
@@ -132,16 +133,11 @@ fn write(cut: &CutLog, format: Format, until: Option<&Until>, keys: &Path, mut o
         }
         Format::Jsonl => {
             for (partition, end) in (0u32..).zip(&cut.ends) {
-                let mut next = 0;
-                while next < *end {
-                    let commits =
-                        log.read(partition, next, 4 * 1024 * 1024).map_err(|error| Wrong(error.to_string()))?;
-                    let Some(last) = commits.last() else { break };
-                    next = last.position.seq + 1;
-                    for commit in commits.iter().filter(|commit| commit.position.seq < *end) {
+                for commits in pieces(log, partition, 0, *end) {
+                    for commit in commits.map_err(|error| Wrong(error.to_string()))? {
                         let body = CommitBody::decode(commit.body())
                             .map_err(|error| Wrong(format!("commit {}: {error}", commit.position)))?;
-                        writeln!(out, "{}", json_line(commit, &body))?;
+                        writeln!(out, "{}", json_line(&commit, &body))?;
                     }
                 }
             }

@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> Result<()> {
     let from: Position = args.from.parse().map_err(|error| Misused(format!("--from: {error}")))?;
     if let Some(kind) = &args.kind
-        && !Event::CATALOGUE.iter().any(|(_, _, known)| known == kind)
+        && !Event::is_known(kind)
     {
         return Err(Misused(format!("--type: there is no event {kind}; docs/FORMATS.md lists them")).into());
     }

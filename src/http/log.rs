@@ -86,7 +86,7 @@ pub async fn get(
     let limit = limit(query.limit)?;
     let from = start(&query)?;
     if let Some(name) = &query.r#type
-        && !Event::CATALOGUE.iter().any(|(_, _, known)| known == name)
+        && !Event::is_known(name)
     {
         return Err(
             Problem::new(Code::InputInvalid, format!("there is no event {name:?}")).at("type", "is not an event")

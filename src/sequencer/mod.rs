@@ -89,6 +89,34 @@ pub enum Outcome {
     },
 }
 
+/// Read at once by [`pieces`], in bytes.
+const PIECE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The commits `from..to` of a partition, as far as the log has them: a few MiB at once, none of the pieces empty.
+pub fn pieces(
+    log: &dyn Sequencer,
+    partition: u32,
+    from: u64,
+    to: u64,
+) -> impl Iterator<Item = Result<Vec<Committed>, ReadError>> {
+    let mut next = from;
+    std::iter::from_fn(move || {
+        if next >= to {
+            return None;
+        }
+        let read = log.read(partition, next, PIECE_BYTES).map(|mut commits| {
+            next = commits.last().map_or(to, |last| last.position.seq + 1);
+            commits.retain(|commit| commit.position.seq < to);
+            commits
+        });
+        // What can't be read ends it too.
+        if read.is_err() {
+            next = to;
+        }
+        Some(read).filter(|read| !matches!(read, Ok(commits) if commits.is_empty()))
+    })
+}
+
 /// A counting commit, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -169,4 +197,38 @@ pub(crate) fn compare_anchor(
         Some(last) => hash_at(last)?,
     };
     if found == anchor.hash { Ok(()) } else { Err(AnchorError::OtherHistory { anchor: *anchor, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory::MemoryLog;
+    use super::*;
+
+    /// Up to the end, however much the log has, and no further than can be read.
+    #[tokio::test]
+    async fn pieces_are_all_commits_between_two_places() {
+        let log = MemoryLog::new(LogId([7; 16]), 1);
+        // More of them than one piece holds.
+        let bodies: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n; PIECE_BYTES / 9]).collect();
+        for body in &bodies {
+            conformance::append(&log, 0, body).await;
+        }
+        let read = |from, to| -> Vec<Vec<Vec<u8>>> {
+            let pieces = pieces(&log, 0, from, to).map(|piece| piece.expect("a sound log"));
+            pieces.map(|piece| piece.iter().map(|commit| commit.body().to_vec()).collect()).collect()
+        };
+        for (from, to, want) in
+            [(0, 20, 0..20), (1, 15, 1..15), (0, 99, 0..20), (3, 3, 0..0), (20, 29, 0..0), (4, 2, 0..0)]
+        {
+            let pieces = read(from, to);
+            assert!(pieces.iter().all(|piece| !piece.is_empty()), "{from}..{to}");
+            assert_eq!(pieces.concat(), bodies[want].to_vec(), "{from}..{to}");
+        }
+        assert!(read(0, 20).len() > 1);
+        let mut damaged = conformance::record(&log.head(0), b"damaged").to_vec();
+        damaged[HEADER_LEN] ^= 1;
+        log.inject(0, damaged.into());
+        let after: Vec<bool> = pieces(&log, 0, 19, 29).map(|piece| piece.is_ok()).collect();
+        assert_eq!(after, [true, false], "what can't be read is the last");
+    }
 }

@@ -55,8 +55,13 @@ macro_rules! events {
             /// Number, version and name of every event.
             pub const CATALOGUE: &'static [(u16, u16, &'static str)] = &[$(($number, $version, stringify!($name))),*];
 
-            pub(crate) fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
-                match self { $(Self::$name(event) => crate::codec::encode_into(event, out)),* }
+            /// Whether an event has this name.
+            pub fn is_known(name: &str) -> bool {
+                Self::CATALOGUE.iter().any(|(_, _, known)| *known == name)
+            }
+
+            pub(crate) fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), crate::codec::EncodeError> {
+                match self { $(Self::$name(event) => crate::codec::append(event, out)),* }
             }
 
             pub(crate) fn decode_payload(number: u16, version: u16, payload: &[u8]) -> Result<Self, crate::codec::DecodeError> {

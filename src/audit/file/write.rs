@@ -1,7 +1,7 @@
 //! Writing a log into a file.
 
 use super::frame::{BLOCK_BYTES, Block, FileHeader, end_bytes};
-use crate::sequencer::{Committed, ReadError, Sequencer};
+use crate::sequencer::{Committed, ReadError, Sequencer, pieces};
 use mirano_schemas::envelope::Head;
 use std::io::{self, Write};
 
@@ -63,15 +63,9 @@ pub fn write_to(
     let all = heads.iter().map(|head| head.next_seq).sum();
     let mut written = Written { commits: 0, raw_bytes: 0, bytes: 0, heads };
     for head in written.heads.clone() {
-        let mut next = 0;
         let (mut raw, mut first, mut count) = (Vec::with_capacity(BLOCK_BYTES), 0u64, 0u32);
-        while next < head.next_seq {
-            let commits = log.read(head.partition, next, 4 * BLOCK_BYTES)?;
-            let Some(last) = commits.last() else { break };
-            next = last.position.seq + 1;
-            for Committed { position, record, .. } in
-                commits.iter().filter(|commit| commit.position.seq < head.next_seq)
-            {
+        for commits in pieces(log, head.partition, 0, head.next_seq) {
+            for Committed { position, record, .. } in &commits? {
                 if count == 0 {
                     first = position.seq;
                 }
