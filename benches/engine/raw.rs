@@ -19,7 +19,9 @@ pub fn facts_a_second(folder: &Path, facts: usize, group: usize, each: Duration)
     options.create_if_missing(true);
     options.set_write_buffer_size(64 * 1024 * 1024);
     options.set_max_write_buffer_number(3);
-    options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+    // As the views do.
+    let (plain, packed) = (rocksdb::DBCompressionType::None, rocksdb::DBCompressionType::Lz4);
+    options.set_compression_per_level(&[plain, packed, packed, packed, packed, packed, packed]);
     let db = DB::open(&options, folder.path().join("views"))?;
     let mut no_wal = WriteOptions::default();
     no_wal.disable_wal(true);

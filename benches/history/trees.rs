@@ -23,8 +23,8 @@ pub fn run(views: &Views) -> Result<()> {
         planned.store(&mut overlay)?;
         let changes = overlay.into_changes()?;
         let mut bytes = 0;
-        for (_, key, row) in changes.iter() {
-            bytes += key.len() + row.map_or(Ok(0), |row| row.bytes().map(|row| row.len()))?;
+        for (place, row) in changes.iter() {
+            bytes += place.key.len() + row.map_or(Ok(0), |row| row.bytes().map(|row| row.len()))?;
         }
         Ok(bytes as u64)
     };

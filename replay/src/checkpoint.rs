@@ -5,8 +5,8 @@ use mirano_schemas::{CheckpointTaken, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// [`Table::Checkpoint`]
-pub fn key(at: Position) -> Vec<u8> {
-    Key::new().u32(at.partition).u64(at.seq).done()
+pub fn key(at: Position) -> Key {
+    Key::new().u32(at.partition).u64(at.seq)
 }
 
 /// A checkpoint, and where the log names it.

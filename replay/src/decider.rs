@@ -5,8 +5,8 @@ use mirano_schemas::{DeciderChanged, Position};
 use serde::{Deserialize, Serialize};
 
 /// [`Table::Decider`]
-pub fn key(partition: u32) -> Vec<u8> {
-    Key::new().u32(partition).done()
+pub fn key(partition: u32) -> Key {
+    Key::new().u32(partition)
 }
 
 /// Who decides, since when.

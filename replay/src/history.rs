@@ -96,18 +96,18 @@ impl Row for RiskRow {
 }
 
 /// [`Table::JobVersion`] and [`Table::JobRisk`]
-pub fn job_key(job: JobId, at: Timestamp, seq: u64) -> Vec<u8> {
-    Key::new().bytes(job.as_bytes()).time(at).u64(seq).done()
+pub fn job_key(job: JobId, at: Timestamp, seq: u64) -> Key {
+    Key::new().bytes(job.as_bytes()).time(at).u64(seq)
 }
 
 /// [`Table::NeedTaskFrom`]
-pub(crate) fn need_task_key(job: JobId, need: NeedId, at: Timestamp, seq: u64) -> Vec<u8> {
-    Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).time(at).u64(seq).done()
+pub(crate) fn need_task_key(job: JobId, need: NeedId, at: Timestamp, seq: u64) -> Key {
+    Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).time(at).u64(seq)
 }
 
 /// [`Table::QueryObservation`]
-pub(crate) fn observation_key(query: QueryKey, at: Timestamp, seq: u64) -> Vec<u8> {
-    Key::new().bytes(query.as_bytes()).time(at).u64(seq).done()
+pub(crate) fn observation_key(query: QueryKey, at: Timestamp, seq: u64) -> Key {
+    Key::new().bytes(query.as_bytes()).time(at).u64(seq)
 }
 
 /// The version to be kept of a job.
@@ -278,7 +278,7 @@ pub fn need_task_at(
 ) -> Result<Option<NeedTaskRow>, StoreError> {
     // Tasks are written by their source's partition, which the job does not know: by time.
     let bound = need_task_key(job, need, moment.at, u64::MAX);
-    let prefix = Key::new().bytes(job.as_bytes()).bytes(need.as_bytes()).done();
+    let prefix = Key::new().bytes(job.as_bytes()).bytes(need.as_bytes());
     match store.last(Table::NeedTaskFrom, &prefix, &bound)? {
         Some((_, bytes)) => Ok(Some(decode_row(Table::NeedTaskFrom, &bytes)?)),
         None => Ok(None),

@@ -31,6 +31,8 @@ impl Kept {
 /// A row as it was put. Clones share it.
 #[derive(Clone)]
 pub enum Put {
+    /// Its key says all.
+    Empty,
     /// As bytes.
     Bytes(Arc<[u8]>),
     /// As a value: whoever writes it down, on a thread of his own, makes the bytes.
@@ -41,9 +43,16 @@ impl Put {
     /// Its bytes.
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>, StoreError> {
         match self {
+            Self::Empty => Ok(Cow::Borrowed(&[])),
             Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
             Self::Kept(kept) => kept.encode().map(Cow::Owned),
         }
+    }
+}
+
+impl From<Vec<u8>> for Put {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.is_empty() { Self::Empty } else { Self::Bytes(bytes.into()) }
     }
 }
 

@@ -1,17 +1,13 @@
 //! Changes on top of a store: what a decision, or commits in flight, would make of it.
 
-use crate::store::{Kept, Put, Read, StoreError, Table, Visit, Write};
+use crate::store::{Kept, Place, Put, Read, StoreError, Table, Visit, Write};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
-
-/// Changed rows of one table, by key.
-type Rows = BTreeMap<Vec<u8>, Option<Put>>;
 
 /// Changed rows, in order of table and key; `None` is a deleted one. Clones share the rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    // By table first, so that a row is found by a borrowed key, among those of its table only.
-    tables: BTreeMap<Table, Rows>,
+    // Nearly every place needs no memory of its own, so that looking for one costs none.
+    rows: BTreeMap<Place, Option<Put>>,
 }
 
 impl Changes {
@@ -22,66 +18,54 @@ impl Changes {
 
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.rows.is_empty()
     }
 
     /// How many rows changed.
     pub fn len(&self) -> usize {
-        self.tables.values().map(BTreeMap::len).sum()
+        self.rows.len()
     }
 
     /// Whether a row of the table changed.
     pub fn touch(&self, table: Table) -> bool {
-        self.tables.contains_key(&table)
+        self.from(table, &[]).next().is_some()
     }
 
     /// What became of a row; `None`: it did not change.
     pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
-        Some(self.tables.get(&table)?.get(key)?.as_ref())
+        Some(self.rows.get(&Place::of(table, key))?.as_ref())
     }
 
     /// Notes what becomes of a row.
-    pub fn insert(&mut self, table: Table, key: Vec<u8>, row: Option<Put>) {
-        self.tables.entry(table).or_default().insert(key, row);
-    }
-
-    fn remove(&mut self, table: Table, key: &[u8]) {
-        if let Some(rows) = self.tables.get_mut(&table) {
-            rows.remove(key);
-            if rows.is_empty() {
-                self.tables.remove(&table);
-            }
-        }
+    pub fn insert(&mut self, table: Table, key: &[u8], row: Option<Put>) {
+        self.rows.insert(Place::of(table, key), row);
     }
 
     /// Later changes on top of these.
     pub fn extend(&mut self, later: Self) {
         if self.is_empty() {
             *self = later;
-            return;
-        }
-        for (table, rows) in later.tables {
-            self.tables.entry(table).or_default().extend(rows);
+        } else {
+            self.rows.extend(later.rows);
         }
     }
 
     /// The first row of a table that is there after the changes because of them.
     pub fn first_put(&self, table: Table) -> Option<&[u8]> {
-        let put = self.tables.get(&table)?.iter().find(|(_, row)| row.is_some());
-        put.map(|(key, _)| key.as_slice())
+        self.from(table, &[]).find(|(_, row)| row.is_some()).map(|(key, _)| key)
     }
 
-    /// All changes.
-    pub fn iter(&self) -> impl Iterator<Item = (Table, &Vec<u8>, Option<&Put>)> {
-        self.tables.iter().flat_map(|(table, rows)| rows.iter().map(|(key, row)| (*table, key, row.as_ref())))
+    /// All changes, by where the rows lie.
+    pub fn iter(&self) -> impl Iterator<Item = (&Place, Option<&Put>)> {
+        self.rows.iter().map(|(place, row)| (place, row.as_ref()))
     }
 
     /// Writes them to a store.
     pub fn write_to(&self, store: &mut impl Write) -> Result<(), StoreError> {
-        for (table, key, row) in self.iter() {
+        for (place, row) in self.iter() {
             match row {
-                Some(row) => store.put(table, key, row.bytes()?.into_owned()),
-                None => store.delete(table, key),
+                Some(row) => store.put(place.table, &place.key, row.bytes()?.into_owned()),
+                None => store.delete(place.table, &place.key),
             }
         }
         Ok(())
@@ -89,10 +73,16 @@ impl Changes {
 
     /// Changes of a table from a key on.
     fn from<'a>(&'a self, table: Table, start: &[u8]) -> impl Iterator<Item = (&'a [u8], Option<&'a Put>)> + use<'a> {
-        let range = (Bound::Included(start), Bound::Unbounded);
-        let rows = self.tables.get(&table).map(|rows| rows.range::<[u8], _>(range));
-        rows.into_iter().flatten().map(|(key, row)| (key.as_slice(), row.as_ref()))
+        of_table(self.rows.range(Place::of(table, start)..), table).map(|(key, row)| (key, row.as_ref()))
     }
+}
+
+/// Of rows in order, those that lie in a table, by their keys.
+pub fn of_table<'a>(
+    rows: impl Iterator<Item = (&'a Place, &'a Option<Put>)>,
+    table: Table,
+) -> impl Iterator<Item = (&'a [u8], &'a Option<Put>)> {
+    rows.take_while(move |(place, _)| place.table == table).map(|(place, row)| (&*place.key, row))
 }
 
 /// A store with changes on top.
@@ -100,29 +90,47 @@ pub struct Overlay<'a, R: Read + ?Sized> {
     below: &'a R,
     changes: Changes,
     /// Rows that were taken out to be changed and not put again yet.
-    taken: BTreeSet<(Table, Vec<u8>)>,
+    taken: BTreeSet<Place>,
+    /// Rows that are known not to be below.
+    absent: BTreeSet<Place>,
 }
 
 impl<'a, R: Read + ?Sized> Overlay<'a, R> {
     /// Nothing changed yet.
     pub fn new(below: &'a R) -> Self {
-        Self { below, changes: Changes::new(), taken: BTreeSet::new() }
+        Self { below, changes: Changes::new(), taken: BTreeSet::new(), absent: BTreeSet::new() }
+    }
+
+    /// Looks for many rows at once, so that those that are not there are not looked for one by one.
+    pub fn note_absent(&mut self, table: Table, keys: &[&[u8]]) -> Result<(), StoreError> {
+        let there = self.below.which(table, keys)?;
+        let absent = keys.iter().zip(there).filter(|(_, there)| !there);
+        self.absent.extend(absent.map(|(key, _)| Place::of(table, key)));
+        Ok(())
+    }
+
+    /// What became of a row; the store below is to be asked only where this does not know.
+    fn known(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
+        let place = Place::of(table, key);
+        let changed = self.changes.rows.get(&place).map(Option::as_ref);
+        changed.or_else(|| self.absent.contains(&place).then_some(None))
     }
 
     fn change(&mut self, table: Table, key: &[u8], row: Option<Put>) {
-        let key = key.to_vec();
+        let place = Place::of(table, key);
         if !self.taken.is_empty() {
-            self.taken.remove(&(table, key.clone()));
+            self.taken.remove(&place);
         }
-        self.changes.insert(table, key, row);
+        self.changes.rows.insert(place, row);
     }
 
     /// The changes. Refuses when a row was taken out and not put again.
     pub fn into_changes(self) -> Result<Changes, StoreError> {
         match self.taken.first() {
             None => Ok(self.changes),
-            Some((table, _)) => {
-                Err(StoreError::Row { table: *table, detail: "taken out to be changed, and not put again".to_owned() })
+            Some(place) => {
+                let detail = "taken out to be changed, and not put again".to_owned();
+                Err(StoreError::Row { table: place.table, detail })
             }
         }
     }
@@ -130,7 +138,7 @@ impl<'a, R: Read + ?Sized> Overlay<'a, R> {
 
 impl<R: Read + ?Sized> Read for Overlay<'_, R> {
     fn kept(&self, table: Table, key: &[u8]) -> Option<&Kept> {
-        match self.changes.get(table, key) {
+        match self.known(table, key) {
             Some(Some(Put::Kept(kept))) => Some(kept),
             Some(_) => None,
             None => self.below.kept(table, key),
@@ -138,7 +146,7 @@ impl<R: Read + ?Sized> Read for Overlay<'_, R> {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.changes.get(table, key) {
+        match self.known(table, key) {
             Some(Some(put)) => put.bytes().map(|bytes| Some(bytes.into_owned())),
             Some(None) => Ok(None),
             None => self.below.get(table, key),
@@ -146,7 +154,7 @@ impl<R: Read + ?Sized> Read for Overlay<'_, R> {
     }
 
     fn with(&self, table: Table, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        match self.changes.get(table, key) {
+        match self.known(table, key) {
             Some(Some(put)) => put.bytes().map(|bytes| take(&bytes)),
             Some(None) => Ok(()),
             None => self.below.with(table, key, take),
@@ -161,7 +169,7 @@ impl<R: Read + ?Sized> Read for Overlay<'_, R> {
 
 impl<R: Read + ?Sized> Write for Overlay<'_, R> {
     fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        self.change(table, key, Some(Put::Bytes(value.into())));
+        self.change(table, key, Some(value.into()));
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) {
@@ -174,11 +182,17 @@ impl<R: Read + ?Sized> Write for Overlay<'_, R> {
     }
 
     fn take(&mut self, table: Table, key: &[u8]) -> Option<Kept> {
-        let Some(Some(Put::Kept(kept))) = self.changes.get(table, key) else { return None };
-        let kept = kept.clone();
-        self.changes.remove(table, key);
-        self.taken.insert((table, key.to_vec()));
-        Some(kept)
+        let place = Place::of(table, key);
+        match self.changes.rows.remove(&place) {
+            Some(Some(Put::Kept(kept))) => {
+                self.taken.insert(place);
+                Some(kept)
+            }
+            other => {
+                self.changes.rows.extend(other.map(|row| (place, row)));
+                None
+            }
+        }
     }
 }
 
@@ -239,6 +253,34 @@ mod tests {
 
     fn label(text: &str) -> LabelRow {
         LabelRow { label: text.to_owned() }
+    }
+
+    /// What is not below may be put, changed and deleted all the same.
+    #[test]
+    fn rows_known_to_be_absent_are_as_any_others() {
+        let mut below = MemoryStore::default();
+        below.put_row(b"a", &label("old")).expect("encodes");
+        let (mut noted, mut plain) = (Overlay::new(&below), Overlay::new(&below));
+        let keys: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
+        noted.note_absent(Table::SubjectLabel, &keys).expect("reads");
+        for overlay in [&mut noted, &mut plain] {
+            assert_eq!(
+                keys.map(|key| overlay.has(Table::SubjectLabel, key)),
+                [Ok(true), Ok(false), Ok(false), Ok(false)]
+            );
+            overlay.put_last(b"b", label("new")).expect("encodes");
+            let taken: Option<LabelRow> = overlay.row_to_change(b"b").expect("decodes");
+            assert_eq!(taken, Some(label("new")));
+            overlay.put_last(b"b", label("newer")).expect("encodes");
+            overlay.put_row(b"c", &label("gone")).expect("encodes");
+            overlay.delete(Table::SubjectLabel, b"c");
+            overlay.delete(Table::SubjectLabel, b"a");
+            assert_eq!(overlay.row::<LabelRow>(b"d"), Ok(None));
+        }
+        let rows = |overlay: &Overlay<'_, MemoryStore>| overlay.rows::<LabelRow>(&[], &[], 10).expect("decodes");
+        assert_eq!(rows(&noted), [(b"b".to_vec(), label("newer"))]);
+        assert_eq!(rows(&noted), rows(&plain));
+        assert_eq!(noted.into_changes(), plain.into_changes());
     }
 
     #[test]

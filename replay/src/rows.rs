@@ -24,7 +24,7 @@ macro_rules! rows {
 
 rows! {
     AnchorRow => Anchor, PolicyRow => Policy, JobRow => Job, TaskRow => Task, SourceRow => Source, QueryRow => Query,
-    ObservationRow => Observation, FactRow => Fact, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
+    ObservationRow => Observation, NeedTaskRow => NeedTask, AliasRow => TaskAlias, SnapshotRow => Snapshot,
     LabelRow => SubjectLabel, Receipt => Receipt, LeaseEndRow => LeaseEnd, WatchRow => Watch, PolicyHereRow => PolicyHere,
     ProxyTotalRow => ProxyTotal,
     demand::DemandRow => Demand, demand::PrefetchedRow => Prefetched,
@@ -315,6 +315,17 @@ pub struct FactRow {
     pub body: Sealable<SharedFact>,
     /// Intervals, in the order they began.
     pub intervals: Vec<IntervalRow>,
+}
+
+impl Row for FactRow {
+    const TABLE: Table = Table::Fact;
+
+    fn bytes(&self) -> Result<Vec<u8>, codec::EncodeError> {
+        let mut out = Vec::with_capacity(512);
+        self.body.append(&mut out)?;
+        codec::append(&self.intervals, &mut out)?;
+        Ok(out)
+    }
 }
 
 /// From which to which observation a query showed a fact.

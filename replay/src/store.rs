@@ -3,6 +3,7 @@
 //! The engine keeps them in RocksDB, the simulator and the auditor in memory; the fold can't tell. **Invariant**: each row
 //! is written by the events of one partition only, so that the order in which partitions are folded does not matter.
 
+mod digest;
 mod key;
 mod memory;
 
@@ -11,7 +12,8 @@ use crate::rows::key::FactKey;
 use crate::rows::{GoneBound, IntervalRow};
 use crate::shown;
 use crate::tree::stored;
-pub use key::Key;
+pub use digest::Digest;
+pub use key::{Key, Place};
 pub use memory::MemoryStore;
 use mirano_schemas::{FactId, QueryKey, Root, Sealable, SharedFact, codec};
 use serde::{Serialize, de::DeserializeOwned};
@@ -43,6 +45,14 @@ macro_rules! tables {
         impl Table {
             /// All tables, by number.
             pub const ALL: &'static [Table] = &[$(Table::$name),*];
+
+            /// The table of a number.
+            pub fn of(tag: u8) -> Option<Self> {
+                match tag {
+                    $($tag => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -198,6 +208,11 @@ pub trait Read {
         Ok(())
     }
 
+    /// Which of the rows at `keys` are there: all at once, since a store may find many sooner than one by one.
+    fn which(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<bool>, StoreError> {
+        keys.iter().map(|key| self.has(table, key)).collect()
+    }
+
     /// Visits the rows of `table` whose key begins with `prefix` and is at or after `from`.
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
 
@@ -262,6 +277,11 @@ pub trait Write: Read {
 pub trait Row: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// Its table.
     const TABLE: Table;
+
+    /// Its bincode; a row that knows a part of it already need not make that again.
+    fn bytes(&self) -> Result<Vec<u8>, codec::EncodeError> {
+        codec::encode(self)
+    }
 }
 
 /// Typed reading, for every store.
@@ -344,7 +364,7 @@ pub trait WriteExt: Write {
 }
 
 pub(crate) fn encode_row<R: Row>(row: &R) -> Result<Vec<u8>, StoreError> {
-    codec::encode(row).map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })
+    row.bytes().map_err(|error| StoreError::Row { table: R::TABLE, detail: error.to_string() })
 }
 
 impl<T: Write + ?Sized> WriteExt for T {}
@@ -352,35 +372,4 @@ impl<T: Write + ?Sized> WriteExt for T {}
 /// Reads a row's bytes.
 pub fn decode_row<R: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<R, StoreError> {
     codec::decode_exact(bytes).map_err(|error| StoreError::Row { table, detail: error.to_string() })
-}
-
-/// A digest over rows given in order of table and key: equal stores have equal digests (I1).
-#[derive(Default)]
-pub struct Digest {
-    hasher: blake3::Hasher,
-    /// Small pieces are hashed together, many at once.
-    gathered: Vec<u8>,
-}
-
-impl Digest {
-    /// Hashed at once.
-    const PIECE: usize = 64 * 1024;
-
-    /// Takes the next row.
-    pub fn row(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.gathered.push(table as u8);
-        for part in [key, value] {
-            self.gathered.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            self.gathered.extend_from_slice(part);
-        }
-        if self.gathered.len() >= Self::PIECE {
-            self.hasher.update(&self.gathered);
-            self.gathered.clear();
-        }
-    }
-
-    /// The digest.
-    pub fn finish(&self) -> [u8; 32] {
-        *self.hasher.clone().update(&self.gathered).finalize().as_bytes()
-    }
 }

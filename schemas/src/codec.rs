@@ -11,6 +11,7 @@
 use crate::{CommandId, Event, Position, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::cell::RefCell;
 
 /// The pinned bincode configuration: stored.
 pub const CONFIG: bincode::config::Configuration = bincode::config::standard();
@@ -18,7 +19,7 @@ pub const CONFIG: bincode::config::Configuration = bincode::config::standard();
 /// bytes are there, so a damaged length would abort the process.
 const MOST_DECODED: usize = 256 * 1024 * 1024;
 /// [`append`] is quick up to so many bytes.
-const SMALL: usize = 512;
+const ROOMY: usize = 16 * 1024;
 /// The body format that is written.
 pub const BODY_FORMAT: u16 = 1;
 /// The schema version that snapshots name: the body format with all events at the versions of today.
@@ -155,26 +156,32 @@ pub fn decode_exact<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError>
 
 /// Encodes a value with the pinned configuration: rows of views, sealed plaintexts.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Vec::with_capacity(256);
-    encode_into(value, &mut out)?;
+    let mut out = Vec::new();
+    append(value, &mut out)?;
     Ok(out)
 }
 
-/// Appends what [`encode`] gives: for many values, most of them small, one behind the other.
-pub fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    // It is written byte by byte, and quickest where nobody asks each time whether there is room.
-    let mut small = [0; SMALL];
-    match bincode::serde::encode_into_slice(value, &mut small, CONFIG) {
-        Ok(len) => out.extend_from_slice(small.get(..len).unwrap_or_default()),
-        Err(bincode::error::EncodeError::UnexpectedEnd) => encode_into(value, out)?,
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
+thread_local! {
+    /// Where values are written: byte by byte, and quickest where nobody asks each time whether there is room.
+    static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOMY]);
 }
 
-/// The same, of any size.
-pub(crate) fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
-    bincode::serde::encode_into_std_write(value, out, CONFIG).map(drop)
+/// Appends what [`encode`] gives.
+pub fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let written = ROOM.with(|room| {
+        // A value that encodes another while it is written finds the room taken.
+        let mut room = room.try_borrow_mut().ok()?;
+        let written = bincode::serde::encode_into_slice(value, &mut room, CONFIG);
+        Some(written.map(|len| out.extend_from_slice(room.get(..len).unwrap_or_default())))
+    });
+    match written {
+        Some(Ok(())) => Ok(()),
+        None | Some(Err(bincode::error::EncodeError::UnexpectedEnd)) => {
+            bincode::serde::encode_into_std_write(value, out, CONFIG)?;
+            Ok(())
+        }
+        Some(Err(error)) => Err(error.into()),
+    }
 }
 
 /// How many bytes [`encode`] gives; 0 where it fails.
@@ -198,7 +205,10 @@ pub fn encode_event(out: &mut Vec<u8>, event: &Event) -> Result<(), EncodeError>
     out.extend_from_slice(&event.version().to_le_bytes());
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    event.encode_payload(out)?;
+    match event {
+        Event::FactObserved(event) => event.append(out)?,
+        _ => event.encode_payload(out)?,
+    }
     let len = u32::try_from(out.len() - start - 4).map_err(|_| EncodeError::TooLong)?;
     if let Some(place) = out.get_mut(start..start + 4) {
         place.copy_from_slice(&len.to_le_bytes());
@@ -224,11 +234,13 @@ mod tests {
 
     #[test]
     fn what_is_appended_is_what_is_encoded_whatever_its_size() {
-        for len in (0..40).chain(SMALL - 20..SMALL + 20).chain([5 * SMALL]) {
+        for len in (0..40).chain(ROOMY - 20..ROOMY + 20).chain([5 * ROOMY]) {
             let value = (7u8, "x".repeat(len));
             let mut out = b"before".to_vec();
             append(&value, &mut out).expect("encodes");
-            assert_eq!(out, [b"before", encode(&value).expect("encodes").as_slice()].concat(), "{len}");
+            let encoded = bincode::serde::encode_to_vec(&value, CONFIG).expect("encodes");
+            assert_eq!(out, [b"before", encoded.as_slice()].concat(), "{len}");
+            assert_eq!(encode(&value).expect("encodes"), encoded, "{len}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What a source states: facts, their attributes and subjects.
 
 use crate::FactId;
+use crate::codec::{self, EncodeError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A typed attribute value, already canonical: build it with the constructors.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -160,31 +161,84 @@ pub enum Sealable<T> {
 }
 
 /// A fact that several hold: log, rows and rules share one. As bytes, as JSON and to a reader it is the fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedFact(Arc<Fact>);
+#[derive(Debug, Clone)]
+pub struct SharedFact(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    fact: Fact,
+    /// Its bincode, once somebody asked for it: an event and a row hold the same.
+    bytes: OnceLock<Box<[u8]>>,
+}
+
+impl SharedFact {
+    /// Its bincode, which is made once.
+    pub fn bytes(&self) -> Result<&[u8], EncodeError> {
+        if let Some(bytes) = self.0.bytes.get() {
+            return Ok(bytes);
+        }
+        let mut bytes = Vec::new();
+        codec::append(&self.0.fact, &mut bytes)?;
+        Ok(self.0.bytes.get_or_init(|| bytes.into()))
+    }
+}
+
+impl PartialEq for SharedFact {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || **self == **other
+    }
+}
+
+impl Eq for SharedFact {}
 
 impl From<Fact> for SharedFact {
     fn from(fact: Fact) -> Self {
-        Self(Arc::new(fact))
+        Self(Arc::new(Shared { fact, bytes: OnceLock::new() }))
     }
 }
 
 impl From<SharedFact> for Fact {
     fn from(fact: SharedFact) -> Self {
-        Arc::unwrap_or_clone(fact.0)
+        Arc::try_unwrap(fact.0).map_or_else(|shared| shared.fact.clone(), |shared| shared.fact)
     }
 }
 
 impl std::ops::Deref for SharedFact {
     type Target = Fact;
     fn deref(&self) -> &Fact {
-        &self.0
+        &self.0.fact
     }
 }
 
+impl Sealable<SharedFact> {
+    /// Appends its bincode: that of the fact as it is where it is known already.
+    pub fn append(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let Self::Plain(SharedFact(shared)) = self else { return codec::append(self, out) };
+        match shared.bytes.get() {
+            Some(bytes) => {
+                out.push(PLAIN);
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+            None => codec::append(self, out),
+        }
+    }
+
+    /// How many bytes that are. Makes them where they are not known: whoever asks is about to write them.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Plain(fact) => fact.bytes().map_or(0, |bytes| 1 + bytes.len()),
+            Self::Sealed(_) => codec::size(self),
+        }
+    }
+}
+
+/// What the bincode of [`Sealable::Plain`] begins with.
+const PLAIN: u8 = 0;
+
 impl Serialize for SharedFact {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.fact.serialize(serializer)
     }
 }
 
@@ -224,6 +278,42 @@ pub type Volatile = BTreeMap<FactId, Attrs>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fact(text: &str) -> Fact {
+        let attr = |name: &str, value: Value| (name.to_owned(), value);
+        Fact {
+            source: "court".to_owned(),
+            kind: "court.case".to_owned(),
+            subject: Subject("property:x".to_owned()),
+            matched: Match::Name,
+            identity: [attr("number", Value::Text(text.to_owned()))].into(),
+            attrs: [attr("sum", Value::Decimal("1.5".to_owned())), attr("of", Value::List(vec![Value::Bool(true)]))]
+                .into(),
+            valid: Validity { from: Some("2026-01-01".to_owned()), to: None },
+            connector: 300,
+        }
+    }
+
+    /// Whether its bytes were made before or not, whatever their size, and also where it is sealed.
+    #[test]
+    fn a_shared_fact_is_written_as_the_fact() {
+        let sealed = Sealable::Sealed(SealedBytes { subject: Subject("person:x".to_owned()), bytes: vec![7; 40] });
+        let plain = [0, 1, 300, 5_000].map(|len| Sealable::Plain(SharedFact::from(fact(&"ж".repeat(len)))));
+        for body in plain.into_iter().chain([sealed]) {
+            let encoded = codec::encode(&body).expect("encodes");
+            let event = |fact: LoggedFact| crate::FactObserved { query: crate::QueryKey([9; 16]), fact };
+            let event = crate::Event::from(event(LoggedFact { fact_id: FactId([3; 32]), body: body.clone() }));
+            for known in [false, true] {
+                let (mut out, mut events) = (b"before".to_vec(), Vec::new());
+                body.append(&mut out).expect("encodes");
+                assert_eq!(out, [b"before", encoded.as_slice()].concat(), "{known}");
+                codec::encode_event(&mut events, &event).expect("encodes");
+                let crate::Event::FactObserved(observed) = &event else { panic!("it is one") };
+                assert_eq!(events.get(8..), Some(codec::encode(observed).expect("encodes").as_slice()), "{known}");
+                assert_eq!(body.size(), encoded.len());
+            }
+        }
+    }
 
     #[test]
     fn decimals_are_canonical() {

@@ -281,7 +281,7 @@ fn walk(
     let mut trouble = None;
     views.at_once(|table, row_key, row| {
         if table == Table::Anchor {
-            let head = heads.iter_mut().find(|head| key::anchor(head.partition) == row_key);
+            let head = heads.iter_mut().find(|head| *key::anchor(head.partition) == *row_key);
             match (head, decode_row::<AnchorRow>(table, row)) {
                 (Some(head), Ok(anchor)) => (head.next_seq, head.hash) = (anchor.next_seq, anchor.hash),
                 (_, Err(error)) => trouble = Some(error.into()),

@@ -24,6 +24,7 @@ use mirano_replay::store::{Read, ReadExt, StoreError, Table};
 use mirano_schemas::codec::{self, CommitHead};
 use mirano_schemas::envelope::{Envelope, Head};
 use mirano_schemas::*;
+pub use state::Forgotten;
 use state::{Pending, State};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -32,9 +33,10 @@ use std::sync::Arc;
 const CURSOR_LAG: u64 = 256;
 
 /// Written rows that the partitions of a node keep in memory together, and each of them at least: about half a kilobyte each. A check is
-/// asked for, leased and answered within so many rows, so that none of them is read back and decoded.
-const ROWS_AT_HAND: usize = 65_536;
-const LEAST_AT_HAND: usize = 8_192;
+/// asked for, leased and answered within so many rows, so that none of them is read back and decoded. In tests so few that rows are
+/// forgotten all the time.
+const ROWS_AT_HAND: usize = if cfg!(test) { 256 } else { 65_536 };
+const LEAST_AT_HAND: usize = ROWS_AT_HAND / 8;
 
 /// What the caller keeps of a command until it is answered.
 pub type Ticket = u64;
@@ -80,9 +82,6 @@ pub struct Partition {
     recorded_at: Timestamp,
     in_flight: VecDeque<InFlight>,
     overlay: Pending,
-    /// Changes in `overlay` that the views have as well, with the last seq of each, and how many rows they are.
-    written: VecDeque<(u64, Changes)>,
-    at_hand: usize,
     cursors: BTreeMap<u32, u64>,
     policy: Arc<Policy>,
     memo: RiskMemo,
@@ -100,8 +99,6 @@ impl Partition {
             recorded_at: anchor.map_or(Timestamp::default(), |anchor| anchor.recorded_at),
             in_flight: VecDeque::new(),
             overlay: Pending::default(),
-            written: VecDeque::new(),
-            at_hand: 0,
             cursors: BTreeMap::new(),
             policy: Arc::new(Policy::empty().map_err(StoreError::Storage)?),
             memo: RiskMemo::default(),
@@ -344,17 +341,10 @@ impl Partition {
     }
 
     /// The changes of all commits up to `seq` are in the views now. They are kept at hand for a while, because what was
-    /// just written is what is read next; nobody else writes the rows of this partition.
-    pub fn written(&mut self, changes: Changes, seq: u64) {
-        self.at_hand += changes.len();
-        self.written.push_back((seq, changes));
+    /// just written is what is read next; nobody else writes the rows of this partition. Gives back what is not kept any more.
+    pub fn written(&mut self, seq: u64) -> Forgotten {
         let most = (ROWS_AT_HAND / self.partitions.max(1) as usize).max(LEAST_AT_HAND);
-        while self.at_hand > most
-            && let Some((seq, changes)) = self.written.pop_front()
-        {
-            self.at_hand -= changes.len();
-            self.overlay.forget(seq, &changes);
-        }
+        self.overlay.written(seq, most / 2)
     }
 
     /// A record in flight is void, and so are all behind it. Forgets them; the views must have folded the log up to
@@ -364,8 +354,6 @@ impl Partition {
         if !bugs::on(Bug::OverlayKeptAfterVoid) {
             self.overlay.clear();
         }
-        self.written.clear();
-        self.at_hand = 0;
         self.head = head;
         let anchor: Option<AnchorRow> = views.row(&key::anchor(self.id))?;
         self.recorded_at = anchor.map_or(self.recorded_at, |anchor| anchor.recorded_at);

@@ -3,7 +3,7 @@
 //! Each partition has a thread of its own, because decisions and folds read and write RocksDB. It stops, and says why,
 //! when the log takes nothing any more or a commit does not fold; it never guesses on.
 
-mod due;
+pub(super) mod due;
 mod role;
 
 use super::EngineError;
@@ -192,7 +192,7 @@ impl Loop {
             // It rests on all that was decided before, so it waits until the views show that.
             Given::Answered(answer) if self.writer.is_idle() => respond(request, self.last(), answer),
             Given::Answered(answer) => {
-                self.writer.give(Batch { settled: Vec::new(), due: vec![(request, self.last(), answer)] });
+                self.writer.give(Batch { due: vec![(request, self.last(), answer)], ..Batch::default() });
             }
         }
     }
@@ -236,8 +236,8 @@ impl Loop {
     /// The views show these commits.
     fn written(&mut self, written: Written) -> Result<(), EngineError> {
         let Some(last) = written.commits.last().map(|commit| commit.position) else { return Ok(()) };
-        self.hasten_expiry(&written.changes);
-        self.state.written(written.changes, last.seq);
+        self.hasten_expiry(written.due);
+        self.writer.forget(self.state.written(last.seq));
         self.shown = last.seq + 1;
         self.recent.extend(written.commits);
         let old = self.recent.len().saturating_sub(RECENT);

@@ -5,13 +5,15 @@
 
 use super::EngineError;
 use super::handle::{Answer, Folded, Shared};
-use super::partition::Settled;
+use super::partition::{Forgotten, Settled};
 use super::runtime::Request;
+use super::runtime::due::{Dues, dues};
 use crate::core::command::Reply;
 use crate::core::decision::DecideError;
 use mirano_replay::overlay::Changes;
 use mirano_replay::store::StoreError;
 use mirano_schemas::Position;
+use std::mem;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -24,11 +26,13 @@ pub(super) type Due = (Request, Position, Result<Reply, DecideError>);
 pub(super) struct Batch {
     pub(super) settled: Vec<Settled>,
     pub(super) due: Vec<Due>,
+    pub(super) forgotten: Vec<Forgotten>,
 }
 
 /// What the views show now.
 pub(super) struct Written {
-    pub(super) changes: Changes,
+    /// What they say that is due, of what changed.
+    pub(super) due: Dues,
     pub(super) commits: Vec<Folded>,
     /// Batches that it was.
     pub(super) batches: usize,
@@ -43,6 +47,8 @@ pub(super) struct Writer {
     /// Batches that are not written yet, and commits in them.
     waiting: usize,
     unwritten: usize,
+    /// To be freed by the thread, beside the next batch.
+    forgotten: Vec<Forgotten>,
 }
 
 impl Writer {
@@ -54,7 +60,14 @@ impl Writer {
             .name(format!("views-{partition}"))
             .spawn(move || run(&shared, partition, &receiver, &done))
             .map_err(|error| EngineError::Stopped { partition, reason: error.to_string() })?;
-        Ok(Self { batches: Some(batches), thread: Some(thread), written, waiting: 0, unwritten: 0 })
+        Ok(Self {
+            batches: Some(batches),
+            thread: Some(thread),
+            written,
+            waiting: 0,
+            unwritten: 0,
+            forgotten: Vec::new(),
+        })
     }
 
     /// Commits that the views do not show yet.
@@ -68,7 +81,8 @@ impl Writer {
     }
 
     /// Has a batch written. A writer that ended tells why through [`Self::next`].
-    pub(super) fn give(&mut self, batch: Batch) {
+    pub(super) fn give(&mut self, mut batch: Batch) {
+        batch.forgotten = mem::take(&mut self.forgotten);
         self.waiting += 1;
         self.unwritten += batch.settled.len();
         if let Some(batches) = &self.batches
@@ -79,6 +93,11 @@ impl Writer {
                 let _ = request.answer.send(Err(EngineError::Stopped { partition: position.partition, reason }));
             }
         }
+    }
+
+    /// Has rows freed that nobody needs.
+    pub(super) fn forget(&mut self, rows: Forgotten) {
+        self.forgotten.push(rows);
     }
 
     /// What was written next. Cancel safe.
@@ -107,19 +126,24 @@ fn run(
     batches: &mpsc::Receiver<Batch>,
     done: &UnboundedSender<Result<Written, StoreError>>,
 ) {
+    let mut forgotten = Vec::new();
     while let Ok(mut batch) = batches.recv() {
         let mut count = 1;
         while let Ok(more) = batches.try_recv() {
             batch.settled.extend(more.settled);
             batch.due.extend(more.due);
+            batch.forgotten.extend(more.forgotten);
             count += 1;
         }
+        forgotten.append(&mut batch.forgotten);
         match write(shared, partition, &mut batch.settled) {
             Ok((changes, commits)) => {
-                let _ = done.send(Ok(Written { changes, commits, batches: count }));
+                let _ = done.send(Ok(Written { due: dues(&changes), commits, batches: count }));
                 for (request, position, answer) in batch.due {
                     respond(request, position, answer);
                 }
+                // Twice what came, so that no more than one generation is ever left; and not more, so that the next is not late.
+                forgotten.retain_mut(|rows: &mut Forgotten| rows.free(2 * changes.len()));
             }
             Err(error) => {
                 let reason = error.to_string();

@@ -15,9 +15,9 @@ pub struct Asked {
 
 /// The first subject after a place that a tenant's jobs asked about, in the order of subjects; none: there is no further one.
 pub fn next_asked(rows: &dyn Read, tenant: &str, after: Option<&Subject>) -> Result<Option<Asked>, StoreError> {
-    let prefix = Key::new().text(tenant).done();
+    let prefix = Key::new().text(tenant);
     // Behind every job that asked about it: no key of a subject has this byte where its text ends.
-    let from = after.map_or(prefix.clone(), |after| [prefix.as_slice(), after.0.as_bytes(), &[1]].concat());
+    let from = after.map_or(prefix.clone(), |after| prefix.clone().bytes(after.0.as_bytes()).bytes(&[1]));
     let found = rows.keys(Table::AskedAbout, &prefix, &from, 1)?.into_iter().next();
     Ok(found.and_then(|place| {
         let subject = place.get(prefix.len()..)?.split(|byte| *byte == 0).next()?;

@@ -85,7 +85,9 @@ pub async fn list(
     let views = state.engine().views();
     // A source's letters lie queue by queue.
     let prefixes: Vec<Vec<u8>> = match query.source.as_deref() {
-        Some(source) => facts::queues(&**views, source)?.iter().map(|queue| key::source_prefix(queue)).collect(),
+        Some(source) => {
+            facts::queues(&**views, source)?.iter().map(|queue| key::source_prefix(queue).to_vec()).collect()
+        }
         None => vec![Vec::new()],
     };
     let mut from = query.cursor.as_deref().map(|cursor| place(LIST, cursor)).transpose()?.unwrap_or_default();

@@ -240,7 +240,7 @@ mod tests {
             store.put(Table::NotificationIndex, &place(n), vec![u8::from(n != 0)]);
         }
         let prefix = key::notification_by_tenant("t", None);
-        let (mut from, mut found, mut pages) = (prefix.clone(), Vec::new(), 0);
+        let (mut from, mut found, mut pages) = (prefix.to_vec(), Vec::new(), 0);
         loop {
             let looked = look(&store, &prefix, &from, true, 3).expect("readable");
             found.extend(looked.places);
@@ -248,7 +248,7 @@ mod tests {
             let Some(end) = looked.end else { break };
             from = [end.as_slice(), &[0]].concat();
         }
-        assert_eq!((found, pages), (vec![place(0)], 4));
+        assert_eq!((found, pages), (vec![place(0).to_vec()], 4));
         let looked = look(&store, &prefix, &prefix, false, 100).expect("readable");
         assert_eq!((looked.places.len(), looked.end), (10, None));
     }

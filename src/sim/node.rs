@@ -189,9 +189,9 @@ impl Node {
             if work.into_iter().any(|table| changes.touch(table)) {
                 around.out.push(Out::Work);
             }
-            self.views.write(changes.clone());
+            self.views.write(changes);
             let one = &mut self.loops[partition as usize];
-            one.state.written(changes, last.seq);
+            one.state.written(last.seq);
             one.shown = last.seq + 1;
             for commit in settled {
                 for (ticket, answer) in commit.answers {

@@ -69,8 +69,8 @@ impl Fronts {
 
     /// Rows were put: to be told after they can be seen, and before anybody is told that they can.
     pub fn wrote(&self, changes: &Changes) {
-        let queued = changes.iter().filter(|(table, _, row)| row.is_some() && QUEUES.contains(table));
-        let mut places = queued.map(|(table, key, _)| super::rocks::place(table, key)).peekable();
+        let queued = changes.iter().filter(|(place, row)| row.is_some() && QUEUES.contains(&place.table));
+        let mut places = queued.map(|(place, _)| super::rocks::place(place.table, &place.key)).peekable();
         if places.peek().is_none() {
             return;
         }
@@ -101,7 +101,7 @@ mod tests {
     fn put(keys: &[&[u8]]) -> Changes {
         let mut changes = Changes::new();
         for key in keys {
-            changes.insert(Table::Ready, key.to_vec(), Some(Put::Bytes([].into())));
+            changes.insert(Table::Ready, key, Some(Put::Empty));
         }
         changes
     }
@@ -137,7 +137,7 @@ mod tests {
             for (rows, source) in steps {
                 let mut changes = Changes::new();
                 for (source, key, there) in rows {
-                    changes.insert(Table::Ready, vec![source, key], there.then(|| Put::Bytes([key].into())));
+                    changes.insert(Table::Ready, &[source, key], there.then(|| vec![key].into()));
                     match there {
                         true => plain.put(Table::Ready, &[source, key], vec![key]),
                         false => plain.delete(Table::Ready, &[source, key]),

@@ -70,7 +70,9 @@ impl Views {
         options.set_memtable_whole_key_filtering(true);
         // A partition writes from one thread; without rivals an insertion is cheaper.
         options.set_allow_concurrent_memtable_write(false);
-        options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+        // What was just written is merged after a few files more: only what stays is worth the work.
+        let (plain, packed) = (rocksdb::DBCompressionType::None, rocksdb::DBCompressionType::Lz4);
+        options.set_compression_per_level(&[plain, packed, packed, packed, packed, packed, packed]);
         options.set_max_open_files(512);
         options.set_keep_log_file_num(2);
         let mut table = rocksdb::BlockBasedOptions::default();
@@ -152,11 +154,11 @@ impl Views {
         let mut batch = WriteBatch::default();
         let mut place = Vec::with_capacity(64);
         let mut used = 0;
-        for (table, key, row) in changes.iter() {
-            used |= bit(table);
+        for (changed, row) in changes.iter() {
+            used |= bit(changed.table);
             place.clear();
-            place.push(table as u8);
-            place.extend_from_slice(key);
+            place.push(changed.table as u8);
+            place.extend_from_slice(&changed.key);
             match row {
                 Some(row) => batch.put(&place, row.bytes()?),
                 None => batch.delete(&place),
@@ -206,9 +208,9 @@ impl Views {
             let (place, row) = item.map_err(storage)?;
             let Some((tag, key)) = place.split_first() else { continue };
             // The form says how rows look, and is none of those that the log gives.
-            let table = Table::ALL.iter().find(|table| **table as u8 == *tag && **table != Table::Form);
+            let table = Table::of(*tag).filter(|table| *table != Table::Form);
             if let Some(table) = table
-                && !visit(*table, key, &row)
+                && !visit(table, key, &row)
             {
                 break;
             }
@@ -272,6 +274,15 @@ impl Read for Views {
         let rows = rows.into_iter().collect::<Result<Vec<_>, _>>().map_err(storage)?;
         take(&rows.iter().map(Option::as_deref).collect::<Vec<_>>());
         Ok(())
+    }
+
+    fn which(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<bool>, StoreError> {
+        if !self.has_rows(table) {
+            return Ok(vec![false; keys.len()]);
+        }
+        let mut there = Vec::new();
+        self.with_all(table, keys, &mut |rows| there = rows.iter().map(Option::is_some).collect())?;
+        Ok(there)
     }
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {

@@ -286,7 +286,7 @@ async fn rows_of_the_views_that_the_log_does_not_give_are_named() {
         let put = |key: &[u8], value: Option<Vec<u8>>| {
             let open = Views::open(&views).expect("opens");
             let mut changes = Changes::new();
-            changes.insert(table, key.to_vec(), value.map(|bytes| Put::Bytes(bytes.into())));
+            changes.insert(table, key, value.map(Put::from));
             open.write(&changes, 1).expect("writes");
             open.flush().expect("durable");
         };

@@ -51,7 +51,7 @@ async fn views_behind_the_log_are_compared_as_far_as_they_are_and_that_is_said()
     let open = Views::open(&work.path().join("views")).expect("opens");
     let (key, value) = first(&open, Table::Policy);
     let mut changes = mirano_replay::overlay::Changes::new();
-    changes.insert(Table::Policy, key, Some(mirano_replay::store::Put::Bytes([&value[..], b"x"].concat().into())));
+    changes.insert(Table::Policy, &key, Some([&value[..], b"x"].concat().into()));
     open.write(&changes, 1).expect("writes");
     open.flush().expect("durable");
     drop(open);

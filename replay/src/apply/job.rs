@@ -221,7 +221,7 @@ pub(super) fn risk(store: &mut impl Write, at: At, event: &RiskRecomputed) -> Re
 pub(super) fn keep_version(store: &mut impl Write, at: At, job: JobId) -> Result<(), ApplyError> {
     if let Some(row) = store.shared::<JobRow>(job.as_bytes())? {
         let version = history::version_of(&row);
-        store.put_row(&history::job_key(job, at.recorded_at, at.position.seq), &version)?;
+        store.put_last(&history::job_key(job, at.recorded_at, at.position.seq), version)?;
     }
     Ok(())
 }
@@ -248,7 +248,7 @@ pub(super) fn changed(event: &Event) -> Option<JobId> {
 pub(super) fn sealed(store: &mut impl Write, at: At, event: &SnapshotSealed) -> Result<(), ApplyError> {
     let body = &event.body;
     // The union is not stored: its parts are rows of other partitions, which a rebuild may not have folded yet.
-    store.put_row(event.snapshot.as_bytes(), &SnapshotRow { body: body.clone(), position: at.position })?;
+    store.put_last(event.snapshot.as_bytes(), SnapshotRow { body: body.clone(), position: at.position })?;
     change(store, at, "SnapshotSealed", body.job, |row| {
         row.snapshots.push(SnapshotRef {
             snapshot: event.snapshot,

@@ -2,10 +2,10 @@
 
 use super::{ApplyError, At, dangling};
 use crate::rows::{WatchRow, key};
-use crate::store::{ReadExt, Table, Write, WriteExt};
+use crate::store::{Key, ReadExt, Table, Write, WriteExt};
 use mirano_schemas::*;
 
-fn due(at: At, row: &WatchRow) -> Vec<u8> {
+fn due(at: At, row: &WatchRow) -> Key {
     key::watch_due(at.position.partition, row.next_at, row.set.watch)
 }
 

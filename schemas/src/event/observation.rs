@@ -1,5 +1,6 @@
 //! Events of what sources answered.
 
+use crate::codec::EncodeError;
 use crate::{
     Attrs, EvidenceId, FactId, LeaseToken, LoggedFact, ObservationId, Outcome, Params, QueryKey, Requester, Root,
     Sealable, Subject, TaskId, Timestamp,
@@ -15,6 +16,16 @@ pub struct FactObserved {
     pub query: QueryKey,
     /// The fact.
     pub fact: LoggedFact,
+}
+
+impl FactObserved {
+    /// Appends its bincode, without encoding a fact whose bytes are known.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let LoggedFact { fact_id, body } = &self.fact;
+        out.extend_from_slice(self.query.as_bytes());
+        out.extend_from_slice(fact_id.as_bytes());
+        body.append(out)
+    }
 }
 
 /// A fact that this query showed and a complete observation no longer does. Gone is not deleted.

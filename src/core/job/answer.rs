@@ -180,6 +180,8 @@ pub fn observed(decision: &mut Decision<'_>, job: JobId, query: QueryKey, in_bet
             _ => ReuseParts { missing: known.facts, ..ReuseParts::default() },
         };
         let receipt = receipt(decision, &row, &need, known, origin, reason, parts);
+        // Held no longer, it need not be copied to be changed.
+        drop(row);
         decision.emit(NeedAnswered { job, receipt })?;
         discover::from_need(decision, job, need.need_id)?;
         touched.push(need.need_id);

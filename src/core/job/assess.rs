@@ -115,8 +115,12 @@ fn is_suspicious(need: &NeedRow) -> bool {
     need.last_failure.as_ref().is_some_and(|failure| failure.outcome == Some(Outcome::Suspicious))
 }
 
-/// Recomputes the risk; says so when it differs.
-pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedId]) -> Result<(), DecideError> {
+/// Recomputes the risk; what is to be said when it differs.
+pub(super) fn assess(
+    decision: &Decision<'_>,
+    job: &JobRow,
+    touched: &[NeedId],
+) -> Result<Option<RiskRecomputed>, DecideError> {
     let ctx = decision.ctx;
     let rules = &ctx.policy.rules;
     let mut shown_facts = Vec::new();
@@ -155,15 +159,15 @@ pub(super) fn assess(decision: &mut Decision<'_>, job: &JobRow, touched: &[NeedI
     memo.insert(job.created.job, Remembered { state, kinds: facts.iter().map(input).collect() });
     drop(memo);
     if job.risk.as_ref().is_some_and(|risk| same(&risk.assessment, &assessment)) {
-        return Ok(());
+        return Ok(None);
     }
-    decision.emit(RiskRecomputed {
+    Ok(Some(RiskRecomputed {
         job: job.created.job,
         from: job.risk.as_ref().map_or(0, |risk| risk.assessment.score),
         assessment,
         policy_version: ctx.policy.version,
         because: touched.to_vec(),
-    })
+    }))
 }
 
 /// Another day alone is no news.

@@ -8,14 +8,20 @@ use mirano_schemas::*;
 /// Recomputes what follows from the needs, and seals when the job became final with something shown.
 pub(super) fn settle(decision: &mut Decision<'_>, job: JobId, touched: &[NeedId]) -> Result<(), DecideError> {
     discover::end_waiting(decision, job)?;
-    let Some(before) = decision.job(job)? else { return Ok(()) };
-    assess::assess(decision, &before, touched)?;
-    let (now, is_final) = status::status(&before, decision.ctx.now(), |_| false);
+    let Some(row) = decision.job(job)? else { return Ok(()) };
+    let assessed = assess::assess(decision, &row, touched)?;
+    let (now, is_final) = status::status(&row, decision.ctx.now(), |_| false);
+    let before = (row.status, row.is_final);
+    let shown = row.needs.iter().any(|need| need.receipt.is_some());
+    // Nobody else holds the row then, so that it need not be copied to be changed.
+    drop(row);
+    if let Some(assessed) = assessed {
+        decision.emit(assessed)?;
+    }
     // Whether a request was started is the source's to know; IN_PROGRESS is shown by the read.
-    if (now, is_final) != (before.status, before.is_final) {
+    if (now, is_final) != before {
         decision.emit(JobStatusChanged { job, status: now, is_final })?;
     }
-    let shown = before.needs.iter().any(|need| need.receipt.is_some());
     if is_final && shown {
         seal::seal_unless_same(decision, job)?;
     }

@@ -10,6 +10,7 @@ use crate::core::freshness::shortest_ttl_ms;
 use crate::core::job::Opened;
 use crate::core::notify;
 use mirano_replay::facts;
+use mirano_replay::rows::key::FactKey;
 use mirano_replay::rows::{KnownRow, QueryRow, TaskRow, TaskState};
 use mirano_replay::store::{ReadExt, Table};
 use mirano_replay::tree::stored::{self, Planned};
@@ -153,7 +154,7 @@ impl<'c> Change<'c> {
             }
         };
         for answered in &self.added {
-            place(codec::size(&answered.fact) + 64, &|slice| slice.added.end += 1);
+            place(answered.fact.body.size() + 96, &|slice| slice.added.end += 1);
         }
         for _ in &self.gone {
             place(64, &|slice| slice.gone.end += 1);
@@ -262,6 +263,11 @@ pub(super) fn observed(
     let ttl_ms = ctx.policy.queue(&command.source).map_or(0, shortest_ttl_ms);
     let ids: Vec<FactId> = change.added.iter().map(|answered| answered.fact.fact_id).collect();
     let shown = stored::changed(&decision.rows, base.map(|base| base.facts_root), &ids, &change.gone)?;
+    let shard = u8::try_from(shard_of(&command.source)).unwrap_or(u8::MAX);
+    let keys: Vec<FactKey> = ids.iter().map(|id| FactKey::of(*id, shard)).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(FactKey::as_bytes).collect();
+    // Most of them are new, which is found sooner of all than of one after the other.
+    decision.rows.note_absent(Table::Fact, &keys)?;
     // The fold would work it out once more. What is named by its content can be stored by either.
     shown.store(&mut decision.rows)?;
     decision.emit(ObservationRecorded {

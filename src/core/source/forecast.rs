@@ -111,7 +111,7 @@ fn ahead(rows: &(impl ReadExt + ?Sized), task: &TaskRow) -> Result<u64, StoreErr
     }
     let own = key::ready(task);
     let places = rows.keys(Table::Ready, &key::source_prefix(&task.scheduled.source), &[], MOST_COUNTED)?;
-    Ok(places.iter().take_while(|place| **place < own).count() as u64)
+    Ok(places.iter().take_while(|place| place.as_slice() < &*own).count() as u64)
 }
 
 /// How many other tasks of the source are tried again until then and begin before this one: each as it would be queued now.

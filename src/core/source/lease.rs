@@ -11,7 +11,7 @@ use crate::core::decision::{DecideError, Decision};
 use crate::core::policy::{LimitsSpec, SourceSpec};
 use mirano_replay::apply::queue::WeightsRow;
 use mirano_replay::rows::{SourceRow, key};
-use mirano_replay::store::{Read, ReadExt, Table};
+use mirano_replay::store::{Key, Read, ReadExt, Table};
 use mirano_schemas::*;
 
 /// A permit further ahead than this is not reserved yet: the queue may look otherwise by then.
@@ -173,7 +173,7 @@ fn next_retry(
     after: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, DecideError> {
     let prefix = key::source_prefix(source);
-    let from = after.map_or(Vec::new(), |after| key::delayed(source, after.plus_ms(1), TaskId([0; 16])));
+    let from = after.map_or(Key::new(), |after| key::delayed(source, after.plus_ms(1), TaskId([0; 16])));
     let keys = decision.rows.keys(Table::Delayed, &prefix, &from, 1)?;
     let due =
         keys.first().and_then(|place| place.get(prefix.len()..prefix.len() + 8)).map(mirano_replay::apply::be_u64);

@@ -1,22 +1,16 @@
 //! What a partition decides on: the views, with what is in flight on top.
 
-use mirano_replay::overlay::{Changes, scan_merged};
-use mirano_replay::store::{Kept, Put, Read, StoreError, Table, Visit};
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use foldhash::fast::RandomState;
+use mirano_replay::overlay::{Changes, of_table, scan_merged};
+use mirano_replay::store::{Kept, Place, Put, Read, StoreError, Table, Visit};
+use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
+use std::mem;
 
-/// A changed row: the seq that changed it last, and what it is.
-type Changed = (u64, Option<Put>);
+/// What became of a row; `None`: it was deleted.
+type Changed = Option<Put>;
 
-/// The changed rows of one table.
-enum Rows {
-    /// Of a table that decisions go through in order.
-    Sorted(BTreeMap<Vec<u8>, Changed>),
-    /// Of a table that they look up: several times as quick as a search, and most of what a decision does to its rows.
-    Hashed(HashMap<Vec<u8>, Changed>),
-}
-
-/// Tables that decisions go through. A scan of any other finds the same, but sorts what changed of it first.
+/// Tables that decisions go through in order. All others are looked up: several times as quick as a search, and most of what a
+/// decision does to its rows. A scan of these finds the same, but sorts what changed first.
 const SCANNED: &[Table] = &[
     Table::Channel,
     Table::ChannelByTenant,
@@ -34,87 +28,101 @@ const SCANNED: &[Table] = &[
     Table::WatchDue,
 ];
 
-impl Rows {
-    fn new(table: Table) -> Self {
-        match SCANNED.contains(&table) {
-            true => Self::Sorted(BTreeMap::new()),
-            false => Self::Hashed(HashMap::new()),
+/// Rows that commits after one another changed.
+#[derive(Default)]
+struct Generation {
+    sorted: BTreeMap<Place, Changed>,
+    hashed: HashMap<Place, Changed, RandomState>,
+    /// The seq of the last of these commits.
+    last: u64,
+}
+
+impl Generation {
+    fn len(&self) -> usize {
+        self.sorted.len() + self.hashed.len()
+    }
+
+    fn get(&self, place: &Place) -> Option<&Changed> {
+        if SCANNED.contains(&place.table) { self.sorted.get(place) } else { self.hashed.get(place) }
+    }
+
+    fn insert(&mut self, place: Place, row: Changed) {
+        if SCANNED.contains(&place.table) {
+            self.sorted.insert(place, row);
+        } else {
+            self.hashed.insert(place, row);
         }
     }
 
-    fn get(&self, key: &[u8]) -> Option<&Changed> {
-        match self {
-            Self::Sorted(rows) => rows.get(key),
-            Self::Hashed(rows) => rows.get(key),
+    /// Those of a table whose keys begin with `prefix`, in order, from `start` on.
+    fn from<'a>(
+        &'a self,
+        table: Table,
+        prefix: &[u8],
+        start: &[u8],
+    ) -> Box<dyn Iterator<Item = (&'a [u8], &'a Changed)> + 'a> {
+        if SCANNED.contains(&table) {
+            return Box::new(of_table(self.sorted.range(Place::of(table, start)..), table));
         }
-    }
-
-    fn insert(&mut self, key: Vec<u8>, changed: Changed) {
-        match self {
-            Self::Sorted(rows) => rows.insert(key, changed),
-            Self::Hashed(rows) => rows.insert(key, changed),
-        };
-    }
-
-    fn remove(&mut self, key: &[u8]) {
-        match self {
-            Self::Sorted(rows) => rows.remove(key),
-            Self::Hashed(rows) => rows.remove(key),
-        };
-    }
-
-    /// Those that begin with `prefix`, in order, from `start` on.
-    fn from<'a>(&'a self, prefix: &[u8], start: &[u8]) -> Box<dyn Iterator<Item = (&'a [u8], Option<&'a Put>)> + 'a> {
-        match self {
-            Self::Sorted(rows) => {
-                let range = (Bound::Included(start), Bound::Unbounded);
-                Box::new(rows.range::<[u8], _>(range).map(|(key, (_, row))| (key.as_slice(), row.as_ref())))
-            }
-            Self::Hashed(rows) => {
-                let within = |key: &&Vec<u8>| key.starts_with(prefix) && key.as_slice() >= start;
-                let found: BTreeMap<&'a [u8], Option<&'a Put>> = rows
-                    .iter()
-                    .filter(|(key, _)| within(key))
-                    .map(|(key, (_, row))| (key.as_slice(), row.as_ref()))
-                    .collect();
-                Box::new(found.into_iter())
-            }
-        }
+        let within =
+            |(place, _): &(&Place, _)| place.table == table && place.key.starts_with(prefix) && &*place.key >= start;
+        let found: BTreeMap<&Place, &Changed> = self.hashed.iter().filter(within).collect();
+        Box::new(found.into_iter().map(|(place, row)| (&*place.key, row)))
     }
 }
 
-/// What is in flight, and what was written lately.
+/// What is in flight, and what was written lately: in two generations, the older of which goes as a whole when its rows are
+/// written and the younger has grown.
 #[derive(Default)]
 pub(super) struct Pending {
-    tables: BTreeMap<Table, Rows>,
+    young: Generation,
+    old: Generation,
 }
 
 impl Pending {
     /// Lays the changes of the commit at `seq` over what is there.
     pub(super) fn lay(&mut self, seq: u64, changes: &Changes) {
-        for (table, key, row) in changes.iter() {
-            let rows = self.tables.entry(table).or_insert_with(|| Rows::new(table));
-            rows.insert(key.clone(), (seq, row.cloned()));
+        self.young.last = seq;
+        for (place, row) in changes.iter() {
+            self.young.insert(place.clone(), row.cloned());
         }
     }
 
-    /// Forgets the rows that the commits up to `seq` changed last.
-    pub(super) fn forget(&mut self, seq: u64, changes: &Changes) {
-        for (table, key, _) in changes.iter() {
-            let Some(rows) = self.tables.get_mut(&table) else { continue };
-            if rows.get(key).is_some_and(|(last, _)| *last <= seq) {
-                rows.remove(key);
-            }
+    /// The commits up to `seq` are in the views. Where more than `most` rows were changed since the last time, forgets those that
+    /// changed before them, and gives them back: to free them takes a while.
+    pub(super) fn written(&mut self, seq: u64, most: usize) -> Forgotten {
+        if self.young.len() < most || self.old.last > seq {
+            return Forgotten::default();
         }
+        let old = mem::replace(&mut self.old, mem::take(&mut self.young));
+        // The next one will be as large.
+        self.young.hashed.reserve(self.old.hashed.len());
+        Forgotten { sorted: old.sorted.into_iter(), hashed: Some(old.hashed.into_iter()) }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.tables.clear();
+        *self = Self::default();
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
-        Some(self.tables.get(&table)?.get(key)?.1.as_ref())
+        let place = Place::of(table, key);
+        self.young.get(&place).or_else(|| self.old.get(&place)).map(Option::as_ref)
+    }
+}
+
+/// Rows that nobody needs any more.
+#[derive(Default)]
+pub struct Forgotten {
+    sorted: btree_map::IntoIter<Place, Changed>,
+    hashed: Option<hash_map::IntoIter<Place, Changed>>,
+}
+
+impl Forgotten {
+    /// Frees so many of them; whether there are more.
+    pub fn free(&mut self, rows: usize) -> bool {
+        let hashed = self.hashed.iter_mut().flatten();
+        self.sorted.by_ref().chain(hashed).take(rows).count() == rows
     }
 }
 
@@ -149,11 +157,37 @@ impl Read for State<'_> {
         }
     }
 
+    fn which(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<bool>, StoreError> {
+        let pending: Vec<Option<bool>> =
+            keys.iter().map(|key| self.overlay.get(table, key).map(|row| row.is_some())).collect();
+        let below: Vec<&[u8]> =
+            keys.iter().zip(&pending).filter(|(_, known)| known.is_none()).map(|(key, _)| *key).collect();
+        let mut below = self.views.which(table, &below)?.into_iter();
+        Ok(pending.into_iter().map(|known| known.or_else(|| below.next()).unwrap_or(false)).collect())
+    }
+
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         let start = if from > prefix { from } else { prefix };
-        let above = self.overlay.tables.get(&table).map(|rows| rows.from(prefix, start)).into_iter().flatten();
-        scan_merged(above, self.views, table, prefix, from, visit)
+        let Pending { young, old } = self.overlay;
+        let above = merged(young.from(table, prefix, start), old.from(table, prefix, start));
+        scan_merged(above.map(|(key, row)| (key, row.as_ref())), self.views, table, prefix, from, visit)
     }
+}
+
+/// Rows of both, in order: of the same row the younger.
+fn merged<'a>(
+    young: impl Iterator<Item = (&'a [u8], &'a Changed)>,
+    old: impl Iterator<Item = (&'a [u8], &'a Changed)>,
+) -> impl Iterator<Item = (&'a [u8], &'a Changed)> {
+    let (mut young, mut old) = (young.peekable(), old.peekable());
+    std::iter::from_fn(move || {
+        let next = young.peek().map(|(key, _)| *key);
+        if next.is_none_or(|next| old.peek().is_some_and(|(key, _)| *key < next)) {
+            return old.next();
+        }
+        old.next_if(|(key, _)| Some(*key) == next);
+        young.next()
+    })
 }
 
 #[cfg(test)]
@@ -178,7 +212,7 @@ mod tests {
     fn changes(rows: &[Row]) -> Changes {
         let mut changes = Changes::new();
         for (table, (key, row)) in TABLES.iter().flat_map(|table| rows.iter().map(move |row| (*table, row))) {
-            changes.insert(table, key.clone(), row.map(|row| Put::Bytes([row].into())));
+            changes.insert(table, key, row.map(|row| vec![row].into()));
         }
         changes
     }
@@ -197,7 +231,7 @@ mod tests {
         /// What is laid over the views, some of it written and forgotten since, reads as if all of it were written.
         #[test]
         fn it_reads_as_what_is_written(
-            below in commits(), above in commits(), shown in 0usize..6, prefix in key(), from in key(),
+            below in commits(), above in commits(), behind in 0usize..4, most in 0usize..8, prefix in key(), from in key(),
         ) {
             let (mut views, mut all) = (MemoryStore::default(), MemoryStore::default());
             for rows in &below {
@@ -205,19 +239,22 @@ mod tests {
                 changes(rows).write_to(&mut all).expect("writes");
             }
             let mut overlay = Pending::default();
-            for (seq, rows) in (0..).zip(&above) {
-                overlay.lay(seq, &changes(rows));
+            let mut shown = above.iter().zip(0usize..).peekable();
+            for (seq, rows) in (0usize..).zip(&above) {
+                overlay.lay(seq as u64, &changes(rows));
                 changes(rows).write_to(&mut all).expect("writes");
-            }
-            for (seq, rows) in (0..).zip(&above).take(shown) {
-                changes(rows).write_to(&mut views).expect("writes");
-                overlay.forget(seq, &changes(rows));
+                while let Some((rows, at)) = shown.next_if(|(_, at)| at + behind <= seq) {
+                    changes(rows).write_to(&mut views).expect("writes");
+                    while overlay.written(at as u64, most).free(1) {}
+                }
             }
             let state = State { overlay: &overlay, views: &views };
             for table in TABLES {
                 prop_assert_eq!(scanned(&state, table, &prefix, &from), scanned(&all, table, &prefix, &from));
                 prop_assert_eq!(state.get(table, &from), all.get(table, &from));
                 prop_assert_eq!(state.has(table, &prefix), all.has(table, &prefix));
+                let keys: [&[u8]; 4] = [&prefix, &from, &[1], &[2, 1]];
+                prop_assert_eq!(state.which(table, &keys), all.which(table, &keys));
             }
         }
     }

@@ -74,7 +74,7 @@ impl World {
     fn record(&mut self, record: &[u8]) -> Vec<(Ticket, Result<Reply, DecideError>)> {
         let settled = self.partition.counted().expect("in flight");
         settled.changes.write_to(&mut self.store).expect("rows encode");
-        self.partition.written(settled.changes.clone(), settled.position.seq);
+        self.partition.written(settled.position.seq);
         let body = codec::CommitBody::decode(&record[mirano_schemas::envelope::HEADER_LEN..]).expect("own body");
         assert_eq!(settled.body, body, "listeners are told what the log holds");
         self.bodies.push(body);

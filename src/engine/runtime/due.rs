@@ -11,31 +11,42 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Tables of what is due at its time: partition, due, and whose.
-const DUE: [Table; 4] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue, Table::StaleDue];
+const DUE: [Table; TABLES] = [Table::LeaseEnd, Table::WatchDue, Table::DemandDue, Table::StaleDue];
+
+const TABLES: usize = 4;
+
+/// What is due first, of each of these tables.
+pub(in crate::engine) type Dues = [Option<Timestamp>; TABLES];
+
+/// Of what changed.
+pub(in crate::engine) fn dues(changes: &Changes) -> Dues {
+    DUE.map(|table| changes.first_put(table).and_then(due_at))
+}
 
 impl Loop {
-    /// Tables that something may be due in. Where nothing is asked ahead, what is popular is never looked at.
-    fn due_tables(&self) -> impl Iterator<Item = Table> + use<> {
-        let ahead = self.state.policy().prefetches();
-        DUE.into_iter().filter(move |table| *table != Table::DemandDue || ahead)
+    /// Whether something may be due in a table. Where nothing is asked ahead, what is popular is never looked at.
+    fn is_looked_into(&self, table: Table) -> bool {
+        table != Table::DemandDue || self.state.policy().prefetches()
     }
 
     pub(super) fn note_expiry(&mut self) -> Result<(), EngineError> {
         self.expiry_after = None;
         let views = &self.shared.options.views;
-        self.next_expiry = None;
-        for table in self.due_tables() {
+        let mut next = None;
+        for table in DUE.into_iter().filter(|table| self.is_looked_into(*table)) {
             let first = views.keys(table, &self.partition.to_be_bytes(), &[], 1)?;
             let first = first.first().and_then(|place| due_at(place));
-            self.next_expiry = self.next_expiry.into_iter().chain(first).min();
+            next = next.into_iter().chain(first).min();
         }
+        self.next_expiry = next;
         Ok(())
     }
 
     /// What is due before all else is due first. That it is taken back moves nothing: a look at what is not due yet changes
     /// nothing, and finds the next.
-    pub(super) fn hasten_expiry(&mut self, changes: &Changes) {
-        let due = self.due_tables().filter_map(|table| changes.first_put(table).and_then(due_at));
+    pub(super) fn hasten_expiry(&mut self, changed: Dues) {
+        let due =
+            DUE.into_iter().zip(changed).filter(|(table, _)| self.is_looked_into(*table)).filter_map(|(_, due)| due);
         self.next_expiry = self.next_expiry.into_iter().chain(due).min();
     }
 

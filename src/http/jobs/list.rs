@@ -42,7 +42,7 @@ pub async fn get(
 ) -> Result<Response> {
     let limit = limit(query.limit)?;
     let list = format!("{LIST} of {}", caller.tenant);
-    let prefix = Key::new().text(&caller.tenant).done();
+    let prefix = Key::new().text(&caller.tenant);
     let from = start(&list, &prefix, query.cursor.as_deref())?;
     let page = tokio::task::spawn_blocking(move || -> Result<Page<JobSummary>> {
         let views = state.engine().views();

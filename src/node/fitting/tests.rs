@@ -38,7 +38,7 @@ fn an_anchor_never_changes() {
     let hex: String = codec::encode(&row).expect("encodes").iter().map(|byte| format!("{byte:02x}")).collect();
     expect_test::expect!["fb2c010707070707070707070707070707070707070707070707070707070707070707fd00d0ca9f17030000"]
         .assert_eq(&hex);
-    assert_eq!((Table::Anchor as u8, key::anchor(5)), (1, vec![0, 0, 0, 5]));
+    assert_eq!((Table::Anchor as u8, key::anchor(5).to_vec()), (1, vec![0, 0, 0, 5]));
 }
 
 #[test]
