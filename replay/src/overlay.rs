@@ -31,11 +31,6 @@ impl Changes {
         self.from(table, &[]).next().is_some()
     }
 
-    /// What became of a row; `None`: it did not change.
-    pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Put>> {
-        Some(self.rows.get(&Place::of(table, key))?.as_ref())
-    }
-
     /// Notes what becomes of a row.
     pub fn insert(&mut self, table: Table, key: &[u8], row: Option<Put>) {
         self.rows.insert(Place::of(table, key), row);
